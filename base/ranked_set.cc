@@ -1,0 +1,54 @@
+#include "base/ranked_set.h"
+
+#include <algorithm>
+
+namespace trawl {
+namespace {
+
+// Buckets aimed at per interval: more make steps rarer and the table larger.
+constexpr std::size_t kBucketsPerInterval = 4;
+constexpr std::size_t kMostBuckets = std::size_t{1} << 24U;
+
+}  // namespace
+
+template <typename Address>
+RankedSet<Address>::RankedSet(const IntervalSet<Address>& set) : size_{set.size()} {
+  const auto intervals = set.intervals();
+  if (intervals.empty()) return;
+  starts_.reserve(intervals.size());
+  Value rank = 0;
+  for (const auto& interval : intervals) {
+    starts_.push_back(Start{rank, static_cast<Value>(interval.first.value() - rank)});
+    rank = static_cast<Value>(rank + (interval.last.value() - interval.first.value()) + 1);
+  }
+  first_ = intervals.front().first.value();
+  last_rank_ = static_cast<Value>(rank - 1);
+  fill(rank_table_, rank_shift_, last_rank_, [this](std::size_t i) { return starts_[i].rank; });
+  const auto highest_offset = static_cast<Value>(intervals.back().last.value() - first_);
+  fill(address_table_, address_shift_, highest_offset, [this](std::size_t i) {
+    return static_cast<Value>(starts_[i].rank + starts_[i].delta - first_);
+  });
+}
+
+template <typename Address>
+template <typename KeyOf>
+void RankedSet<Address>::fill(std::vector<std::uint32_t>& table, unsigned& shift, Value highest,
+                              KeyOf key_of) {
+  const std::size_t aim = std::min(starts_.size() * kBucketsPerInterval, kMostBuckets);
+  shift = 0;
+  while ((highest >> shift) >= aim) ++shift;
+  const std::size_t buckets = static_cast<std::size_t>(highest >> shift) + 1;
+  table.resize(buckets + 1);
+  std::size_t at = 0;
+  for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+    const auto low = static_cast<Value>(static_cast<Value>(bucket) << shift);
+    while (at + 1 < starts_.size() && key_of(at + 1) <= low) ++at;
+    table[bucket] = static_cast<std::uint32_t>(at);
+  }
+  table[buckets] = static_cast<std::uint32_t>(starts_.size() - 1);
+}
+
+template class RankedSet<Ipv4Address>;
+template class RankedSet<Ipv6Address>;
+
+}  // namespace trawl

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/mac.h"
+#include "base/result.h"
+#include "dataplane/link_spec.h"
+
+struct rte_mempool;
+
+namespace trawl::dataplane {
+
+struct LinkOptions {
+  std::uint16_t tx_queues = 1;
+  std::uint16_t rx_queues = 1;
+  std::uint16_t tx_ring = 1024;  // Descriptors wanted; the driver's limits win.
+  std::uint16_t rx_ring = 2048;
+  unsigned tx_buffers = 4096;  // Frame buffers per transmit queue, in a pool of its own.
+  unsigned rx_buffers = 16384;
+};
+
+// What the link itself counted since it was opened.
+struct LinkCounters {
+  std::uint64_t tx_frames = 0;
+  std::uint64_t tx_errors = 0;
+  std::uint64_t rx_frames = 0;
+  std::uint64_t rx_missed = 0;  // Arrived, but no descriptor was free: replies lost here.
+  std::uint64_t rx_errors = 0;
+  std::uint64_t rx_no_buffer = 0;
+};
+
+// A NIC port as the dataplane sees it: a started DPDK ethdev with its queues and buffer pools.
+//
+// Needs Eal::start() first. Thread: open and close on the control thread; queue n of port() belongs
+// to the one polling core that uses it.
+class Link {
+ public:
+  // Opens, configures and starts. A kernel interface is tried as af_xdp first, then af_packet.
+  // Fails with Device: no such interface, missing capability, driver refusal.
+  [[nodiscard]] static Result<std::unique_ptr<Link>> open(const LinkSpec& spec,
+                                                          const LinkOptions& options);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] rte_mempool* tx_pool(unsigned queue) const noexcept { return tx_pools_[queue]; }
+  [[nodiscard]] MacAddress mac() const noexcept { return mac_; }
+  [[nodiscard]] const LinkSpec& spec() const noexcept { return spec_; }
+  // "net_af_xdp", "net_memif", ...
+  [[nodiscard]] const std::string& driver() const noexcept { return driver_; }
+  [[nodiscard]] LinkCounters counters() const noexcept;
+  // False when the cable, the peer or the kernel interface is down or gone.
+  [[nodiscard]] bool is_up() const noexcept;
+  // Waits up to five seconds for is_up().
+  [[nodiscard]] bool wait_until_up() const;
+
+ private:
+  static constexpr unsigned kMostQueues = 16;
+
+  Link() = default;
+  Result<void> attach();
+  Result<void> probe(const std::string& device, const std::string& driver);
+  Result<void> make_pools(const LinkOptions& options);
+  Result<void> configure(const LinkOptions& options);
+
+  LinkSpec spec_;
+  std::string driver_;
+  std::string device_name_;
+  std::uint16_t port_ = 0xffff;
+  MacAddress mac_;
+  rte_mempool* tx_pools_[kMostQueues] = {};
+  rte_mempool* rx_pool_ = nullptr;
+};
+
+}  // namespace trawl::dataplane
