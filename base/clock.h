@@ -11,8 +11,8 @@ namespace trawl {
 // A reading of the time-stamp counter.
 using Ticks = std::uint64_t;
 
-// Time by the processor's time-stamp counter: a few nanoseconds a reading, on every core alike where
-// the counter is invariant (every x86-64 server of the last decade).
+// Time by the processor's time-stamp counter: a few nanoseconds a reading, on every core alike
+// where the counter is invariant (every x86-64 server of the last decade).
 //
 // Thread: calibrated once by calibrate(), then immutable and shared.
 class TscClock {

@@ -37,8 +37,7 @@ void IntervalSet<Address>::normalise() const {
   std::size_t kept = 0;
   for (std::size_t i = 1; i < sorted_.size(); ++i) {
     Range& into = sorted_[kept];
-    const bool touches =
-        into.last == kHighest<Address> || sorted_[i].first <= next(into.last);
+    const bool touches = into.last == kHighest<Address> || sorted_[i].first <= next(into.last);
     if (touches) {
       into.last = std::max(into.last, sorted_[i].last);
     } else {

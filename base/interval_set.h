@@ -18,8 +18,8 @@ struct Interval {
 
 // A set of addresses as sorted, disjoint, non-touching intervals.
 //
-// Made for lists of millions of prefixes: add() only appends, and the first question after additions
-// sorts and merges once.
+// Made for lists of millions of prefixes: add() only appends, and the first question after
+// additions sorts and merges once.
 template <typename Address>
 class IntervalSet {
  public:

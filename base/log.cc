@@ -30,8 +30,6 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 
 void set_log_level(LogLevel lowest) { logger().set_level(to_spdlog(lowest)); }
 
-void log_line(LogLevel level, std::string_view message) {
-  logger().log(to_spdlog(level), message);
-}
+void log_line(LogLevel level, std::string_view message) { logger().log(to_spdlog(level), message); }
 
 }  // namespace trawl

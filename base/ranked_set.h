@@ -28,8 +28,8 @@ class RankedSet {
   [[nodiscard]] bool empty() const noexcept { return starts_.empty(); }
   // The address numbered `rank`. Needs rank < size().
   [[nodiscard]] Address select(Value rank) const noexcept {
-    const std::size_t at = find(rank_table_, rank_shift_, rank,
-                                [this](std::size_t i) { return starts_[i].rank; });
+    const std::size_t at =
+        find(rank_table_, rank_shift_, rank, [this](std::size_t i) { return starts_[i].rank; });
     return Address{static_cast<Value>(rank + starts_[at].delta)};
   }
   // The number of `address`, or nullopt when the set does not hold it.

@@ -9,17 +9,17 @@ namespace trawl {
 // The process exit codes, as documented in trawl(1). An Error carries the one it leads to.
 enum class ExitCode : int {
   Done = 0,
-  Runtime = 1,      // Something failed that is none of the below.
-  Usage = 2,        // The command line is wrong.
-  BadInput = 3,     // A target, port, exclude or configuration file is wrong, or nothing is left.
-  Device = 4,       // Link, EAL, driver or permission.
-  Degraded = 5,     // The survey ended, but frames were lost on this machine.
-  Output = 6,       // Results or metadata could not be written.
+  Runtime = 1,       // Something failed that is none of the below.
+  Usage = 2,         // The command line is wrong.
+  BadInput = 3,      // A target, port, exclude or configuration file is wrong, or nothing is left.
+  Device = 4,        // Link, EAL, driver or permission.
+  Degraded = 5,      // The survey ended, but frames were lost on this machine.
+  Output = 6,        // Results or metadata could not be written.
   Interrupted = 130  // SIGINT or SIGTERM; everything found is written.
 };
 
-// Why something could not be done: one sentence for a person that names the file, line or option and
-// says what to do.
+// Why something could not be done: one sentence for a person that names the file, line or option
+// and says what to do.
 struct Error {
   ExitCode code = ExitCode::Runtime;
   std::string message;
