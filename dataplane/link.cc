@@ -1,0 +1,221 @@
+#include "dataplane/link.h"
+
+#include <fmt/format.h>
+#include <net/if.h>
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "dataplane/eal.h"
+
+namespace trawl::dataplane {
+namespace {
+
+constexpr unsigned kPoolCache = 256;
+
+struct InterfaceFlags {
+  bool exists = false;
+  bool up = false;
+};
+
+// Asks the kernel of the calling thread's network namespace; sysfs may show another's.
+InterfaceFlags interface_flags(const std::string& name) noexcept {
+  InterfaceFlags result;
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return result;
+  ifreq request{};
+  std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
+  if (ioctl(fd, SIOCGIFFLAGS, &request) == 0) {
+    result.exists = true;
+    const int flags = request.ifr_flags;
+    result.up = (flags & IFF_UP) != 0 && (flags & IFF_RUNNING) != 0;
+  }
+  ::close(fd);
+  return result;
+}
+
+bool may_open_raw_sockets() noexcept {
+  const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno != EPERM && errno != EACCES;
+  ::close(fd);
+  return true;
+}
+
+Failure device_error(std::string message) { return fail(ExitCode::Device, std::move(message)); }
+
+}  // namespace
+
+Result<std::unique_ptr<Link>> Link::open(const LinkSpec& spec, const LinkOptions& options) {
+  std::unique_ptr<Link> link{new Link};
+  link->spec_ = spec;
+  if (options.tx_queues > kMostQueues || options.rx_queues > kMostQueues) {
+    return device_error(fmt::format("a link has at most {} queues each way", kMostQueues));
+  }
+  if (auto done = link->attach(); !done) return Failure{done.error()};
+  if (auto done = link->make_pools(options); !done) return Failure{done.error()};
+  if (auto done = link->configure(options); !done) return Failure{done.error()};
+  return link;
+}
+
+Result<void> Link::attach() {
+  if (!spec_.kernel_interface.empty()) {
+    const InterfaceFlags flags = interface_flags(spec_.kernel_interface);
+    if (!flags.exists) {
+      return device_error(
+          fmt::format("--link {}: there is no such interface in this network "
+                      "namespace; 'ip link' lists them",
+                      spec_.kernel_interface));
+    }
+    if (!may_open_raw_sockets()) {
+      return device_error(
+          fmt::format("--link {}: no permission to send raw packets; run as root or "
+                      "give trawl CAP_NET_RAW and CAP_NET_ADMIN",
+                      spec_.kernel_interface));
+    }
+    if (!flags.up) {
+      return device_error(
+          fmt::format("--link {0}: the interface is down; bring it up with 'ip link "
+                      "set {0} up'",
+                      spec_.kernel_interface));
+    }
+  }
+  if (spec_.kind == LinkKind::Pci) {
+    std::uint16_t port = 0;
+    if (rte_eth_dev_get_port_by_name(spec_.text.c_str(), &port) != 0 &&
+        rte_eth_dev_count_avail() == 0) {
+      return device_error(
+          fmt::format("--link {}: DPDK drives no such NIC; bind it to vfio-pci with "
+                      "'dpdk-devbind.py -b vfio-pci {}'",
+                      spec_.text, spec_.text));
+    }
+    port_ = port;
+    driver_ = "pci";
+    return {};
+  }
+  if (spec_.kind == LinkKind::Vdev) {
+    // A bare net_null would deliver make-believe frames without end.
+    const bool bare_null = spec_.is_sink() && spec_.text.find(',') == std::string::npos;
+    return probe(bare_null ? spec_.text + ",no-rx=1" : spec_.text, spec_.driver());
+  }
+  const std::string& name = spec_.kernel_interface;
+  if (probe(fmt::format("net_af_xdp_trawl,iface={}", name), "net_af_xdp")) return {};
+  return probe(fmt::format("net_af_packet_trawl,iface={},qdisc_bypass=1", name), "net_af_packet");
+}
+
+Result<void> Link::probe(const std::string& device, const std::string& driver) {
+  if (rte_dev_probe(device.c_str()) != 0) {
+    return device_error(fmt::format("--link {}: the {} driver refused it: {}", spec_.text, driver,
+                                    Eal::last_log_line()));
+  }
+  device_name_ = device.substr(0, device.find(','));
+  driver_ = driver;
+  if (rte_eth_dev_get_port_by_name(device_name_.c_str(), &port_) != 0) {
+    return device_error(fmt::format("--link {}: the {} driver made no port", spec_.text, driver));
+  }
+  return {};
+}
+
+Result<void> Link::make_pools(const LinkOptions& options) {
+  const auto make = [](const std::string& name, unsigned count) {
+    return rte_pktmbuf_pool_create(name.c_str(), count - 1, kPoolCache, 0,
+                                   RTE_MBUF_DEFAULT_BUF_SIZE, static_cast<int>(rte_socket_id()));
+  };
+  for (unsigned queue = 0; queue < options.tx_queues; ++queue) {
+    tx_pools_[queue] = make(fmt::format("tx{}_{}", port_, queue), options.tx_buffers);
+    if (tx_pools_[queue] == nullptr) break;
+  }
+  rx_pool_ = make(fmt::format("rx{}", port_), options.rx_buffers);
+  if (rx_pool_ == nullptr || tx_pools_[options.tx_queues - 1] == nullptr) {
+    return device_error(
+        fmt::format("not enough memory for packet buffers ({}); free some hugepages "
+                    "or memory",
+                    rte_strerror(rte_errno)));
+  }
+  return {};
+}
+
+Result<void> Link::configure(const LinkOptions& options) {
+  rte_eth_conf conf{};
+  const auto check = [this](int status, const char* step) -> Result<void> {
+    if (status == 0) return {};
+    return device_error(fmt::format("--link {}: the {} driver failed to {} ({}): {}", spec_.text,
+                                    driver_, step, rte_strerror(-status), Eal::last_log_line()));
+  };
+  if (auto ok = check(rte_eth_dev_configure(port_, options.rx_queues, options.tx_queues, &conf),
+                      "take that many queues");
+      !ok) {
+    return ok;
+  }
+  std::uint16_t rx_ring = options.rx_ring;
+  std::uint16_t tx_ring = options.tx_ring;
+  rte_eth_dev_adjust_nb_rx_tx_desc(port_, &rx_ring, &tx_ring);
+  for (std::uint16_t queue = 0; queue < options.tx_queues; ++queue) {
+    const int status = rte_eth_tx_queue_setup(port_, queue, tx_ring, SOCKET_ID_ANY, nullptr);
+    if (auto ok = check(status, "set up a transmit queue"); !ok) return ok;
+  }
+  for (std::uint16_t queue = 0; queue < options.rx_queues; ++queue) {
+    const int status =
+        rte_eth_rx_queue_setup(port_, queue, rx_ring, SOCKET_ID_ANY, nullptr, rx_pool_);
+    if (auto ok = check(status, "set up a receive queue"); !ok) return ok;
+  }
+  if (auto ok = check(rte_eth_dev_start(port_), "start"); !ok) return ok;
+  rte_ether_addr address{};
+  rte_eth_macaddr_get(port_, &address);
+  MacAddress::Bytes bytes{};
+  std::copy(std::begin(address.addr_bytes), std::end(address.addr_bytes), bytes.begin());
+  mac_ = MacAddress{bytes};
+  return {};
+}
+
+Link::~Link() {
+  if (port_ != 0xffff) {
+    rte_eth_dev_stop(port_);
+    rte_eth_dev_close(port_);
+  }
+  for (rte_mempool* pool : tx_pools_) rte_mempool_free(pool);
+  rte_mempool_free(rx_pool_);
+}
+
+LinkCounters Link::counters() const noexcept {
+  rte_eth_stats stats{};
+  LinkCounters counters;
+  if (rte_eth_stats_get(port_, &stats) != 0) return counters;
+  counters.tx_frames = stats.opackets;
+  counters.tx_errors = stats.oerrors;
+  counters.rx_frames = stats.ipackets;
+  counters.rx_missed = stats.imissed;
+  counters.rx_errors = stats.ierrors;
+  counters.rx_no_buffer = stats.rx_nombuf;
+  return counters;
+}
+
+bool Link::is_up() const noexcept {
+  if (!spec_.kernel_interface.empty()) return interface_flags(spec_.kernel_interface).up;
+  if (spec_.kind == LinkKind::Vdev && driver_ != "net_memif") return true;
+  rte_eth_link state{};
+  return rte_eth_link_get_nowait(port_, &state) == 0 && state.link_status == RTE_ETH_LINK_UP;
+}
+
+bool Link::wait_until_up() const {
+  constexpr auto kPatience = std::chrono::seconds{5};
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!is_up()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds{2});
+  }
+  return true;
+}
+
+}  // namespace trawl::dataplane
