@@ -27,8 +27,9 @@ class TscClock {
   [[nodiscard]] Ticks ticks_in(std::chrono::nanoseconds time) const noexcept {
     return static_cast<Ticks>(static_cast<double>(time.count()) * 1e-9 * ticks_per_second_);
   }
-  // Microseconds since calibration.
+  // Microseconds since calibration; 0 for a reading from before it.
   [[nodiscard]] std::uint64_t microseconds_at(Ticks ticks) const noexcept {
+    if (ticks < start_ticks_) return 0;
     return static_cast<std::uint64_t>(static_cast<double>(ticks - start_ticks_) * 1e6 /
                                       ticks_per_second_);
   }

@@ -8,7 +8,7 @@ namespace {
 
 spdlog::logger& logger() {
   static const auto instance = [] {
-    auto made = spdlog::stderr_color_st("trawl");
+    auto made = spdlog::stderr_color_mt("trawl");
     made->set_pattern("trawl: %^%l%$: %v");
     made->set_level(spdlog::level::warn);
     return made;

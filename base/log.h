@@ -12,6 +12,8 @@ enum class LogLevel { Debug, Info, Warning, Error };
 // Messages for the operator, to standard error. Never from a polling core.
 //
 // Kept apart from spdlog's headers so that only log.cc pays for them.
+//
+// Thread: any but a polling core.
 void set_log_level(LogLevel lowest);
 void log_line(LogLevel level, std::string_view message);
 

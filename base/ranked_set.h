@@ -36,7 +36,7 @@ class RankedSet {
   [[nodiscard]] std::optional<Value> rank(Address address) const noexcept {
     if (empty() || address.value() < first_) return std::nullopt;
     const Value offset = static_cast<Value>(address.value() - first_);
-    if ((offset >> address_shift_) + 1 >= address_table_.size()) return std::nullopt;
+    if ((offset >> address_shift_) >= address_table_.size() - 1) return std::nullopt;
     const std::size_t at = find(address_table_, address_shift_, offset, [this](std::size_t i) {
       return static_cast<Value>(starts_[i].rank + starts_[i].delta - first_);
     });

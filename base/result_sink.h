@@ -1,0 +1,27 @@
+#pragma once
+
+#include <span>
+
+#include "base/result.h"
+#include "base/verdict.h"
+
+namespace trawl {
+
+// Where verdicts go: a file, a database, a peer.
+//
+// Every failure is an Error with ExitCode::Output; what was taken before it stays valid and whole.
+// Thread: one caller.
+class ResultSink {
+ public:
+  virtual ~ResultSink() = default;
+
+  // Takes the verdicts, in this order. May hold them in memory until flush().
+  [[nodiscard]] virtual Result<void> write(std::span<const Verdict> verdicts) = 0;
+  // Hands everything taken so far to the operating system; call at least once a second, so that a
+  // killed process loses no more than that.
+  [[nodiscard]] virtual Result<void> flush() = 0;
+  // Flushes and makes it last. Nothing may be written afterwards.
+  [[nodiscard]] virtual Result<void> close() = 0;
+};
+
+}  // namespace trawl

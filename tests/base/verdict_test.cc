@@ -1,0 +1,43 @@
+#include "base/verdict.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+namespace trawl {
+namespace {
+
+TEST(PortState, NamesRoundTrip) {
+  for (unsigned i = 0; i < kPortStates; ++i) {
+    const auto state = static_cast<PortState>(i);
+    EXPECT_EQ(parse_port_state(to_string(state)), state);
+  }
+  EXPECT_EQ(to_string(PortState::Open), "open");
+  EXPECT_EQ(to_string(PortState::Closed), "closed");
+  EXPECT_EQ(to_string(PortState::Unreachable), "unreachable");
+}
+
+TEST(PortState, UnknownNamesAreRejected) {
+  for (const char* text : {"", "Open", "open ", "ope", "filtered"}) {
+    EXPECT_FALSE(parse_port_state(text)) << text;
+  }
+}
+
+TEST(Reason, EveryReasonHasItsOwnName) {
+  std::set<std::string_view> names;
+  for (unsigned i = 0; i < kReasons; ++i) {
+    const std::string_view name = to_string(static_cast<Reason>(i));
+    EXPECT_FALSE(name.empty());
+    EXPECT_TRUE(names.insert(name).second) << name;
+  }
+  EXPECT_EQ(to_string(Reason::SynAck), "syn-ack");
+  EXPECT_EQ(to_string(Reason::Reset), "reset");
+  EXPECT_EQ(to_string(Reason::PortUnreachable), "port-unreach");
+  EXPECT_EQ(to_string(Reason::AdminProhibited), "admin-prohibited");
+  EXPECT_EQ(to_string(Reason::OtherUnreachable), "dest-unreach");
+  EXPECT_EQ(to_string(Reason::TtlExceeded), "time-exceeded");
+}
+
+}  // namespace
+}  // namespace trawl
