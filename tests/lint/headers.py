@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""Every header compiles alone: one translation unit each, with the flags of its folder."""
+import pathlib
+import subprocess
+import sys
+
+import tree
+
+
+def flags_for(header: pathlib.Path, commands: dict[pathlib.Path, dict]) -> list[str] | None:
+    """Flags of the nearest source file: its own .cc, then its folder, then the folders above."""
+    own = commands.get(header.with_suffix(".cc"))
+    if own:
+        return tree.flags(own)
+    for folder in header.parents:
+        beside = [path for path in commands if path.is_relative_to(folder)]
+        if beside:
+            return tree.flags(commands[min(beside, key=lambda p: (len(p.parts), p))])
+    return None
+
+
+def main() -> int:
+    build = pathlib.Path(sys.argv[1]).resolve()
+    commands = tree.compile_commands(str(build))
+    work = build / "lint-headers"
+    work.mkdir(exist_ok=True)
+    lines = [
+        "rule header",
+        "  command = cd $directory && $compile -fsyntax-only -MD -MF $out.d -MT $out $in"
+        " && touch $out",
+        "  depfile = $out.d",
+        "  deps = gcc",
+        "  description = $in",
+    ]
+    count = 0
+    for header in tree.code(".h"):
+        words = flags_for(header, commands)
+        if words is None:
+            continue
+        name = str(header).replace("/", "_")
+        unit = work / f"{name}.cc"
+        text = f'#include "{header}"\n'
+        if not unit.exists() or unit.read_text() != text:
+            unit.write_text(text)
+        quoted = " ".join(f"'{word}'" for word in words + ["-I", str(tree.ROOT)])
+        lines += [f"build {work}/{name}.ok: header {unit}", f"  directory = {build}",
+                  "  compile = " + quoted.replace("$", "$$")]
+        count += 1
+    (work / "build.ninja").write_text("\n".join(lines) + "\n")
+    done = subprocess.run(["ninja", "-C", work, "-k", "0", "--quiet"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        print(done.stdout[-20000:])
+        print("A header must include all that it uses.")
+        return 1
+    print(f"{count} headers")
+    return 0 if count else 1
+
+
+sys.exit(main())
