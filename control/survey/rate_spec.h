@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string_view>
+#include <variant>
+
+#include "base/result.h"
+#include "base/units.h"
+
+namespace trawl::control {
+
+// The sending rate a user asked for, in the unit it was asked in.
+class RateSpec {
+ public:
+  explicit RateSpec(PacketsPerSecond rate) : rate_{rate} {}
+  explicit RateSpec(BitsPerSecond rate) : rate_{rate} {}
+
+  // Packets: "1000", "50k", "1.2M", "10Mpps". Bits on the wire: "100Mbps", "1Gbit", "1.5Gbit/s".
+  // No limit: "max". k, M and G are powers of ten and may be written in either case. Fails with
+  // Usage, naming `option`: zero, negative, not a number, under 0.001 packets/s or over 10^12.
+  [[nodiscard]] static Result<RateSpec> parse(std::string_view text, std::string_view option);
+
+  [[nodiscard]] bool is_unlimited() const noexcept;
+  // The packet rate for frames of `frame` bytes (without frame check sequence); unlimited() stays
+  // unlimited.
+  [[nodiscard]] PacketsPerSecond for_frame(ByteCount frame) const noexcept;
+
+ private:
+  std::variant<PacketsPerSecond, BitsPerSecond> rate_;
+};
+
+}  // namespace trawl::control

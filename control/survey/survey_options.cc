@@ -1,0 +1,276 @@
+#include "control/survey/survey_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "control/survey/option_values.h"
+#include "control/survey/text.h"
+#include "control/survey/version.h"
+
+namespace trawl::control {
+namespace {
+
+constexpr std::string_view kExamples = R"(
+Targets are addresses, prefixes, ranges and octet ranges:
+  198.18.0.1   198.18.0.0/24   198.18.0.1-198.18.0.9   198.18.0-3.1,5,9-20
+Special-purpose addresses (private, loopback, documentation, benchmarking, multicast and the like)
+are never probed unless --allow-special names them; an exclude wins over everything.
+
+Examples:
+  trawl survey 198.18.0.0/15 --allow-special 198.18.0.0/15 -p 80,443 --link eth1
+      every address of a lab network, two ports, at 10,000 packets/s
+  trawl survey -f prefixes.txt --exclude-file never.txt -p 443 --rate 1Gbit --link 0000:3b:00.0 \
+      -o https.csv --fields ip,rtt_us --metadata https.json
+      a list of prefixes at one gigabit a second through a DPDK network card, as CSV
+  trawl survey 0.0.0.0/0 -p 22 --max-targets 1% --seed 7 --dry-run | head
+      the first targets of a 1 % sample, in the order seed 7 gives; nothing is sent
+
+Exit codes: 0 done, 2 wrong command line, 3 bad target, exclude or nothing left to probe, 4 link or
+permission, 5 done but frames were lost on this machine, 6 results could not be written, 130
+interrupted with everything found written, 1 anything else.
+)";
+
+// Option values as text, before they are looked at one by one.
+struct Texts {
+  std::string ports, max_targets, rate, source_ip, source_ports, gateway, gateway_mac, lcores, seed;
+  std::string cooldown, max_runtime, format, fields, states;
+};
+
+void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
+  constexpr const char* kGroup = "What to probe";
+  const auto repeatable = [&app](const char* name, std::vector<std::string>& into,
+                                 const char* description, const char* type) {
+    app.add_option(name, into, description)
+        ->allow_extra_args(false)
+        ->type_name(type)
+        ->group(kGroup);
+  };
+  app.add_option("targets", options.targets, "Addresses to probe; forms below")
+      ->type_name("TARGET");
+  repeatable("-f,--targets-file", options.target_files,
+             "Read targets from FILE, - for standard input: any number a line,\n"
+             "# starts a comment; may be repeated",
+             "FILE");
+  app.add_option("-p,--ports", texts.ports,
+                 "TCP ports: 80,443 or 1-1024 or 60000- or - for 1-65535;\n"
+                 "port 0 only where written out")
+      ->type_name("LIST")
+      ->group(kGroup);
+  repeatable("--exclude", options.excludes, "Never probe these; may be repeated", "TARGET");
+  repeatable("--exclude-file", options.exclude_files,
+             "Never probe what FILE names, written like a targets file;\nmay be repeated", "FILE");
+  repeatable("--allow-special", options.allow_special,
+             "Let these special-purpose addresses be probed; may be repeated", "PREFIX");
+  app.add_option("--max-targets", texts.max_targets,
+                 "Probe only the first N targets of the order, such as 10k,\nor a share such as 5%")
+      ->type_name("N")
+      ->group(kGroup);
+}
+
+void add_network_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
+  const auto add = [&app](const char* name, std::string& into, const char* description,
+                          const char* type) {
+    app.add_option(name, into, description)->type_name(type)->group("How to send");
+  };
+  add("--link", options.link,
+      "Network card to use: interface (eth1), PCI address\n"
+      "(0000:3b:00.0) or DPDK vdev (net_memif0,...)",
+      "LINK");
+  add("--rate", texts.rate,
+      "Packets/s: 1000, 50k, 1.2M, 10Mpps; bits/s on the wire:\n"
+      "100Mbps, 1Gbit; or max (default 10k)",
+      "RATE");
+  add("--source-ip", texts.source_ip, "Source address of probes (default: the link's)", "ADDRESS");
+  add("--source-port", texts.source_ports,
+      "Source ports of probes (default 61000-64999, above the\n"
+      "ports Linux gives to its own connections, 32768-60999)",
+      "PORTS");
+  add("--gateway", texts.gateway, "Next hop off the link (default: from the routing table)",
+      "ADDRESS");
+  add("--gateway-mac", texts.gateway_mac, "Next hop by MAC address: nothing is resolved", "MAC");
+  add("--lcores", texts.lcores, "CPUs that send and receive, such as 0 or 0,1 or 2-5", "LIST");
+  add("--seed", texts.seed,
+      "Makes the order and the probes repeatable: a number below\n"
+      "2^64, or 0x and up to 32 hex digits (default: random)",
+      "N");
+  add("--cooldown", texts.cooldown, "Wait for late replies after the last probe (default 8s)",
+      "TIME");
+  add("--max-runtime", texts.max_runtime, "Stop sending after this long, such as 90s or 2h",
+      "TIME");
+}
+
+void add_output_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
+  constexpr const char* kGroup = "What comes out";
+  const auto add = [&](const char* name, std::string& into, const char* description,
+                       const char* type) {
+    app.add_option(name, into, description)->type_name(type)->group(kGroup);
+  };
+  const auto flag = [&](const char* name, bool& into, const char* description) {
+    app.add_flag(name, into, description)->group(kGroup);
+  };
+  add("-o,--output", options.output,
+      "Write results to FILE, replacing it (default -: standard output)", "FILE");
+  add("--format", texts.format, "jsonl or csv (default: csv for FILE.csv, otherwise jsonl)",
+      "FORMAT");
+  add("--fields", texts.fields,
+      "Which fields, in this order: schema, ts, ip, port, proto,\n"
+      "state, reason, ttl, rtt_us, attempt, from",
+      "LIST");
+  add("--states", texts.states, "Which findings: open, closed, unreachable, or all\n(default open)",
+      "LIST");
+  add("--metadata", options.metadata, "Write a JSON record of the run to FILE at the end", "FILE");
+  flag("--dry-run", options.dry_run, "Print the targets in order instead of probing them");
+  flag("--status-json", options.status_json,
+       "Status as one JSON object a second on standard error, in\nplace of the progress line");
+  flag("-q,--quiet", options.quiet, "No progress and no summary, errors only");
+  flag("-v,--verbose", options.verbose, "Say more about what is going on");
+}
+
+Failure usage(std::string message) { return fail(ExitCode::Usage, std::move(message)); }
+
+// Parses `text` into `into` when the option was given at all. `given` tells "" from absent.
+template <typename T, typename Into, typename Parse>
+Result<void> take_value(const CLI::App& app, std::string_view option, const std::string& text,
+                        Into& into, Parse parse) {
+  if (app.count(std::string{option}) == 0) return {};
+  Result<T> value = parse(text, option);
+  if (!value) return Failure{value.error()};
+  into = std::move(*value);
+  return {};
+}
+
+Result<void> take_values(const CLI::App& app, const Texts& texts, SurveyOptions& options) {
+  using Time = std::chrono::nanoseconds;
+  Result<void> done;
+  const auto take = [&]<typename T>(std::type_identity<T>, std::string_view option,
+                                    const std::string& text, auto& into, auto parse) {
+    if (done) done = take_value<T>(app, option, text, into, parse);
+  };
+  take(std::type_identity<std::vector<std::uint16_t>>{}, "--ports", texts.ports, options.ports,
+       parse_ports);
+  take(std::type_identity<TargetLimit>{}, "--max-targets", texts.max_targets, options.max_targets,
+       TargetLimit::parse);
+  take(std::type_identity<RateSpec>{}, "--rate", texts.rate, options.rate, RateSpec::parse);
+  take(std::type_identity<Ipv4Address>{}, "--source-ip", texts.source_ip, options.source_ip,
+       parse_address);
+  take(std::type_identity<PortRange>{}, "--source-port", texts.source_ports, options.source_ports,
+       parse_port_range);
+  take(std::type_identity<Ipv4Address>{}, "--gateway", texts.gateway, options.gateway,
+       parse_address);
+  take(std::type_identity<MacAddress>{}, "--gateway-mac", texts.gateway_mac, options.gateway_mac,
+       parse_mac);
+  take(std::type_identity<std::vector<unsigned>>{}, "--lcores", texts.lcores, options.lcores,
+       parse_cpu_list);
+  take(std::type_identity<Uint128>{}, "--seed", texts.seed, options.seed, parse_seed);
+  take(std::type_identity<Time>{}, "--cooldown", texts.cooldown, options.cooldown, parse_duration);
+  take(std::type_identity<Time>{}, "--max-runtime", texts.max_runtime, options.max_runtime,
+       parse_duration);
+  take(std::type_identity<OutputFormat>{}, "--format", texts.format, options.format,
+       parse_output_format);
+  take(std::type_identity<std::vector<ResultField>>{}, "--fields", texts.fields, options.fields,
+       parse_result_fields);
+  take(std::type_identity<StateSet>{}, "--states", texts.states, options.states, StateSet::parse);
+  return done;
+}
+
+// Options that are each in order, but not together.
+Result<void> check_together(const SurveyOptions& options) {
+  if (options.targets.empty() && options.target_files.empty()) {
+    return usage("no targets are given; name addresses or prefixes, or a file with -f FILE");
+  }
+  if (options.ports.empty()) return usage("no ports are given; name them, such as -p 80,443");
+  if (options.link.empty() && !options.dry_run) {
+    return usage("no link is given; name a network card such as --link eth1, or add --dry-run");
+  }
+  if (options.max_runtime && options.max_runtime->count() == 0) {
+    return usage("--max-runtime: no time at all would send nothing; expected a time such as 90s");
+  }
+  if (options.gateway && options.gateway_mac) {
+    return usage("--gateway and --gateway-mac both name the next hop; give one of them");
+  }
+  if (options.quiet && options.verbose) {
+    return usage("--quiet and --verbose contradict each other; give one of them");
+  }
+  if (options.metadata == options.output) {
+    return usage("--output and --metadata go to the same place; give two different files");
+  }
+  return {};
+}
+
+// Reading a file twice is harmless; standard input can be read once, and outputs replace inputs.
+Result<void> check_files(const SurveyOptions& options) {
+  std::vector<std::string> inputs = options.target_files;
+  inputs.insert(inputs.end(), options.exclude_files.begin(), options.exclude_files.end());
+  if (std::ranges::count(inputs, "-") > 1) {
+    return usage("standard input (-) is named more than once, but can be read only once");
+  }
+  for (const std::string& path : inputs) {
+    if (path.empty()) return usage("an empty file name is given; name a file, or - for input");
+    if (path != "-" && (path == options.output || path == options.metadata)) {
+      return usage(fmt::format("{} would be read and then replaced by results; write elsewhere",
+                               quote(path)));
+    }
+  }
+  return {};
+}
+
+Failure unknown_option(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  const std::vector<std::string_view> candidates{names.begin(), names.end()};
+  const std::string_view name = std::string_view{word}.substr(0, word.find('='));
+  return usage(fmt::format("unknown option {}{}; see trawl survey --help", quote(name),
+                           did_you_mean(name, candidates)));
+}
+
+// One sentence from what CLI11 says: "--rate: 1 required".
+Failure bad_command_line(const CLI::ParseError& error) {
+  return usage(fmt::format("{}; see trawl survey --help", error.what()));
+}
+
+std::string help_of(const CLI::App& app) { return app.help() + std::string{kExamples}; }
+
+}  // namespace
+
+Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
+    std::span<const char* const> args) {
+  SurveyOptions options;
+  Texts texts;
+  CLI::App app{"Find open TCP ports on many addresses: one SYN probe to each target, statelessly.",
+               "trawl survey"};
+  app.set_version_flag("--version", "trawl " + std::string{kVersion});
+  app.get_formatter()->column_width(30);
+  app.allow_extras();
+  add_target_options(app, options, texts);
+  add_network_options(app, options, texts);
+  add_output_options(app, options, texts);
+  std::vector<std::string> reversed{args.begin(), args.end()};  // The order CLI11 wants.
+  std::ranges::reverse(reversed);
+  try {
+    app.parse(reversed);
+  } catch (const CLI::CallForHelp&) {
+    return PrintAndExit{help_of(app)};
+  } catch (const CLI::CallForVersion&) {
+    return PrintAndExit{app.version() + "\n"};
+  } catch (const CLI::ParseError& error) {
+    return bad_command_line(error);
+  }
+  for (const std::string& word : app.remaining()) {
+    if (word.size() > 1 && word.front() == '-') return unknown_option(app, word);
+    options.targets.push_back(word);
+  }
+  if (app.count("--format") == 0) options.format = format_for_path(options.output);
+  if (auto taken = take_values(app, texts, options); !taken) return Failure{taken.error()};
+  if (auto fits = check_together(options); !fits) return Failure{fits.error()};
+  if (auto fits = check_files(options); !fits) return Failure{fits.error()};
+  return options;
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/mac.h"
+#include "base/result.h"
+#include "control/survey/port_spec.h"
+#include "control/survey/quantity.h"
+#include "control/survey/rate_spec.h"
+#include "control/survey/result_format.h"
+
+namespace trawl::control {
+
+// Source ports of probes unless --source-port says otherwise: above 32768-60999, the range Linux
+// takes the ports of its own connections from (ip_local_port_range), so that no reply to a probe
+// belongs to a kernel socket and the other way round.
+inline constexpr PortRange kDefaultSourcePorts{.first = 61000, .last = 64999};
+
+// Everything the command line of `trawl survey` says, taken apart and checked for sense, with no
+// file read and no device touched.
+struct SurveyOptions {
+  // What is probed. Target and exclude texts are parsed by make_survey_plan().
+  std::vector<std::string> targets;
+  std::vector<std::string> target_files;  // "-" is standard input; at most one of all files is.
+  std::vector<std::uint16_t> ports;       // Sorted, each once, never empty.
+  std::vector<std::string> excludes;
+  std::vector<std::string> exclude_files;
+  std::vector<std::string> allow_special;
+  std::optional<TargetLimit> max_targets;
+
+  // How it is sent.
+  std::string link;  // As written; "" only in a dry run.
+  RateSpec rate{PacketsPerSecond{10'000.0}};
+  std::optional<Ipv4Address> source_ip;
+  PortRange source_ports = kDefaultSourcePorts;
+  std::optional<Ipv4Address> gateway;  // At most one of these two is set.
+  std::optional<MacAddress> gateway_mac;
+  std::vector<unsigned> lcores;  // CPUs in the order written; empty: not said.
+  std::optional<Uint128> seed;   // Absent: a random one is drawn.
+  std::chrono::nanoseconds cooldown = std::chrono::seconds{8};
+  std::optional<std::chrono::nanoseconds> max_runtime;
+
+  // What comes out.
+  std::string output = "-";  // "-" is standard output.
+  OutputFormat format = OutputFormat::Jsonl;
+  std::vector<ResultField> fields;  // Empty: the default ones.
+  StateSet states = StateSet::open_only();
+  std::string metadata;  // "" for none, "-" is standard output.
+  bool dry_run = false;
+  bool status_json = false;
+  bool quiet = false;  // Neither progress nor summary; errors only.
+  bool verbose = false;
+};
+
+// Text to print to standard output before leaving with ExitCode::Done (--help, --version).
+struct PrintAndExit {
+  std::string text;
+};
+
+// Parses the words after `trawl survey`. Fails with Usage: unknown options (the nearest is
+// suggested), bad values, options that contradict each other, no targets, no ports, no link.
+[[nodiscard]] Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
+    std::span<const char* const> args);
+
+}  // namespace trawl::control

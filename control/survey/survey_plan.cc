@@ -1,0 +1,116 @@
+#include "control/survey/survey_plan.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/hash.h"
+#include "control/survey/special_purpose.h"
+#include "control/survey/target_spec.h"
+#include "control/survey/text.h"
+
+namespace trawl::control {
+namespace {
+
+Result<Ipv4Set> read_named(const std::vector<std::string>& specs, std::string_view option,
+                           const std::vector<std::string>& files) {
+  Ipv4Set set;
+  for (const std::string& spec : specs) {
+    if (auto parsed = parse_targets(spec, option, set); !parsed) return Failure{parsed.error()};
+  }
+  for (const std::string& file : files) {
+    if (auto parsed = read_target_file(file, set); !parsed) return Failure{parsed.error()};
+  }
+  return set;
+}
+
+// Special-purpose space less what --allow-special names.
+Result<Ipv4Set> special_less_allowed(const std::vector<std::string>& allow_special) {
+  const Ipv4Set special = special_purpose_addresses();
+  Ipv4Set blocked = special;
+  for (const std::string& spec : allow_special) {
+    Ipv4Set allowed;
+    if (auto parsed = parse_targets(spec, "--allow-special", allowed); !parsed) {
+      return Failure{parsed.error()};
+    }
+    Ipv4Set ordinary = allowed;
+    ordinary.subtract(special);
+    if (!ordinary.empty()) {
+      return fail(ExitCode::BadInput,
+                  fmt::format("--allow-special: {} reaches outside special-purpose space (it holds "
+                              "{}); name a special-purpose prefix such as 198.18.0.0/15",
+                              quote(spec), ordinary.intervals()[0].first.to_string()));
+    }
+    blocked.subtract(allowed);
+  }
+  return blocked;
+}
+
+// Order matters and every bit of both ends counts; not a cryptographic digest.
+std::uint64_t digest_of(const Ipv4Set& set) {
+  std::uint64_t digest = 0;
+  for (const auto& range : set.intervals()) {
+    digest = mix64(digest ^ (std::uint64_t{range.first.value()} << 32U | range.last.value()));
+  }
+  return digest;
+}
+
+// Why nothing of `named` is left: which part of the blocklist took how many.
+Failure nothing_left(const Ipv4Set& named, const SurveyOptions& options) {
+  const auto special = special_less_allowed(options.allow_special);
+  Ipv4Set by_special = named;
+  if (special) by_special.intersect(*special);
+  const std::uint64_t total = named.size();
+  const std::uint64_t built_in = by_special.size();
+  if (built_in == 0) {
+    return fail(ExitCode::BadInput,
+                fmt::format("all {} addresses named are excluded by --exclude or --exclude-file; "
+                            "name others or exclude less",
+                            total));
+  }
+  const Ipv4Address first = by_special.intervals()[0].first;
+  const SpecialPurposeBlock* block = special_purpose_block_of(first);
+  return fail(
+      ExitCode::BadInput,
+      fmt::format(
+          "all {} addresses named are excluded: {} by the built-in special-purpose list ({} "
+          "{}, {}) and {} by --exclude or --exclude-file; see --allow-special",
+          total, built_in, block->prefix.to_string(), block->name, block->rfc, total - built_in));
+}
+
+}  // namespace
+
+Result<Ipv4Set> make_blocklist(const SurveyOptions& options) {
+  auto blocked = special_less_allowed(options.allow_special);
+  if (!blocked) return blocked;
+  const auto excluded = read_named(options.excludes, "--exclude", options.exclude_files);
+  if (!excluded) return excluded;
+  blocked->add(*excluded);
+  return blocked;
+}
+
+Result<SurveyPlan> make_survey_plan(const SurveyOptions& options) {
+  auto blocked = make_blocklist(options);
+  if (!blocked) return Failure{blocked.error()};
+  auto named = read_named(options.targets, "target", options.target_files);
+  if (!named) return Failure{named.error()};
+  if (named->empty()) {
+    return fail(ExitCode::BadInput,
+                "no target is named in the targets file; put an address, "
+                "prefix or range on each line");
+  }
+  Ipv4Set left = *named;
+  left.subtract(*blocked);
+  if (left.empty()) return nothing_left(*named, options);
+  const std::uint64_t total = named->size();
+  const std::uint64_t kept = left.size();
+  const std::uint64_t digest = digest_of(*blocked);
+  return SurveyPlan{.addresses = RankedSet<Ipv4Address>{left},
+                    .ports = options.ports,
+                    .blocked = std::move(*blocked),
+                    .addresses_named = total,
+                    .addresses_excluded = total - kept,
+                    .exclude_digest = digest};
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/interval_set.h"
+#include "base/ranked_set.h"
+#include "base/result.h"
+#include "control/survey/survey_options.h"
+
+namespace trawl::control {
+
+// What a survey probes and what it must never touch.
+//
+// Thread: immutable once made.
+struct SurveyPlan {
+  RankedSet<Ipv4Address> addresses;  // Named and not blocked; never empty.
+  std::vector<std::uint16_t> ports;  // Sorted, each once, never empty.
+  // Every address the operator excluded and every special-purpose address that was not allowed by
+  // name: the complete blocklist, whatever the targets are. The egress guard is made from this, so
+  // that a mistake in `addresses` does not reach the wire.
+  Ipv4Set blocked;
+  std::uint64_t addresses_named = 0;     // Before exclusions.
+  std::uint64_t addresses_excluded = 0;  // Of those named.
+  std::uint64_t exclude_digest = 0;      // Of `blocked`: tells two blocklists apart, no more.
+
+  // Targets: addresses times ports, at most 2^48.
+  [[nodiscard]] std::uint64_t size() const noexcept { return addresses.size() * ports.size(); }
+};
+
+// Reads the files the options name and puts the plan together. Fails with BadInput: an unreadable
+// or malformed file or spec, --allow-special outside special-purpose space, or nothing left to
+// probe, with the counts.
+[[nodiscard]] Result<SurveyPlan> make_survey_plan(const SurveyOptions& options);
+
+// The blocklist alone: special-purpose addresses less `allow_special`, plus the excludes, which
+// win.
+[[nodiscard]] Result<Ipv4Set> make_blocklist(const SurveyOptions& options);
+
+}  // namespace trawl::control
