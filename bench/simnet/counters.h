@@ -1,0 +1,88 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace trawl::simnet {
+
+// Every frame received ends in exactly one of the outcomes, and every reply made in exactly one of
+// the fates or is still waiting, so the sums always agree.
+enum class Counter : std::uint8_t {
+  FramesReceived,
+  // Outcomes.
+  ArpAnswered,
+  ArpIgnored,
+  Multicast,
+  OtherDestination,  // Not for a MAC of ours.
+  OtherEthertype,
+  Malformed,
+  BadIpChecksum,
+  Fragment,
+  LostIn,
+  NoRoute,
+  Silent,
+  Forwarded,
+  SynToDead,
+  OtherToDead,
+  Unreachable,         // Dead, and the router answers.
+  UnreachableIgnored,  // Dead, router would answer, but not this kind of packet.
+  BadTransportChecksum,
+  EchoAnswered,
+  OtherProtocol,
+  SynToOpen,
+  SynToClosed,
+  SynDropped,
+  OtherTcpReset,  // Not a SYN, answered with RST.
+  RstIgnored,
+  TcpIgnored,
+  // Fates of replies.
+  RepliesMade,
+  LostOut,
+  RateLimited,
+  IcmpLimited,
+  QueueOverflow,
+  RepliesSent,
+  DiscardedLinkDown,
+  NoBuffer,
+  // The link.
+  TxRetries,
+  // The uplink.
+  UplinkReceived,
+  UplinkArp,
+  UplinkIgnored,
+  UplinkUnresolved,    // Held for a neighbour that never answered.
+  UplinkHeldOverflow,  // Too many frames were waiting already.
+  UplinkTtlExpired,
+  UplinkNoNeighbour,  // For an address of the scanner's side that never sent anything.
+  UplinkSent,
+  UplinkReturned,   // Sent to the scanner's side.
+  UplinkDiscarded,  // The link they were for is down.
+  Count
+};
+
+inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::Count);
+
+[[nodiscard]] std::string_view to_string(Counter counter) noexcept;
+
+// Thread: written by one polling core, read by any.
+class Counters {
+ public:
+  void add(Counter counter, std::uint64_t n = 1) noexcept {
+    auto& value = values_[static_cast<std::size_t>(counter)];
+    value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t get(Counter counter) const noexcept {
+    return values_[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed);
+  }
+  // {"frames_received":1,...}
+  [[nodiscard]] std::string to_json() const;
+
+ private:
+  std::array<std::atomic<std::uint64_t>, kCounters> values_{};
+};
+
+}  // namespace trawl::simnet

@@ -1,0 +1,298 @@
+#include "bench/simnet/frame.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "bench/simnet/wire.h"
+
+namespace trawl::simnet {
+namespace {
+
+constexpr std::byte kNop{1};
+constexpr std::uint16_t kMss = 1460;
+constexpr std::uint16_t kDontFragment = 0x4000;
+constexpr std::uint16_t kArpRequest = 1;
+constexpr std::uint16_t kArpReply = 2;
+
+void write_ethernet(std::byte* at, std::uint64_t to, std::uint64_t from,
+                    std::uint16_t type) noexcept {
+  store_mac(at, to);
+  store_mac(at + 6, from);
+  store16(at + 12, type);
+}
+
+struct Ipv4Header {
+  Ipv4Address from;
+  Ipv4Address to;
+  std::uint8_t protocol;
+  std::uint8_t ttl;
+  std::uint16_t id;
+  std::size_t payload_size;
+};
+
+void write_ipv4(std::byte* at, const Ipv4Header& header) noexcept {
+  store16(at, 0x4500);
+  store16(at + 2, static_cast<std::uint16_t>(kIpv4Size + header.payload_size));
+  store16(at + 4, header.id);
+  store16(at + 6, kDontFragment);
+  store8(at + 8, header.ttl);
+  store8(at + 9, header.protocol);
+  store16(at + 10, 0);
+  store32(at + 12, header.from.value());
+  store32(at + 16, header.to.value());
+  store16(at + 10, checksum_of(at, kIpv4Size));
+}
+
+// Ethernet and IP headers of a reply from the probed address.
+void write_reply_headers(std::byte* frame, const Ipv4Frame& probe, std::uint8_t protocol,
+                         std::size_t payload_size, const HostStyle& style) noexcept {
+  write_ethernet(frame, probe.eth_from, probe.eth_to, kTypeIpv4);
+  write_ipv4(frame + kEthernetSize,
+             {probe.to, probe.from, protocol, style.ttl, style.ip_id, payload_size});
+}
+
+struct TcpHeader {
+  std::uint32_t seq;
+  std::uint32_t ack;
+  std::uint8_t flags;
+  std::uint16_t window;
+};
+
+// Writes headers and checksums around `options_size` bytes of options that are in place already.
+std::size_t write_tcp(std::byte* frame, const Ipv4Frame& probe, const TcpSegment& segment,
+                      const TcpHeader& header, std::size_t options_size,
+                      const HostStyle& style) noexcept {
+  const std::size_t size = kTcpSize + options_size;
+  write_reply_headers(frame, probe, kProtocolTcp, size, style);
+  std::byte* const tcp = frame + kEthernetSize + kIpv4Size;
+  store16(tcp, segment.to_port);
+  store16(tcp + 2, segment.from_port);
+  store32(tcp + 4, header.seq);
+  store32(tcp + 8, header.ack);
+  store8(tcp + 12, static_cast<std::uint8_t>(size / 4 << 4U));
+  store8(tcp + 13, header.flags);
+  store16(tcp + 14, header.window);
+  store32(tcp + 16, 0);
+  store16(tcp + 16, tcp_checksum(probe.to, probe.from, tcp, size));
+  return kEthernetSize + kIpv4Size + size;
+}
+
+// Options as a common server answers them: only what the SYN offered, MSS always. Returns their
+// size, at most 20.
+std::size_t write_syn_ack_options(std::byte* at, const TcpSegment& syn,
+                                  const HostStyle& style) noexcept {
+  std::byte* const start = at;
+  store16(at, 0x0204);
+  store16(at + 2, kMss);
+  at += 4;
+  if (syn.timestamp || syn.has_sack) {
+    at[0] = syn.has_sack && syn.timestamp ? std::byte{4} : kNop;
+    at[1] = syn.has_sack && syn.timestamp ? std::byte{2} : kNop;
+    if (syn.timestamp) {
+      store16(at + 2, 0x080a);
+      store32(at + 4, style.timestamp);
+      store32(at + 8, *syn.timestamp);
+      at += 12;
+    } else {
+      store16(at + 2, 0x0402);
+      at += 4;
+    }
+  }
+  if (syn.has_window_scale) {
+    at[0] = kNop;
+    store16(at + 1, 0x0303);
+    store8(at + 3, style.window_scale);
+    at += 4;
+  }
+  return static_cast<std::size_t>(at - start);
+}
+
+// Reads the options into `out`; false when one runs over the end or is shorter than its header.
+bool parse_tcp_options(std::span<const std::byte> options, TcpSegment& out) noexcept {
+  constexpr std::uint8_t kEnd = 0;
+  constexpr std::uint8_t kNoOperation = 1;
+  constexpr std::uint8_t kMaximumSegment = 2;
+  constexpr std::uint8_t kWindowScale = 3;
+  constexpr std::uint8_t kSackPermitted = 4;
+  constexpr std::uint8_t kTimestamps = 8;
+  while (!options.empty()) {
+    const std::uint8_t kind = load8(options.data());
+    if (kind == kEnd) return true;
+    if (kind == kNoOperation) {
+      options = options.subspan(1);
+      continue;
+    }
+    if (options.size() < 2) return false;
+    const std::size_t size = load8(options.data() + 1);
+    if (size < 2 || size > options.size()) return false;
+    if (kind == kMaximumSegment && size == 4) out.has_mss = true;
+    if (kind == kWindowScale && size == 3) out.has_window_scale = true;
+    if (kind == kSackPermitted && size == 2) out.has_sack = true;
+    if (kind == kTimestamps && size == 10) out.timestamp = load32(options.data() + 2);
+    options = options.subspan(size);
+  }
+  return true;
+}
+
+}  // namespace
+
+FrameError parse_ipv4(std::span<const std::byte> frame, Ipv4Frame& out) noexcept {
+  if (frame.size() < kEthernetSize + kIpv4Size) return FrameError::Malformed;
+  const std::byte* const ip = frame.data() + kEthernetSize;
+  const std::uint8_t version_and_size = load8(ip);
+  out.header_size = (std::size_t{version_and_size} & 0x0fU) * 4;
+  out.total_size = load16(ip + 2);
+  if (version_and_size >> 4U != 4 || out.header_size < kIpv4Size ||
+      out.total_size < out.header_size || out.total_size > frame.size() - kEthernetSize) {
+    return FrameError::Malformed;
+  }
+  if (checksum_of(ip, out.header_size) != 0) return FrameError::BadChecksum;
+  constexpr std::uint16_t kMoreFragmentsAndOffset = 0x3fff;
+  out.eth_to = load_mac(frame.data());
+  out.eth_from = load_mac(frame.data() + 6);
+  out.is_fragment = (load16(ip + 6) & kMoreFragmentsAndOffset) != 0;
+  out.ttl = load8(ip + 8);
+  out.protocol = load8(ip + 9);
+  out.from = Ipv4Address{load32(ip + 12)};
+  out.to = Ipv4Address{load32(ip + 16)};
+  return FrameError::None;
+}
+
+std::optional<TcpSegment> parse_tcp(std::span<const std::byte> segment) noexcept {
+  if (segment.size() < kTcpSize) return std::nullopt;
+  const std::byte* const tcp = segment.data();
+  const std::size_t header_size = (std::size_t{load8(tcp + 12)} >> 4U) * 4;
+  if (header_size < kTcpSize || header_size > segment.size()) return std::nullopt;
+  TcpSegment out;
+  out.from_port = load16(tcp);
+  out.to_port = load16(tcp + 2);
+  out.seq = load32(tcp + 4);
+  out.ack = load32(tcp + 8);
+  out.flags = load8(tcp + 13);
+  out.length = static_cast<std::uint32_t>(segment.size() - header_size);
+  if ((out.flags & kSyn) != 0) ++out.length;
+  if ((out.flags & kFin) != 0) ++out.length;
+  if (!parse_tcp_options(segment.subspan(kTcpSize, header_size - kTcpSize), out)) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+std::size_t write_syn_ack(std::span<std::byte> buffer, const Ipv4Frame& probe,
+                          const TcpSegment& syn, std::uint32_t isn,
+                          const HostStyle& style) noexcept {
+  constexpr std::size_t kMostOptions = 20;
+  constexpr std::size_t kHeaders = kEthernetSize + kIpv4Size + kTcpSize;
+  if (buffer.size() < kHeaders + kMostOptions) return 0;
+  const std::size_t options = write_syn_ack_options(buffer.data() + kHeaders, syn, style);
+  return write_tcp(buffer.data(), probe, syn,
+                   {isn, syn.seq + 1, static_cast<std::uint8_t>(kSyn | kAck), style.window},
+                   options, style);
+}
+
+std::size_t write_reset(std::span<std::byte> buffer, const Ipv4Frame& probe,
+                        const TcpSegment& segment, bool with_ack, const HostStyle& style) noexcept {
+  if (buffer.size() < kEthernetSize + kIpv4Size + kTcpSize) return 0;
+  const TcpHeader header = with_ack ? TcpHeader{0, segment.seq + segment.length,
+                                                static_cast<std::uint8_t>(kRst | kAck), 0}
+                                    : TcpHeader{segment.ack, 0, kRst, 0};
+  return write_tcp(buffer.data(), probe, segment, header, 0, style);
+}
+
+std::size_t write_echo_reply(std::span<std::byte> buffer, const Ipv4Frame& probe,
+                             const HostStyle& style) noexcept {
+  const std::size_t size = probe.payload_size();
+  if (size < kIcmpSize || buffer.size() < kEthernetSize + probe.total_size) return 0;
+  std::byte* const icmp = buffer.data() + kEthernetSize + kIpv4Size;
+  std::memmove(icmp, buffer.data() + kEthernetSize + probe.header_size, size);
+  write_reply_headers(buffer.data(), probe, kProtocolIcmp, size, style);
+  store32(icmp, 0);
+  store16(icmp + 2, checksum_of(icmp, size));
+  return kEthernetSize + kIpv4Size + size;
+}
+
+std::size_t write_unreachable(std::span<std::byte> buffer, const Ipv4Frame& probe,
+                              Ipv4Address router, std::uint64_t router_mac) noexcept {
+  // RFC 1812 section 4.3.2.3: as much as fits in 576 bytes.
+  constexpr std::size_t kMostQuoted = 576 - kIpv4Size - kIcmpSize;
+  constexpr std::size_t kBefore = kEthernetSize + kIpv4Size + kIcmpSize;
+  constexpr std::uint16_t kHostUnreachable = 0x0301;
+  constexpr std::uint8_t kTtl = 64;
+  const std::size_t quoted = std::min(probe.total_size, kMostQuoted);
+  if (buffer.size() < kBefore + quoted) return 0;
+  std::memmove(buffer.data() + kBefore, buffer.data() + kEthernetSize, quoted);
+  write_ethernet(buffer.data(), probe.eth_from, router_mac, kTypeIpv4);
+  std::byte* const ip = buffer.data() + kEthernetSize;
+  write_ipv4(ip, {router, probe.from, kProtocolIcmp, kTtl, 0, kIcmpSize + quoted});
+  std::byte* const icmp = ip + kIpv4Size;
+  store16(icmp, kHostUnreachable);
+  store16(icmp + 2, 0);
+  store32(icmp + 4, 0);
+  store16(icmp + 2, checksum_of(icmp, kIcmpSize + quoted));
+  return kBefore + quoted;
+}
+
+std::optional<ArpPacket> parse_arp(std::span<const std::byte> frame) noexcept {
+  if (frame.size() < kEthernetSize + kArpSize) return std::nullopt;
+  const std::byte* const arp = frame.data() + kEthernetSize;
+  constexpr std::uint32_t kEthernetAndIpv4 = 0x00010800;
+  constexpr std::uint16_t kAddressSizes = 0x0604;
+  if (load32(arp) != kEthernetAndIpv4 || load16(arp + 4) != kAddressSizes) return std::nullopt;
+  return ArpPacket{load16(arp + 6), load_mac(arp + 8), Ipv4Address{load32(arp + 14)},
+                   Ipv4Address{load32(arp + 24)}};
+}
+
+namespace {
+
+struct ArpBody {
+  std::uint16_t operation;
+  std::uint64_t sender_mac;
+  Ipv4Address sender;
+  std::uint64_t target_mac;
+  Ipv4Address target;
+};
+
+std::size_t write_arp(std::span<std::byte> buffer, std::uint64_t to, const ArpBody& body) noexcept {
+  if (buffer.size() < kEthernetSize + kArpSize) return 0;
+  write_ethernet(buffer.data(), to, body.sender_mac, kTypeArp);
+  std::byte* const arp = buffer.data() + kEthernetSize;
+  store32(arp, 0x00010800);
+  store16(arp + 4, 0x0604);
+  store16(arp + 6, body.operation);
+  store_mac(arp + 8, body.sender_mac);
+  store32(arp + 14, body.sender.value());
+  store_mac(arp + 18, body.target_mac);
+  store32(arp + 24, body.target.value());
+  return kEthernetSize + kArpSize;
+}
+
+}  // namespace
+
+std::size_t write_arp_reply(std::span<std::byte> buffer, const ArpPacket& request,
+                            std::uint64_t mac) noexcept {
+  return write_arp(buffer, request.sender_mac,
+                   {kArpReply, mac, request.target, request.sender_mac, request.sender});
+}
+
+std::size_t write_arp_request(std::span<std::byte> buffer, std::uint64_t sender_mac,
+                              Ipv4Address sender, Ipv4Address target) noexcept {
+  return write_arp(buffer, MacAddress::broadcast().to_integer(),
+                   {kArpRequest, sender_mac, sender, 0, target});
+}
+
+bool decrement_ttl(std::span<std::byte> frame) noexcept {
+  std::byte* const ip = frame.data() + kEthernetSize;
+  const std::uint8_t ttl = load8(ip + 8);
+  if (ttl <= 1) return false;
+  // HC' = ~(~HC + ~m + m'), where m is the word of TTL and protocol.
+  const std::uint32_t before = load16(ip + 8);
+  store8(ip + 8, static_cast<std::uint8_t>(ttl - 1));
+  const std::uint32_t after = load16(ip + 8);
+  std::uint32_t sum = (~load16(ip + 10) & 0xffffU) + (~before & 0xffffU) + after;
+  sum = (sum & 0xffffU) + (sum >> 16U);
+  sum = (sum & 0xffffU) + (sum >> 16U);
+  store16(ip + 10, static_cast<std::uint16_t>(~sum));
+  return true;
+}
+
+}  // namespace trawl::simnet

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/ip.h"
+
+namespace trawl::simnet {
+
+// The parts of an IPv4 frame that answering it needs, read once so that the reply may be written
+// over the same bytes.
+struct Ipv4Frame {
+  std::uint64_t eth_to = 0;
+  std::uint64_t eth_from = 0;
+  Ipv4Address from;
+  Ipv4Address to;
+  std::uint8_t protocol = 0;
+  std::uint8_t ttl = 0;
+  bool is_fragment = false;
+  std::size_t header_size = 0;  // Of the IP header with its options.
+  std::size_t total_size = 0;   // Of the IP packet, without Ethernet padding.
+  [[nodiscard]] std::size_t payload_size() const noexcept { return total_size - header_size; }
+};
+
+enum class FrameError : std::uint8_t { None, Malformed, BadChecksum };
+
+// Fills `out` from a frame of type IPv4. Every size it reports lies within `frame`.
+[[nodiscard]] FrameError parse_ipv4(std::span<const std::byte> frame, Ipv4Frame& out) noexcept;
+
+struct TcpSegment {
+  std::uint16_t from_port = 0;
+  std::uint16_t to_port = 0;
+  std::uint32_t seq = 0;
+  std::uint32_t ack = 0;
+  std::uint8_t flags = 0;
+  std::uint32_t length = 0;  // In sequence space: payload, SYN and FIN.
+  bool has_mss = false;
+  bool has_sack = false;
+  bool has_window_scale = false;
+  std::optional<std::uint32_t> timestamp;
+};
+
+// Nullopt when the header is cut short or its options do not add up. Does not look at the checksum.
+[[nodiscard]] std::optional<TcpSegment> parse_tcp(std::span<const std::byte> segment) noexcept;
+
+// How a host's packets look.
+struct HostStyle {
+  std::uint8_t ttl = 64;
+  std::uint16_t ip_id = 0;
+  std::uint16_t window = 64240;
+  std::uint8_t window_scale = 7;
+  std::uint32_t timestamp = 0;  // The host's TCP timestamp clock now.
+};
+
+// Writers of replies. Each writes a whole frame from the start of `buffer`, addressed from
+// `probe.to` to `probe.from` unless said otherwise, and returns its size, or 0 when `buffer` is too
+// small. `buffer` may be the one that holds the probe.
+[[nodiscard]] std::size_t write_syn_ack(std::span<std::byte> buffer, const Ipv4Frame& probe,
+                                        const TcpSegment& syn, std::uint32_t isn,
+                                        const HostStyle& style) noexcept;
+// With `with_ack` the reset carries sequence number 0 and acknowledges `segment`; without, it takes
+// the acknowledged number of `segment` as its sequence number (RFC 9293 section 3.10.7).
+[[nodiscard]] std::size_t write_reset(std::span<std::byte> buffer, const Ipv4Frame& probe,
+                                      const TcpSegment& segment, bool with_ack,
+                                      const HostStyle& style) noexcept;
+// Needs the probe, an echo request, still in `buffer`.
+[[nodiscard]] std::size_t write_echo_reply(std::span<std::byte> buffer, const Ipv4Frame& probe,
+                                           const HostStyle& style) noexcept;
+// From `router` at `router_mac`. Needs the probe still in `buffer`; quotes up to 548 bytes of it.
+[[nodiscard]] std::size_t write_unreachable(std::span<std::byte> buffer, const Ipv4Frame& probe,
+                                            Ipv4Address router, std::uint64_t router_mac) noexcept;
+
+struct ArpPacket {
+  std::uint16_t operation = 0;  // 1 request, 2 reply.
+  std::uint64_t sender_mac = 0;
+  Ipv4Address sender;
+  Ipv4Address target;
+};
+
+// Nullopt when it is not ARP for IPv4 over Ethernet. `frame` includes the Ethernet header.
+[[nodiscard]] std::optional<ArpPacket> parse_arp(std::span<const std::byte> frame) noexcept;
+// Tells `request.sender` that `request.target` is at `mac`.
+[[nodiscard]] std::size_t write_arp_reply(std::span<std::byte> buffer, const ArpPacket& request,
+                                          std::uint64_t mac) noexcept;
+[[nodiscard]] std::size_t write_arp_request(std::span<std::byte> buffer, std::uint64_t sender_mac,
+                                            Ipv4Address sender, Ipv4Address target) noexcept;
+
+// Takes one from the TTL, mending the header checksum in place (RFC 1624). False when no hop is
+// left; then nothing is changed. Needs a frame that parse_ipv4() accepted.
+[[nodiscard]] bool decrement_ttl(std::span<std::byte> frame) noexcept;
+
+}  // namespace trawl::simnet

@@ -1,0 +1,204 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "bench/simnet/options.h"
+#include "bench/simnet/population.h"
+#include "bench/simnet/run_command.h"
+#include "bench/simnet/truth.h"
+
+namespace trawl::simnet {
+namespace {
+
+constexpr std::size_t kDefaultQueueSlots = std::size_t{1} << 18U;
+constexpr std::size_t kMostQueueSlots = std::size_t{1} << 28U;
+
+// The population options of one subcommand as they were given.
+struct PopulationArguments {
+  std::string config;
+  // By option, in the order of population_options().
+  std::vector<std::vector<std::string>> values =
+      std::vector<std::vector<std::string>>(population_options().size());
+  std::vector<char> switches = std::vector<char>(population_options().size(), 0);
+
+  void add_to(CLI::App& command) {
+    command.add_option("--config", config, "Read population options from FILE, as key = value")
+        ->type_name("FILE");
+    const auto options = population_options();
+    for (std::size_t i = 0; i < options.size(); ++i) {
+      const std::string name = fmt::format("--{}", options[i].name);
+      if (options[i].value[0] == '\0') {
+        command
+            .add_flag_callback(
+                name, [this, i] { switches[i] = 1; }, options[i].help)
+            ->group("Population");
+      } else {
+        command.add_option(name, values[i], options[i].help)
+            ->type_name(options[i].value)
+            ->allow_extra_args(false)
+            ->group("Population");
+      }
+    }
+  }
+
+  // The configuration file first, so that the command line has the last word.
+  [[nodiscard]] Result<PopulationOptions> parse() const {
+    PopulationOptions parsed;
+    if (!config.empty()) {
+      if (auto read = apply_config_file(parsed, config); !read) return tl::unexpected{read.error()};
+    }
+    const auto options = population_options();
+    for (std::size_t i = 0; i < options.size(); ++i) {
+      std::vector<std::string> given = values[i];
+      if (switches[i] != 0) given.emplace_back("true");
+      for (const std::string& value : given) {
+        if (auto applied = options[i].apply(parsed, value); !applied) {
+          return fail(applied.error().code,
+                      fmt::format("--{}: {}", options[i].name, applied.error().message));
+        }
+      }
+    }
+    return parsed;
+  }
+};
+
+struct TruthArguments {
+  std::string ports;
+  std::string states = "open";
+  std::string format = "jsonl";
+};
+
+Result<void> parse_states(const std::string& text, TruthRequest& request) {
+  if (text == "all") {
+    for (bool& state : request.states) state = true;
+    return {};
+  }
+  for (bool& state : request.states) state = false;
+  for (const std::string& name : CLI::detail::split(text, ',')) {
+    const auto state = parse_port_state(name);
+    if (!state) {
+      return fail(ExitCode::Usage,
+                  fmt::format("--states: '{}' is none of open, closed, unreachable, all", name));
+    }
+    request.states[static_cast<std::size_t>(*state)] = true;
+  }
+  return {};
+}
+
+Result<void> print_truth(const PopulationArguments& population_arguments,
+                         const TruthArguments& arguments) {
+  auto options = population_arguments.parse();
+  if (!options) return tl::unexpected{options.error()};
+  const auto population = Population::make(std::move(*options));
+  if (!population) return tl::unexpected{population.error()};
+  const auto ports = parse_ports(arguments.ports);
+  if (!ports) return fail(ExitCode::Usage, "--ports: " + ports.error().message);
+  TruthRequest request;
+  request.ports = *ports;
+  request.format = arguments.format == "csv" ? TruthFormat::Csv : TruthFormat::Jsonl;
+  if (auto parsed = parse_states(arguments.states, request); !parsed) return parsed;
+  return write_truth(*population, request, stdout);
+}
+
+// Checks the options and prints them as a configuration file.
+Result<void> print_config(const PopulationArguments& arguments) {
+  auto options = arguments.parse();
+  if (!options) return tl::unexpected{options.error()};
+  if (const auto made = Population::make(std::move(*options)); !made) {
+    return tl::unexpected{made.error()};
+  }
+  const auto known = population_options();
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    for (const std::string& value : arguments.values[i])
+      fmt::print("{} = {}\n", known[i].name, value);
+    if (arguments.switches[i] != 0) fmt::print("{} = true\n", known[i].name);
+  }
+  if (std::fflush(stdout) == 0) return {};
+  return fail(ExitCode::Output, "cannot write the configuration");
+}
+
+void add_run(CLI::App& command, RunOptions& run) {
+  command.add_option("--link", run.link, "Where the scanner is: interface, PCI address or vdev")
+      ->required()
+      ->type_name("LINK");
+  command.add_option("--uplink", run.uplink, "Where the real hosts of --forward are")
+      ->type_name("LINK");
+  command.add_option("--cpu", run.cpu, "Poll on this CPU")->type_name("N")->capture_default_str();
+  command.add_flag("--spin", run.spins, "Never nap, not even when idle");
+  command.add_option("--queue-slots", run.queue_slots, "Room for delayed replies, 128 bytes each")
+      ->check(CLI::Range(std::size_t{1}, kMostQueueSlots))
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      .add_option("--stats-file", run.stats_file,
+                  "Write counters as JSON every second and at the end")
+      ->type_name("FILE");
+  command
+      .add_option("--ready-file", run.ready_file, "Write the process id once frames are answered")
+      ->type_name("FILE");
+  command
+      .add_option_function<double>(
+          "--max-runtime",
+          [&run](double seconds) { run.max_runtime = std::chrono::duration<double>{seconds}; },
+          "Stop by itself after this time")
+      ->check(CLI::PositiveNumber)
+      ->type_name("SECONDS");
+}
+
+int finish(const Result<void>& result) {
+  if (result) return static_cast<int>(ExitCode::Done);
+  fmt::print(stderr, "trawl-simnet: {}\n", result.error().message);
+  return static_cast<int>(result.error().code);
+}
+
+int simnet_main(int argc, const char* const* argv) {
+  CLI::App app{"A simulated network that answers ARP, ICMP echo and TCP from a seed.",
+               "trawl-simnet"};
+  app.require_subcommand(1);
+  RunOptions run;
+  run.queue_slots = kDefaultQueueSlots;
+  PopulationArguments run_population;
+  PopulationArguments truth_population;
+  PopulationArguments config_population;
+  TruthArguments truth;
+  CLI::App& run_command = *app.add_subcommand("run", "Answer on a link until stopped");
+  add_run(run_command, run);
+  run_population.add_to(run_command);
+  CLI::App& truth_command =
+      *app.add_subcommand("truth", "Print what a perfect scanner would find, sorted");
+  truth_command
+      .add_option("--ports", truth.ports, "Ports asked for: 80,443,8000-8010 or - for all")
+      ->required()
+      ->type_name("PORTS");
+  truth_command.add_option("--states", truth.states, "open, closed, unreachable (a list) or all")
+      ->type_name("STATES")
+      ->capture_default_str();
+  truth_command.add_option("--format", truth.format, "jsonl or csv")
+      ->check(CLI::IsMember({"jsonl", "csv"}))
+      ->capture_default_str();
+  truth_population.add_to(truth_command);
+  CLI::App& config_command = *app.add_subcommand(
+      "config", "Check population options and print them as a file for --config");
+  config_population.add_to(config_command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::Usage);
+  }
+  if (truth_command.parsed()) return finish(print_truth(truth_population, truth));
+  if (config_command.parsed()) return finish(print_config(config_population));
+  const auto population = run_population.parse();
+  if (!population) return finish(tl::unexpected{population.error()});
+  run.population = *population;
+  return finish(run_simnet(std::move(run)));
+}
+
+}  // namespace
+}  // namespace trawl::simnet
+
+int main(int argc, char** argv) { return trawl::simnet::simnet_main(argc, argv); }

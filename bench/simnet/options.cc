@@ -1,0 +1,291 @@
+#include "bench/simnet/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+
+namespace trawl::simnet {
+namespace {
+
+constexpr double kMostRttMs = 60'000;
+
+Failure bad(std::string message) { return fail(ExitCode::Usage, std::move(message)); }
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r";
+  const std::size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+template <typename Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+Result<double> parse_share(std::string_view text) {
+  const bool percent = text.ends_with('%');
+  auto value = parse_number<double>(percent ? text.substr(0, text.size() - 1) : text);
+  if (value && percent) *value /= 100;
+  if (!value || !(*value >= 0) || !(*value <= 1)) {
+    return bad(fmt::format("'{}' is not a share; write one from 0 to 1, or 0% to 100%", text));
+  }
+  return *value;
+}
+
+Result<PacketsPerSecond> parse_rate(std::string_view text) {
+  const auto value = parse_number<double>(text);
+  if (!value || !std::isfinite(*value) || !(*value > 0)) {
+    return bad(fmt::format("'{}' is not a number of packets per second above 0", text));
+  }
+  return PacketsPerSecond{*value};
+}
+
+Result<Ipv4Address> parse_address(std::string_view text) {
+  const auto address = Ipv4Address::parse(text);
+  if (!address) return bad(fmt::format("'{}' is not an IPv4 address", text));
+  return *address;
+}
+
+Result<Ipv4Prefix> parse_prefix(std::string_view text) {
+  const auto prefix = Ipv4Prefix::parse(text);
+  if (!prefix) return bad(fmt::format("'{}' is not an IPv4 prefix like 198.18.0.0/15", text));
+  return *prefix;
+}
+
+struct PortRange {
+  std::uint16_t first;
+  std::uint16_t last;
+};
+
+Result<PortRange> parse_port_range(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  const auto first = parse_number<std::uint16_t>(text.substr(0, dash));
+  const auto last =
+      dash == std::string_view::npos ? first : parse_number<std::uint16_t>(text.substr(dash + 1));
+  if (!first || !last || *first > *last) {
+    return bad(fmt::format("'{}' is not a port or a rising range of ports up to 65535", text));
+  }
+  return PortRange{*first, *last};
+}
+
+// Calls `use` with each piece of a comma list; stops at the first error.
+template <typename Use>
+Result<void> each_piece(std::string_view text, Use use) {
+  while (true) {
+    const std::size_t comma = text.find(',');
+    if (Result<void> used = use(trim(text.substr(0, comma))); !used) return used;
+    if (comma == std::string_view::npos) return {};
+    text.remove_prefix(comma + 1);
+  }
+}
+
+Result<void> set_share(double& into, std::string_view text) {
+  return parse_share(text).map([&](double share) { into = share; });
+}
+
+Result<void> add_open(PopulationOptions& options, std::string_view text) {
+  return each_piece(text, [&](std::string_view piece) -> Result<void> {
+    const std::size_t equals = piece.find('=');
+    if (equals == std::string_view::npos) {
+      return bad(fmt::format("'{}' is not PORT=DENSITY, like 80=0.3", piece));
+    }
+    const auto range = parse_port_range(piece.substr(0, equals));
+    if (!range) return tl::unexpected{range.error()};
+    const auto share = parse_share(piece.substr(equals + 1));
+    if (!share) return tl::unexpected{share.error()};
+    options.open.push_back(PortDensity{range->first, range->last, *share});
+    return {};
+  });
+}
+
+Result<void> set_rtt(PopulationOptions& options, std::string_view text) {
+  const std::size_t dash = text.find('-');
+  const auto low = parse_number<double>(text.substr(0, dash));
+  const auto high =
+      dash == std::string_view::npos ? low : parse_number<double>(text.substr(dash + 1));
+  if (!low || !high || !(*low >= 0) || !(*high >= *low) || !(*high <= kMostRttMs)) {
+    return bad(fmt::format("'{}' is not a time or a rising MIN-MAX in milliseconds, 0 to {:.0f}",
+                           text, kMostRttMs));
+  }
+  using Milliseconds = std::chrono::duration<double, std::milli>;
+  options.rtt_min = std::chrono::duration_cast<std::chrono::nanoseconds>(Milliseconds{*low});
+  options.rtt_max = std::chrono::duration_cast<std::chrono::nanoseconds>(Milliseconds{*high});
+  return {};
+}
+
+Result<void> set_rate_limit(PopulationOptions& options, std::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos) {
+    return bad(fmt::format("'{}' is not SHARE=PPS, like 0.1=50", text));
+  }
+  const auto share = parse_share(text.substr(0, equals));
+  if (!share) return tl::unexpected{share.error()};
+  const auto rate = parse_rate(text.substr(equals + 1));
+  if (!rate) return tl::unexpected{rate.error()};
+  options.limited = *share;
+  options.limited_rate = *rate;
+  return {};
+}
+
+Result<void> add_host(std::vector<FixedHost>& into, std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const auto address = parse_address(text.substr(0, colon));
+  if (!address) return tl::unexpected{address.error()};
+  FixedHost host{*address, {}};
+  if (colon != std::string_view::npos) {
+    auto ports = parse_ports(text.substr(colon + 1));
+    if (!ports) return tl::unexpected{ports.error()};
+    host.open_ports = std::move(*ports);
+  }
+  into.push_back(std::move(host));
+  return {};
+}
+
+Result<void> add_address(std::vector<Ipv4Address>& into, std::string_view text) {
+  return parse_address(text).map([&](Ipv4Address address) { into.push_back(address); });
+}
+
+Result<void> add_prefix(std::vector<Ipv4Prefix>& into, std::string_view text) {
+  return parse_prefix(text).map([&](Ipv4Prefix prefix) { into.push_back(prefix); });
+}
+
+Result<void> set_seed(PopulationOptions& options, std::string_view text) {
+  const auto value = parse_number<std::uint64_t>(text);
+  if (!value) return bad(fmt::format("'{}' is not a number from 0 to 2^64-1", text));
+  options.seed = *value;
+  return {};
+}
+
+Result<void> set_switch(bool& into, std::string_view text) {
+  if (text != "true" && text != "false") {
+    return bad(fmt::format("'{}' is neither true nor false", text));
+  }
+  into = text == "true";
+  return {};
+}
+
+using Options = PopulationOptions;
+using Text = std::string_view;
+
+constexpr std::array kOptions{
+    PopulationOption{"prefix", "PREFIX", "Simulate the hosts of PREFIX (repeatable; 198.18.0.0/15)",
+                     [](Options& o, Text t) { return add_prefix(o.prefixes, t); }},
+    PopulationOption{"seed", "NUMBER", "Draw everything from this seed (1)",
+                     [](Options& o, Text t) { return set_seed(o, t); }},
+    PopulationOption{"live", "SHARE", "Share of the addresses that exist (0.2)",
+                     [](Options& o, Text t) { return set_share(o.live, t); }},
+    PopulationOption{"open", "PORT=DENSITY,...",
+                     "Share of live hosts with PORT open (80=0.3,443=0.35,22=0.2)",
+                     [](Options& o, Text t) { return add_open(o, t); }},
+    PopulationOption{"open-default", "DENSITY", "The same for every other port (0.01)",
+                     [](Options& o, Text t) { return set_share(o.open_default, t); }},
+    PopulationOption{"drop", "SHARE", "Share of live hosts silent about closed ports (0.3)",
+                     [](Options& o, Text t) { return set_share(o.drop, t); }},
+    PopulationOption{"unreachable", "SHARE",
+                     "Share of dead addresses with an ICMP host-unreachable (0.02)",
+                     [](Options& o, Text t) { return set_share(o.unreachable, t); }},
+    PopulationOption{"rtt", "MIN-MAX", "Round-trip time of a host in ms, uniform (0)",
+                     [](Options& o, Text t) { return set_rtt(o, t); }},
+    PopulationOption{"loss-in", "SHARE", "Share of packets lost on the way to a host (0)",
+                     [](Options& o, Text t) { return set_share(o.loss_in, t); }},
+    PopulationOption{"loss-out", "SHARE", "Share of replies lost on the way back (0)",
+                     [](Options& o, Text t) { return set_share(o.loss_out, t); }},
+    PopulationOption{"rate-limit", "SHARE=PPS",
+                     "That share of live hosts sends at most PPS replies",
+                     [](Options& o, Text t) { return set_rate_limit(o, t); }},
+    PopulationOption{"icmp-rate", "PPS", "The router sends at most PPS ICMP errors",
+                     [](Options& o, Text t) {
+                       return parse_rate(t).map([&](PacketsPerSecond r) { o.icmp_rate = r; });
+                     }},
+    PopulationOption{"gateway", "ADDRESS",
+                     "An address of the router (repeatable; the third of the first prefix)",
+                     [](Options& o, Text t) { return add_address(o.gateways, t); }},
+    PopulationOption{"silent", "ADDRESS", "An address that never answers (repeatable)",
+                     [](Options& o, Text t) { return add_address(o.silent, t); }},
+    PopulationOption{"static", "ADDRESS:PORT,...", "A host with just these ports open (repeatable)",
+                     [](Options& o, Text t) { return add_host(o.fixed, t); }},
+    PopulationOption{"forward", "PREFIX", "Route PREFIX to the uplink (repeatable)",
+                     [](Options& o, Text t) { return add_prefix(o.forward, t); }},
+    PopulationOption{"uplink-address", "ADDRESS", "The router's own address on the uplink",
+                     [](Options& o, Text t) {
+                       return parse_address(t).map([&](Ipv4Address a) { o.uplink_address = a; });
+                     }},
+    PopulationOption{"server", "ADDRESS:PORT,...",
+                     "A real host behind the uplink, for the truth (repeatable)",
+                     [](Options& o, Text t) { return add_host(o.servers, t); }},
+    PopulationOption{"arp-all", "", "Answer ARP for every address, not only for live ones",
+                     [](Options& o, Text t) { return set_switch(o.arp_all, t); }},
+};
+
+}  // namespace
+
+std::span<const PopulationOption> population_options() { return kOptions; }
+
+Result<void> apply_option(PopulationOptions& options, std::string_view name,
+                          std::string_view value) {
+  const auto found = std::find_if(kOptions.begin(), kOptions.end(),
+                                  [&](const PopulationOption& o) { return o.name == name; });
+  if (found == kOptions.end()) return bad(fmt::format("there is no option '{}'", name));
+  return found->apply(options, value);
+}
+
+Result<void> apply_config(PopulationOptions& options, std::string_view text,
+                          const std::string& file) {
+  std::size_t number = 0;
+  while (!text.empty()) {
+    ++number;
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    line = trim(line.substr(0, line.find('#')));
+    if (line.empty()) continue;
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos) {
+      return fail(ExitCode::BadInput,
+                  fmt::format("{}:{}: '{}' is not key = value", file, number, line));
+    }
+    const std::string_view name = trim(line.substr(0, equals));
+    const auto applied = apply_option(options, name, trim(line.substr(equals + 1)));
+    if (!applied) {
+      return fail(ExitCode::BadInput,
+                  fmt::format("{}:{}: {}: {}", file, number, name, applied.error().message));
+    }
+  }
+  return {};
+}
+
+Result<void> apply_config_file(PopulationOptions& options, const std::string& file) {
+  std::ifstream stream{file, std::ios::binary};
+  const std::string text{std::istreambuf_iterator<char>{stream}, {}};
+  if (!stream.good() && !stream.eof()) {
+    return fail(ExitCode::BadInput, fmt::format("cannot read the configuration file {}", file));
+  }
+  return apply_config(options, text, file);
+}
+
+Result<std::vector<std::uint16_t>> parse_ports(std::string_view text) {
+  std::vector<std::uint16_t> ports;
+  const auto parsed = each_piece(text == "-" ? "1-65535" : text, [&](Text piece) -> Result<void> {
+    const auto range = parse_port_range(piece);
+    if (!range) return tl::unexpected{range.error()};
+    for (std::uint32_t port = range->first; port <= range->last; ++port) {
+      ports.push_back(static_cast<std::uint16_t>(port));
+    }
+    return {};
+  });
+  if (!parsed) return tl::unexpected{parsed.error()};
+  std::sort(ports.begin(), ports.end());
+  ports.erase(std::unique(ports.begin(), ports.end()), ports.end());
+  return ports;
+}
+
+}  // namespace trawl::simnet

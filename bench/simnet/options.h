@@ -1,0 +1,77 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/result.h"
+#include "base/units.h"
+
+namespace trawl::simnet {
+
+// Ports `first` to `last` are open on this share of the live hosts.
+struct PortDensity {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+  double share = 0;
+};
+
+// A host whose open ports are given instead of drawn; its other ports are closed.
+struct FixedHost {
+  Ipv4Address address;
+  std::vector<std::uint16_t> open_ports;  // Sorted.
+};
+
+// What the simulated network looks like. Everything that is drawn depends on `seed` alone.
+struct PopulationOptions {
+  std::vector<Ipv4Prefix> prefixes;  // Empty: 198.18.0.0/15.
+  std::uint64_t seed = 1;
+  double live = 0.2;              // Share of the addresses that exist.
+  std::vector<PortDensity> open;  // Later entries win; empty: 80, 443 and 22 as in the lab.
+  double open_default = 0.01;     // Density of every port that `open` does not name.
+  double drop = 0.3;              // Share of live hosts that do not reset closed ports.
+  double unreachable = 0.02;      // Share of dead addresses the router reports.
+  std::chrono::nanoseconds rtt_min{0};
+  std::chrono::nanoseconds rtt_max{0};
+  double loss_in = 0;   // Share of IP packets lost before they reach a host.
+  double loss_out = 0;  // Share of replies lost on their way back.
+  double limited = 0;   // Share of live hosts that answer at most `limited_rate`.
+  PacketsPerSecond limited_rate = PacketsPerSecond::unlimited();
+  PacketsPerSecond icmp_rate = PacketsPerSecond::unlimited();  // Of the router's ICMP errors.
+  std::vector<Ipv4Address> gateways;          // Empty: the third address of the first prefix.
+  std::vector<Ipv4Address> silent;            // Addresses that never answer.
+  std::vector<FixedHost> fixed;               // Simulated hosts with given ports.
+  std::vector<Ipv4Prefix> forward;            // Routed to the uplink.
+  std::optional<Ipv4Address> uplink_address;  // The router's own address on the uplink.
+  std::vector<FixedHost> servers;  // Real hosts behind the uplink, known to the truth only.
+  bool arp_all = false;            // Answer ARP for every address, not only live ones.
+};
+
+// One option, with the same name on the command line and in a configuration file.
+struct PopulationOption {
+  const char* name;   // Without dashes.
+  const char* value;  // What the help calls its value; "" marks a switch.
+  const char* help;
+  Result<void> (*apply)(PopulationOptions&, std::string_view value);
+};
+
+[[nodiscard]] std::span<const PopulationOption> population_options();
+
+// Applies one option by name. Errors say what is wrong with the value, not where it came from.
+[[nodiscard]] Result<void> apply_option(PopulationOptions& options, std::string_view name,
+                                        std::string_view value);
+
+// Reads "key = value" lines; '#' starts a comment. Fails with BadInput, naming file and line.
+[[nodiscard]] Result<void> apply_config(PopulationOptions& options, std::string_view text,
+                                        const std::string& file);
+[[nodiscard]] Result<void> apply_config_file(PopulationOptions& options, const std::string& file);
+
+// "80,443,8000-8010", or "-" for all of 1-65535; sorted, without repeats.
+[[nodiscard]] Result<std::vector<std::uint16_t>> parse_ports(std::string_view text);
+
+}  // namespace trawl::simnet

@@ -1,0 +1,206 @@
+#include "bench/simnet/population.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace trawl::simnet {
+namespace {
+
+using std::chrono::nanoseconds;
+
+// A share as a threshold of 31-bit draws, so that 0 is never and 1 is always.
+std::uint32_t threshold(double share) {
+  return static_cast<std::uint32_t>(std::llround(share * 2147483648.0));
+}
+
+constexpr std::uint32_t low31(std::uint64_t draw) noexcept {
+  return static_cast<std::uint32_t>(draw & 0x7fffffffU);
+}
+constexpr std::uint32_t high31(std::uint64_t draw) noexcept {
+  return static_cast<std::uint32_t>(draw >> 33U);
+}
+
+// Independent traits of a host come from draws with different salts.
+enum Salt : std::uint64_t { kTtlSalt = 0x101, kRttSalt = 0x202, kLimitSalt = 0x303 };
+
+constexpr std::uint64_t salted(std::uint64_t draw, std::uint64_t salt) noexcept {
+  return mix64(draw ^ (salt << 32U));
+}
+
+void fill_defaults(PopulationOptions& options) {
+  if (options.prefixes.empty()) {
+    options.prefixes.push_back(Ipv4Prefix{Ipv4Address{0xc6120000}, 15});
+  }
+  if (options.open.empty()) {
+    options.open = {{80, 80, 0.3}, {443, 443, 0.35}, {22, 22, 0.2}};
+  }
+  constexpr unsigned kSmallestRoutedLength = 30;
+  const Ipv4Prefix& first = options.prefixes.front();
+  if (options.gateways.empty() && first.length() <= kSmallestRoutedLength) {
+    options.gateways.push_back(Ipv4Address{first.first().value() + 2});
+  }
+}
+
+bool holds(const std::vector<Ipv4Prefix>& prefixes, Ipv4Address address) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](const Ipv4Prefix& prefix) { return prefix.contains(address); });
+}
+
+Result<void> check(const PopulationOptions& options) {
+  if (options.unreachable > 0 && options.gateways.empty()) {
+    return fail(ExitCode::Usage,
+                "ICMP errors need an address to come from: give --gateway or --unreachable 0");
+  }
+  if (!options.forward.empty() && !options.uplink_address) {
+    return fail(ExitCode::Usage, "--forward needs --uplink-address");
+  }
+  for (const FixedHost& server : options.servers) {
+    if (holds(options.forward, server.address)) continue;
+    return fail(ExitCode::Usage,
+                fmt::format("--server {} lies in no --forward prefix", server.address.to_string()));
+  }
+  for (const FixedHost& host : options.fixed) {
+    if (holds(options.prefixes, host.address)) continue;
+    return fail(ExitCode::Usage,
+                fmt::format("--static {} lies in no --prefix", host.address.to_string()));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Population> Population::make(PopulationOptions options) {
+  fill_defaults(options);
+  if (Result<void> checked = check(options); !checked) return tl::unexpected{checked.error()};
+  Ipv4Set set;
+  for (const Ipv4Prefix& prefix : options.prefixes) set.add(prefix);
+  return Population{std::move(options), set};
+}
+
+Population::Population(PopulationOptions options, const Ipv4Set& set)
+    : options_{std::move(options)}, set_{set}, addresses_{set_} {
+  const auto intervals = set_.intervals();
+  bounds_ = {intervals.front().first, intervals.back().last};
+  is_one_interval_ = intervals.size() == 1;
+  seed_key_ = mix64(options_.seed);
+  live_ = threshold(options_.live);
+  drop_ = threshold(options_.drop);
+  unreachable_ = threshold(options_.unreachable);
+  limited_ = threshold(options_.limited);
+  open_.assign(kPorts, threshold(options_.open_default));
+  for (const PortDensity& density : options_.open) {
+    std::fill(open_.begin() + density.first, open_.begin() + density.last + 1,
+              threshold(density.share));
+  }
+  add_specials();
+}
+
+void Population::add_specials() {
+  // Where rules for one address meet, the first wins.
+  for (const Ipv4Address silent : options_.silent) {
+    specials_.push_back({silent, Presence::Silent, {}, true});
+  }
+  for (const FixedHost& host : options_.fixed) {
+    specials_.push_back({host.address, Presence::Live, host.open_ports, true});
+  }
+  for (const FixedHost& host : options_.servers) {
+    specials_.push_back({host.address, Presence::Forwarded, host.open_ports, true});
+  }
+  for (const Ipv4Address gateway : options_.gateways) {
+    specials_.push_back({gateway, Presence::Router, {}, true});
+  }
+  if (options_.uplink_address) {
+    specials_.push_back({*options_.uplink_address, Presence::Router, {}, true});
+  }
+  std::stable_sort(specials_.begin(), specials_.end(),
+                   [](const Special& a, const Special& b) { return a.address < b.address; });
+  for (const Special& special : specials_) {
+    filter_.set(static_cast<std::size_t>(draw(special.address) % kFilterBits));
+  }
+}
+
+const Population::Special* Population::special(Ipv4Address address) const noexcept {
+  const auto found =
+      std::lower_bound(specials_.begin(), specials_.end(), address,
+                       [](const Special& s, Ipv4Address a) { return s.address < a; });
+  return found != specials_.end() && found->address == address ? &*found : nullptr;
+}
+
+bool Population::is_inside(Ipv4Address address) const noexcept {
+  if (address < bounds_.first || address > bounds_.last) return false;
+  return is_one_interval_ || addresses_.rank(address).has_value();
+}
+
+Host Population::host(Ipv4Address address) const noexcept {
+  const std::uint64_t drawn = draw(address);
+  if (filter_[static_cast<std::size_t>(drawn % kFilterBits)]) [[unlikely]] {
+    if (const Special* found = special(address); found != nullptr) {
+      return Host{found->presence, drawn, found->open_ports, found->fixed};
+    }
+  }
+  for (const Ipv4Prefix& prefix : options_.forward) {
+    if (prefix.contains(address)) return Host{Presence::Forwarded, drawn, {}, false};
+  }
+  if (!is_inside(address)) return Host{Presence::Outside, drawn, {}, false};
+  Presence presence = Presence::Live;
+  if (low31(drawn) >= live_) {
+    presence = high31(drawn) < unreachable_ ? Presence::Unreachable : Presence::Dead;
+  }
+  return Host{presence, drawn, {}, false};
+}
+
+PortAnswer Population::port(const Host& host, std::uint16_t port) const noexcept {
+  if (host.is_fixed) {
+    const auto& ports = host.fixed_ports;
+    return std::binary_search(ports.begin(), ports.end(), port) ? PortAnswer::Open
+                                                                : PortAnswer::Closed;
+  }
+  if (low31(mix64(host.draw ^ (std::uint64_t{port} << 48U))) < open_[port]) return PortAnswer::Open;
+  return high31(host.draw) < drop_ ? PortAnswer::Dropped : PortAnswer::Closed;
+}
+
+std::optional<PortState> Population::truth(const Host& host, std::uint16_t port) const noexcept {
+  switch (host.presence) {
+    case Presence::Outside:
+    case Presence::Silent:
+    case Presence::Dead: return std::nullopt;
+    case Presence::Unreachable: return PortState::Unreachable;
+    case Presence::Forwarded:
+      if (!host.is_fixed) return std::nullopt;
+      break;
+    case Presence::Live:
+    case Presence::Router: break;
+  }
+  switch (this->port(host, port)) {
+    case PortAnswer::Open: return PortState::Open;
+    case PortAnswer::Closed: return PortState::Closed;
+    case PortAnswer::Dropped: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::uint8_t Population::ttl(const Host& host) const noexcept {
+  constexpr std::uint8_t kInitial[] = {64, 64, 64, 64, 64, 128, 128, 255};
+  constexpr std::uint64_t kMostHops = 20;
+  if (host.presence == Presence::Router) return kInitial[0];
+  const std::uint64_t drawn = salted(host.draw, kTtlSalt);
+  return static_cast<std::uint8_t>(kInitial[drawn % std::size(kInitial)] - 1 -
+                                   (drawn >> 32U) % kMostHops);
+}
+
+nanoseconds Population::rtt(const Host& host) const noexcept {
+  if (host.presence == Presence::Router) return nanoseconds{0};
+  const nanoseconds span = options_.rtt_max - options_.rtt_min;
+  if (span.count() == 0) return options_.rtt_min;
+  const auto drawn = salted(host.draw, kRttSalt) % static_cast<std::uint64_t>(span.count());
+  return options_.rtt_min + nanoseconds{static_cast<std::int64_t>(drawn)};
+}
+
+bool Population::is_rate_limited(const Host& host) const noexcept {
+  return limited_ != 0 && host.presence == Presence::Live &&
+         low31(salted(host.draw, kLimitSalt)) < limited_;
+}
+
+}  // namespace trawl::simnet

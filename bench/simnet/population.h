@@ -1,0 +1,99 @@
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/ip.h"
+#include "base/ranked_set.h"
+#include "base/result.h"
+#include "base/verdict.h"
+#include "bench/simnet/options.h"
+
+namespace trawl::simnet {
+
+enum class Presence : std::uint8_t {
+  Outside,      // In no simulated prefix: no route.
+  Silent,       // Configured never to answer.
+  Dead,         // Nobody has the address.
+  Unreachable,  // Nobody has it, and the router says so.
+  Live,
+  Router,    // An address of the router itself: reachable, every port closed.
+  Forwarded  // Behind the uplink.
+};
+
+enum class PortAnswer : std::uint8_t { Open, Closed, Dropped };
+
+// What is at one address.
+struct Host {
+  Presence presence = Presence::Outside;
+  std::uint64_t draw = 0;                      // Uniform; the source of its traits.
+  std::span<const std::uint16_t> fixed_ports;  // Of a host that was given, not drawn.
+  bool is_fixed = false;
+};
+
+// Who lives in the simulated prefixes and what each host does: pure functions of (seed, address,
+// port), so the responder and the truth cannot disagree.
+//
+// Thread: immutable once made.
+class Population {
+ public:
+  // Fails with Usage when options contradict each other.
+  [[nodiscard]] static Result<Population> make(PopulationOptions options);
+
+  // One hash for an address without special rules.
+  [[nodiscard]] Host host(Ipv4Address address) const noexcept;
+  // Needs host.presence Live or Router.
+  [[nodiscard]] PortAnswer port(const Host& host, std::uint16_t port) const noexcept;
+  // What a perfect scanner learns of a target; nullopt where nothing ever answers.
+  [[nodiscard]] std::optional<PortState> truth(const Host& host, std::uint16_t port) const noexcept;
+
+  // TTL of a host's packets as they arrive, the initial value minus the hops.
+  [[nodiscard]] std::uint8_t ttl(const Host& host) const noexcept;
+  [[nodiscard]] std::chrono::nanoseconds rtt(const Host& host) const noexcept;
+  [[nodiscard]] bool is_rate_limited(const Host& host) const noexcept;
+
+  [[nodiscard]] const PopulationOptions& options() const noexcept { return options_; }
+  // Every simulated address, numbered in rising order.
+  [[nodiscard]] const RankedSet<Ipv4Address>& addresses() const noexcept { return addresses_; }
+  [[nodiscard]] std::span<const Ipv4Set::Range> intervals() const { return set_.intervals(); }
+
+ private:
+  struct Special {
+    Ipv4Address address;
+    Presence presence;
+    std::vector<std::uint16_t> open_ports;
+    bool fixed = false;
+  };
+  static constexpr std::size_t kFilterBits = 4096;
+  static constexpr std::size_t kPorts = 65536;
+
+  Population(PopulationOptions options, const Ipv4Set& set);
+  void add_specials();
+  [[nodiscard]] const Special* special(Ipv4Address address) const noexcept;
+  [[nodiscard]] bool is_inside(Ipv4Address address) const noexcept;
+  [[nodiscard]] std::uint64_t draw(Ipv4Address address) const noexcept {
+    return mix64(seed_key_ + address.value());
+  }
+
+  PopulationOptions options_;
+  Ipv4Set set_;
+  RankedSet<Ipv4Address> addresses_;
+  Ipv4Set::Range bounds_;
+  bool is_one_interval_ = false;
+  std::vector<Special> specials_;    // Sorted by address.
+  std::bitset<kFilterBits> filter_;  // Of special addresses, by draw.
+  std::uint64_t seed_key_ = 0;
+  std::uint32_t live_ = 0;  // Thresholds of 31-bit draws.
+  std::uint32_t drop_ = 0;
+  std::uint32_t unreachable_ = 0;
+  std::uint32_t limited_ = 0;
+  std::vector<std::uint32_t> open_;  // By port.
+};
+
+}  // namespace trawl::simnet

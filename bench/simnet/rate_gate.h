@@ -1,0 +1,38 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+#include "base/units.h"
+
+namespace trawl::simnet {
+
+// A rate limit as the generic cell rate algorithm (ITU-T I.371): one number of state a subject, the
+// time at which its next cell is due, starting at 0. Lets a tenth of a second's cells, at least
+// one, pass at once.
+class RateGate {
+ public:
+  // An unlimited rate passes everything.
+  explicit RateGate(PacketsPerSecond rate) noexcept {
+    constexpr double kNanosecondsPerSecond = 1e9;
+    constexpr std::int64_t kBurstNanoseconds = 100'000'000;
+    if (rate.is_unlimited()) return;
+    interval_ = static_cast<std::int64_t>(kNanosecondsPerSecond / rate.per_second());
+    tolerance_ = std::max<std::int64_t>(kBurstNanoseconds - interval_, 0);
+  }
+
+  [[nodiscard]] bool is_limited() const noexcept { return interval_ != 0; }
+  [[nodiscard]] bool pass(std::int64_t& due, std::chrono::nanoseconds now) const noexcept {
+    const std::int64_t start = std::max<std::int64_t>(due, now.count());
+    if (start - now.count() > tolerance_) return false;
+    due = start + interval_;
+    return true;
+  }
+
+ private:
+  std::int64_t interval_ = 0;
+  std::int64_t tolerance_ = 0;
+};
+
+}  // namespace trawl::simnet

@@ -1,0 +1,90 @@
+#include "bench/simnet/truth.h"
+
+#include <fmt/compile.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+
+namespace trawl::simnet {
+namespace {
+
+constexpr std::size_t kFlushAt = std::size_t{1} << 18U;
+
+// Appends lines to one buffer and writes it in large pieces.
+class LineWriter {
+ public:
+  LineWriter(TruthFormat format, std::FILE* out) : format_{format}, out_{out} {}
+
+  void header() {
+    if (format_ == TruthFormat::Csv) append("ip,port,state\n");
+  }
+  void start_address(Ipv4Address address) { address_ = address.to_string(); }
+  void line(std::uint16_t port, PortState state) {
+    auto into = std::back_inserter(buffer_);
+    if (format_ == TruthFormat::Csv) {
+      fmt::format_to(into, FMT_COMPILE("{},{},{}\n"), address_, port, to_string(state));
+    } else {
+      fmt::format_to(into, FMT_COMPILE("{{\"ip\":\"{}\",\"port\":{},\"state\":\"{}\"}}\n"),
+                     address_, port, to_string(state));
+    }
+  }
+  // False when the output failed.
+  bool flush_if_full() { return buffer_.size() < kFlushAt || flush(); }
+  bool flush() {
+    const bool written = std::fwrite(buffer_.data(), 1, buffer_.size(), out_) == buffer_.size();
+    buffer_.clear();
+    return written;
+  }
+
+ private:
+  void append(std::string_view text) { buffer_.append(text.data(), text.data() + text.size()); }
+
+  TruthFormat format_;
+  std::FILE* out_;
+  std::string address_;
+  fmt::memory_buffer buffer_;
+};
+
+void write_host(LineWriter& writer, const Population& population, const TruthRequest& request,
+                Ipv4Address address) {
+  const Host host = population.host(address);
+  if (host.presence == Presence::Dead) return;
+  bool is_started = false;
+  for (const std::uint16_t port : request.ports) {
+    const auto state = population.truth(host, port);
+    if (!state || !request.states[static_cast<std::size_t>(*state)]) continue;
+    if (!is_started) writer.start_address(address);
+    is_started = true;
+    writer.line(port, *state);
+  }
+}
+
+Failure output_failed() {
+  return fail(ExitCode::Output, fmt::format("cannot write the truth: {}", std::strerror(errno)));
+}
+
+}  // namespace
+
+Result<void> write_truth(const Population& population, const TruthRequest& request,
+                         std::FILE* out) {
+  // Servers may lie in a forwarded prefix outside every simulated one.
+  Ipv4Set addresses;
+  for (const auto& interval : population.intervals()) addresses.add(interval);
+  for (const FixedHost& server : population.options().servers) {
+    addresses.add(Ipv4Prefix{server.address, Ipv4Address::kBits});
+  }
+  LineWriter writer{request.format, out};
+  writer.header();
+  for (const auto& interval : addresses.intervals()) {
+    for (std::uint64_t value = interval.first.value(); value <= interval.last.value(); ++value) {
+      write_host(writer, population, request, Ipv4Address{static_cast<std::uint32_t>(value)});
+      if (!writer.flush_if_full()) return output_failed();
+    }
+  }
+  if (!writer.flush() || std::fflush(out) != 0) return output_failed();
+  return {};
+}
+
+}  // namespace trawl::simnet
