@@ -47,6 +47,7 @@ class Link {
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] rte_mempool* tx_pool(unsigned queue) const noexcept { return tx_pools_[queue]; }
+  [[nodiscard]] rte_mempool* rx_pool() const noexcept { return rx_pool_; }
   [[nodiscard]] MacAddress mac() const noexcept { return mac_; }
   [[nodiscard]] const LinkSpec& spec() const noexcept { return spec_; }
   // "net_af_xdp", "net_memif", ...

@@ -1,0 +1,41 @@
+#include "dataplane/counters.h"
+
+namespace trawl::dataplane {
+namespace {
+
+using enum CounterKind;
+
+constexpr std::array<CounterInfo, kCounters> kInfo{{
+    {"probes_sent", "probes handed to the link", Traffic},
+    {"probes_deferred", "probes that waited for a neighbour's address", Delay},
+    {"probes_blocked", "probes stopped by the egress guard", Loss},
+    {"probes_no_neighbour", "probes to on-link addresses that answered no ARP", Traffic},
+    {"arp_requests", "ARP requests sent", Traffic},
+    {"arp_answers", "ARP requests for our address answered", Traffic},
+    {"tx_ring_full", "bursts the link took only in part (the rest was sent later)", Delay},
+    {"tx_no_buffer", "bursts that waited for a frame buffer", Delay},
+    {"tx_back_pressure", "polls in which sending waited for replies to be read", Delay},
+    {"pacing_stalls", "stalls too long to catch up with", Delay},
+    {"rx_frames", "frames received", Traffic},
+    {"rx_arp", "ARP frames received", Traffic},
+    {"rx_truncated", "frames shorter than their headers say", Ignored},
+    {"rx_not_ipv4", "frames of other protocols than IPv4 and ARP", Ignored},
+    {"rx_bad_header", "frames with an impossible IPv4 or TCP header", Ignored},
+    {"rx_fragment", "IPv4 fragments", Ignored},
+    {"rx_other_address", "packets for another address than ours", Ignored},
+    {"rx_other_protocol", "packets neither TCP nor ICMP", Ignored},
+    {"rx_other_port", "TCP segments for ports we do not scan from", Ignored},
+    {"rx_not_a_reply", "TCP segments with flags no probe is answered by", Ignored},
+    {"rx_forged", "answers that fail validation under the scan key", Ignored},
+    {"rx_icmp_other", "ICMP messages that quote no probe", Ignored},
+    {"rx_valid", "valid replies", Traffic},
+    {"rx_waits", "polls in which receiving waited for replies to be read", Delay},
+}};
+
+}  // namespace
+
+const CounterInfo& counter_info(Counter counter) noexcept {
+  return kInfo[static_cast<std::size_t>(counter)];
+}
+
+}  // namespace trawl::dataplane

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "base/ip.h"
+#include "base/mac.h"
+#include "dataplane/neighbours.h"
+
+namespace trawl::dataplane::internal {
+
+inline constexpr std::size_t kArpFrameSize = 60;  // Padded to the shortest Ethernet frame.
+
+// Writes "who has `wanted`? tell `source`" (RFC 826). Needs frame.size() >= kArpFrameSize.
+void write_arp_request(std::span<std::byte> frame, MacAddress mac, Ipv4Address source,
+                       Ipv4Address wanted) noexcept;
+
+enum class ArpOutcome { Nothing, Learnt, AnswerWritten };
+
+// Reads an ARP frame: learns the sender's address when it is one we need, and, when it asks for
+// `source`, turns the frame into our answer. Needs frame to be writable; shorter ones are ignored.
+[[nodiscard]] ArpOutcome handle_arp(std::span<std::byte> frame, MacAddress mac, Ipv4Address source,
+                                    Neighbours& neighbours) noexcept;
+
+}  // namespace trawl::dataplane::internal

@@ -1,0 +1,183 @@
+#include "dataplane/scanner.h"
+
+#include <fmt/format.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_pause.h>
+#include <rte_ring_elem.h>
+#include <sched.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "dataplane/eal.h"
+#include "dataplane/internal/poll_rx.h"
+#include "dataplane/internal/poll_tx.h"
+
+namespace trawl::dataplane {
+namespace {
+
+using internal::BufferUse;
+using internal::RxLoop;
+using internal::RxSeat;
+using internal::SharedState;
+using internal::TxLoop;
+using internal::TxSeat;
+
+constexpr unsigned kReplyRing = 1U << 16U;
+constexpr unsigned kAnswerRing = 256;
+
+struct FreeRing {
+  void operator()(rte_ring* ring) const noexcept { rte_ring_free(ring); }
+};
+using Ring = std::unique_ptr<rte_ring, FreeRing>;
+
+BufferUse buffer_use(const Link& link) {
+  if (link.driver() == "net_af_packet") return BufferUse::Copies;
+  const bool hands_on =
+      link.driver() == "net_ring" || link.spec().text.find("zero-copy=yes") != std::string::npos;
+  return hands_on ? BufferUse::Keeps : BufferUse::Returns;
+}
+
+// What one polling thread runs until told to stop.
+void poll_until_stopped(TxLoop* tx, RxLoop* rx, const SharedState& shared,
+                        bool shares_cpu) noexcept {
+  if (tx != nullptr) tx->begin(TscClock::now());
+  while (!shared.stop.load(std::memory_order_relaxed)) {
+    const Ticks now = TscClock::now();
+    bool busy = tx != nullptr && tx->poll(now);
+    busy |= rx != nullptr && rx->poll(now);
+    if (busy) continue;
+    if (shares_cpu) {
+      sched_yield();
+    } else {
+      rte_pause();
+    }
+  }
+}
+
+}  // namespace
+
+std::uint16_t senders_for(unsigned threads, bool receive) noexcept {
+  return static_cast<std::uint16_t>(receive && threads > 1 ? threads - 1 : threads);
+}
+
+struct Scanner::Impl {
+  Impl(ScanPlan p, Link& l) : plan{std::move(p)}, link{l} {}
+
+  ScanPlan plan;
+  Link& link;
+  SharedState shared;
+  unsigned threads = 1;
+  Ring replies;
+  Ring answers;
+  std::vector<std::unique_ptr<CoreCounters>> counters;
+  std::vector<std::unique_ptr<TxLoop>> senders;
+  std::unique_ptr<RxLoop> receiver;
+  bool running = false;
+};
+
+Scanner::Scanner(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+
+Result<std::unique_ptr<Scanner>> Scanner::make(ScanPlan plan, Link& link, unsigned threads) {
+  auto impl = std::make_unique<Impl>(std::move(plan), link);
+  impl->threads = threads;
+  const int socket = static_cast<int>(rte_socket_id());
+  constexpr unsigned kOneToOne = RING_F_SP_ENQ | RING_F_SC_DEQ;
+  impl->replies.reset(
+      rte_ring_create_elem("replies", sizeof(Reply), kReplyRing, socket, kOneToOne));
+  impl->answers.reset(rte_ring_create("arp_answers", kAnswerRing, socket, kOneToOne));
+  if (!impl->replies || !impl->answers) {
+    return fail(ExitCode::Runtime,
+                fmt::format("not enough memory for rings ({})", rte_strerror(rte_errno)));
+  }
+  const std::uint16_t senders = senders_for(threads, impl->plan.receive);
+  for (std::uint16_t i = 0; i < senders; ++i) {
+    impl->counters.push_back(std::make_unique<CoreCounters>());
+    const TxSeat seat{.port = link.port(),
+                      .queue = i,
+                      .use = buffer_use(link),
+                      .pool = link.tx_pool(i),
+                      .control_pool = link.rx_pool(),
+                      .answers = i == 0 ? impl->answers.get() : nullptr,
+                      .sender = i,
+                      .senders = senders};
+    impl->senders.push_back(
+        std::make_unique<TxLoop>(impl->plan, impl->shared, seat, *impl->counters.back()));
+  }
+  if (impl->plan.receive) {
+    impl->counters.push_back(std::make_unique<CoreCounters>());
+    const RxSeat seat{.port = link.port(),
+                      .queues = senders,
+                      .replies = impl->replies.get(),
+                      .answers = impl->answers.get()};
+    impl->receiver =
+        std::make_unique<RxLoop>(impl->plan, impl->shared, seat, *impl->counters.back());
+  }
+  return std::unique_ptr<Scanner>{new Scanner{std::move(impl)}};
+}
+
+Scanner::~Scanner() {
+  stop();
+  for (auto& sender : impl_->senders) sender->release();
+  rte_mbuf* answer = nullptr;
+  while (rte_ring_sc_dequeue(impl_->answers.get(), reinterpret_cast<void**>(&answer)) == 0) {
+    rte_pktmbuf_free(answer);
+  }
+}
+
+void Scanner::start() {
+  impl_->running = true;
+  const bool split = impl_->plan.receive && impl_->threads > 1;
+  for (unsigned thread = 0; thread < impl_->threads; ++thread) {
+    const unsigned sender = split ? thread - 1 : thread;
+    TxLoop* const tx = split && thread == 0 ? nullptr : impl_->senders[sender].get();
+    RxLoop* const rx = thread == 0 ? impl_->receiver.get() : nullptr;
+    Eal::launch(thread, [impl = impl_.get(), tx, rx] {
+      poll_until_stopped(tx, rx, impl->shared, impl->plan.shares_cpu);
+    });
+  }
+}
+
+void Scanner::stop() {
+  if (!std::exchange(impl_->running, false)) return;
+  impl_->shared.stop.store(true);
+  Eal::join();
+}
+
+bool Scanner::sending_finished() const noexcept {
+  for (const auto& sender : impl_->senders) {
+    if (!sender->finished()) return false;
+  }
+  return true;
+}
+
+bool Scanner::has_sent(std::uint64_t position) const noexcept {
+  if (position < impl_->plan.first || position >= impl_->plan.last) return false;
+  for (const auto& sender : impl_->senders) {
+    if (sender->has_sent(position)) return true;
+  }
+  return false;
+}
+
+bool Scanner::gateway_known() const noexcept {
+  const Neighbours& neighbours = impl_->plan.neighbours;
+  return neighbours.gateway_address().value() == 0 ||
+         (neighbours.gateway()->load(std::memory_order_relaxed) & Neighbours::kResolved) != 0;
+}
+
+std::size_t Scanner::take_replies(std::span<Reply> into) noexcept {
+  return rte_ring_sc_dequeue_burst_elem(impl_->replies.get(), into.data(), sizeof(Reply),
+                                        static_cast<unsigned>(into.size()), nullptr);
+}
+
+CounterValues Scanner::counters() const noexcept {
+  CounterValues sums{};
+  for (const auto& core : impl_->counters) core->add_to(sums);
+  return sums;
+}
+
+const ScanPlan& Scanner::plan() const noexcept { return impl_->plan; }
+
+}  // namespace trawl::dataplane

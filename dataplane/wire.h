@@ -1,0 +1,101 @@
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+// Reading and writing big-endian fields, offsets of the headers we handle, and the Internet
+// checksum.
+namespace trawl::dataplane::wire {
+
+[[nodiscard]] constexpr std::uint16_t swap16(std::uint16_t x) noexcept {
+  return __builtin_bswap16(x);
+}
+[[nodiscard]] constexpr std::uint32_t swap32(std::uint32_t x) noexcept {
+  return __builtin_bswap32(x);
+}
+[[nodiscard]] inline std::uint16_t read16(const std::byte* at) noexcept {
+  std::uint16_t x;
+  std::memcpy(&x, at, sizeof x);
+  return swap16(x);
+}
+[[nodiscard]] inline std::uint32_t read32(const std::byte* at) noexcept {
+  std::uint32_t x;
+  std::memcpy(&x, at, sizeof x);
+  return swap32(x);
+}
+inline void write16(std::byte* at, std::uint16_t x) noexcept {
+  x = swap16(x);
+  std::memcpy(at, &x, sizeof x);
+}
+inline void write32(std::byte* at, std::uint32_t x) noexcept {
+  x = swap32(x);
+  std::memcpy(at, &x, sizeof x);
+}
+
+inline constexpr std::uint16_t kTypeIpv4 = 0x0800;
+inline constexpr std::uint16_t kTypeArp = 0x0806;
+inline constexpr std::uint8_t kProtocolIcmp = 1;
+inline constexpr std::uint8_t kProtocolTcp = 6;
+
+// Ethernet II, IEEE 802.3 clause 3.
+inline constexpr std::size_t kEthernetSize = 14;
+inline constexpr std::size_t kEthernetSource = 6;
+inline constexpr std::size_t kEthernetType = 12;
+
+// IPv4, RFC 791 section 3.1; offsets from the start of the header.
+inline constexpr std::size_t kIpSize = 20;
+inline constexpr std::size_t kIpLength = 2;
+inline constexpr std::size_t kIpId = 4;
+inline constexpr std::size_t kIpFragment = 6;
+inline constexpr std::size_t kIpTtl = 8;
+inline constexpr std::size_t kIpProtocol = 9;
+inline constexpr std::size_t kIpChecksum = 10;
+inline constexpr std::size_t kIpSource = 12;
+inline constexpr std::size_t kIpDestination = 16;
+
+// TCP, RFC 9293 section 3.1.
+inline constexpr std::size_t kTcpSize = 20;
+inline constexpr std::size_t kTcpSourcePort = 0;
+inline constexpr std::size_t kTcpDestinationPort = 2;
+inline constexpr std::size_t kTcpSequence = 4;
+inline constexpr std::size_t kTcpAck = 8;
+inline constexpr std::size_t kTcpOffset = 12;
+inline constexpr std::size_t kTcpFlags = 13;
+inline constexpr std::size_t kTcpWindow = 14;
+inline constexpr std::size_t kTcpChecksum = 16;
+inline constexpr std::uint8_t kFin = 0x01;
+inline constexpr std::uint8_t kSyn = 0x02;
+inline constexpr std::uint8_t kRst = 0x04;
+inline constexpr std::uint8_t kAck = 0x10;
+
+// ICMP, RFC 792: the quoted packet follows eight bytes of header.
+inline constexpr std::size_t kIcmpSize = 8;
+
+// ARP for IPv4 over Ethernet, RFC 826; offsets from the end of the Ethernet header.
+inline constexpr std::size_t kArpSize = 28;
+inline constexpr std::size_t kArpOperation = 6;
+inline constexpr std::size_t kArpSenderMac = 8;
+inline constexpr std::size_t kArpSenderIp = 14;
+inline constexpr std::size_t kArpTargetMac = 18;
+inline constexpr std::size_t kArpTargetIp = 24;
+inline constexpr std::uint16_t kArpRequest = 1;
+inline constexpr std::uint16_t kArpReply = 2;
+
+// One's complement sum of big-endian words (RFC 1071), not folded. An odd last byte counts as high.
+[[nodiscard]] inline std::uint64_t sum(const std::byte* at, std::size_t size) noexcept {
+  std::uint64_t total = 0;
+  for (; size >= 2; size -= 2, at += 2) total += read16(at);
+  if (size == 1) total += static_cast<std::uint64_t>(*at) << 8U;
+  return total;
+}
+// The checksum field's value for an unfolded sum below 2^48.
+[[nodiscard]] constexpr std::uint16_t fold(std::uint64_t total) noexcept {
+  total = (total & 0xffffU) + (total >> 16U);
+  total = (total & 0xffffU) + (total >> 16U);
+  total = (total & 0xffffU) + (total >> 16U);
+  return static_cast<std::uint16_t>(~total);
+}
+
+}  // namespace trawl::dataplane::wire
