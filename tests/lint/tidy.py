@@ -61,7 +61,7 @@ def main() -> int:
     if done.returncode != 0:
         seen = set()  # A header's finding comes once for each source that includes it.
         for line in done.stdout.splitlines():
-            if " generated." in line or line.startswith("ninja: "):
+            if " generated." in line or line.startswith(("ninja: ", "FAILED: ", tool)):
                 continue
             if ": error: " in line and line in seen:
                 continue
