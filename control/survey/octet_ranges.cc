@@ -20,7 +20,9 @@ std::optional<std::string> take_octet(std::string_view& text, unsigned missing, 
   value = missing;
   if (digits.empty()) return std::nullopt;
   if (digits.size() > 1 && digits[0] == '0') {
-    return fmt::format("has an octet with a leading zero, {}", quote(digits));
+    return fmt::format(
+        "has an octet with a leading zero, {}; leave the zero out, it reads as octal",
+        quote(digits));
   }
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (error != std::errc{} || value > kHighestOctet) {
@@ -47,7 +49,7 @@ std::optional<std::string> take_choice(std::string_view& text, std::bitset<256>&
     }
   }
   if (first > last) {
-    return fmt::format("has an octet range that runs backwards, {}",
+    return fmt::format("has an octet range that runs backwards, {}; write the lower number first",
                        quote(whole.substr(0, whole.size() - text.size())));
   }
   for (unsigned value = first; value <= last; ++value) octet.set(value);

@@ -36,7 +36,7 @@ Result<RateSpec> RateSpec::parse(std::string_view text, std::string_view option)
                             option, quote(text), why));
   };
   if (text == "max") return RateSpec{PacketsPerSecond::unlimited()};
-  if (text.starts_with('-')) return expected("is negative");
+  if (text.starts_with('-') && split_quantity(text.substr(1))) return expected("is negative");
   auto quantity = split_quantity(text);
   if (!quantity) return expected("is not a rate");
   const double rate = quantity->value * take_multiplier(quantity->suffix);

@@ -46,7 +46,8 @@ void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
   const auto repeatable = [&app](const char* name, std::vector<std::string>& into,
                                  const char* description, const char* type) {
     app.add_option(name, into, description)
-        ->allow_extra_args(false)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->type_name(type)
         ->group(kGroup);
   };
@@ -111,7 +112,7 @@ void add_output_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
     app.add_option(name, into, description)->type_name(type)->group(kGroup);
   };
   const auto flag = [&](const char* name, bool& into, const char* description) {
-    app.add_flag(name, into, description)->group(kGroup);
+    app.add_flag(name, into, description)->disable_flag_override()->group(kGroup);
   };
   add("-o,--output", options.output,
       "Write results to FILE, replacing it (default -: standard output)", "FILE");
@@ -230,9 +231,19 @@ Failure unknown_option(const CLI::App& app, const std::string& word) {
                            did_you_mean(name, candidates)));
 }
 
-// One sentence from what CLI11 says: "--rate: 1 required".
+// CLI11's messages start with the option and a colon.
 Failure bad_command_line(const CLI::ParseError& error) {
-  return usage(fmt::format("{}; see trawl survey --help", error.what()));
+  const std::string_view said = error.what();
+  const std::string_view option = said.substr(0, said.find(':'));
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) == nullptr) {
+    return usage(fmt::format("{}; see trawl survey --help", said));
+  }
+  std::string_view why = "given more than once";
+  if (said.find("missing") != std::string_view::npos) why = "the value is missing";
+  if (said.find("flag override") != std::string_view::npos) {
+    return usage(fmt::format("--{} takes no value; leave it out", said.substr(0, said.find(' '))));
+  }
+  return usage(fmt::format("{}: {}; see trawl survey --help", option, why));
 }
 
 std::string help_of(const CLI::App& app) { return app.help() + std::string{kExamples}; }
@@ -245,7 +256,8 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   Texts texts;
   CLI::App app{"Find open TCP ports on many addresses: one SYN probe to each target, statelessly.",
                "trawl survey"};
-  app.set_version_flag("--version", "trawl " + std::string{kVersion});
+  app.set_help_flag("-h,--help", "Print this text");
+  app.set_version_flag("--version", "trawl " + std::string{kVersion}, "Print the version");
   app.get_formatter()->column_width(30);
   app.allow_extras();
   add_target_options(app, options, texts);
@@ -263,6 +275,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
     return bad_command_line(error);
   }
   for (const std::string& word : app.remaining()) {
+    if (word == "--") continue;  // Only says that no option follows.
     if (word.size() > 1 && word.front() == '-') return unknown_option(app, word);
     options.targets.push_back(word);
   }

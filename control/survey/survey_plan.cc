@@ -62,20 +62,22 @@ Failure nothing_left(const Ipv4Set& named, const SurveyOptions& options) {
   if (special) by_special.intersect(*special);
   const std::uint64_t total = named.size();
   const std::uint64_t built_in = by_special.size();
+  const std::string all = total == 1 ? "the one address named is excluded"
+                                     : fmt::format("all {} addresses named are excluded", total);
   if (built_in == 0) {
     return fail(ExitCode::BadInput,
-                fmt::format("all {} addresses named are excluded by --exclude or --exclude-file; "
-                            "name others or exclude less",
-                            total));
+                fmt::format("{} by --exclude or --exclude-file; name others or exclude less", all));
   }
-  const Ipv4Address first = by_special.intervals()[0].first;
-  const SpecialPurposeBlock* block = special_purpose_block_of(first);
+  const std::string others =
+      built_in == total ? std::string{}
+                        : fmt::format(", {} by --exclude or --exclude-file", total - built_in);
+  const SpecialPurposeBlock* block = special_purpose_block_of(by_special.intervals()[0].first);
   return fail(
       ExitCode::BadInput,
-      fmt::format(
-          "all {} addresses named are excluded: {} by the built-in special-purpose list ({} "
-          "{}, {}) and {} by --exclude or --exclude-file; see --allow-special",
-          total, built_in, block->prefix.to_string(), block->name, block->rfc, total - built_in));
+      fmt::format("{}: {} by the built-in special-purpose list ({}, {}, {}){}; to probe a network "
+                  "of your own there, add --allow-special {}",
+                  all, built_in, block->prefix.to_string(), block->name, block->rfc, others,
+                  block->prefix.to_string()));
 }
 
 }  // namespace
@@ -96,8 +98,8 @@ Result<SurveyPlan> make_survey_plan(const SurveyOptions& options) {
   if (!named) return Failure{named.error()};
   if (named->empty()) {
     return fail(ExitCode::BadInput,
-                "no target is named in the targets file; put an address, "
-                "prefix or range on each line");
+                fmt::format("{}: no target is named; put an address, prefix or range on each line",
+                            options.target_files.empty() ? "target" : options.target_files.back()));
   }
   Ipv4Set left = *named;
   left.subtract(*blocked);

@@ -81,15 +81,16 @@ inline bool take_prefix(const char*& at, const char* end, Range& range) noexcept
   return true;
 }
 
-// Why `text`, which is no spec, is none.
+// Why `text` is no spec. Here and below a reason says behind "; " what to do about it, or is
+// followed by kForms.
 std::string explain_word(std::string_view text) {
   bool letters = false;
   for (const char c : text) {
     if (!is_text(c)) return fmt::format("holds the byte 0x{:02x}", static_cast<unsigned char>(c));
-    if (c == ':') return "looks like IPv6, and IPv6 targets are not supported by survey yet";
+    if (c == ':') return "looks like IPv6; IPv6 targets are not supported by survey yet";
     letters = letters || is_letter(c);
   }
-  if (letters) return "is not an address, and survey looks up no host names";
+  if (letters) return "is not an address; survey takes addresses and looks up no host names";
   return "is not an address";
 }
 
@@ -140,7 +141,9 @@ Result<void> take_spec(std::string_view& rest, const Place& place, Ipv4Set& into
     if (!fault) ranges.add_to(into);
   }
   if (fault) {
-    return bad_input(place, fmt::format("{} {}; {}", quote(rest.substr(0, used)), *fault, kForms));
+    const bool has_advice = fault->find("; ") != std::string::npos;
+    return bad_input(place, fmt::format("{} {}{}{}", quote(rest.substr(0, used)), *fault,
+                                        has_advice ? "" : "; ", has_advice ? "" : kForms));
   }
   rest.remove_prefix(used);
   return {};

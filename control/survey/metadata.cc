@@ -1,0 +1,70 @@
+#include "control/survey/metadata.h"
+
+#include <fmt/format.h>
+
+#include "base/clock.h"
+#include "control/survey/json_object.h"
+#include "control/survey/option_values.h"
+#include "control/survey/output_file.h"
+#include "control/survey/port_spec.h"
+#include "control/survey/text.h"
+#include "control/survey/version.h"
+
+namespace trawl::control {
+namespace {
+
+std::string command_line_json(const std::vector<std::string>& words) {
+  std::string json = "[";
+  for (const std::string& word : words) {
+    if (json.size() > 1) json += ',';
+    append_json_string(json, word);
+  }
+  return json + ']';
+}
+
+std::string without_line_feed(std::string text) {
+  if (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+std::string format_metadata(const SurveyMetadata& metadata) {
+  JsonObject object{JsonObject::Layout::Lines};
+  object.text("schema", "trawl.metadata.v1")
+      .text("version", kVersion)
+      .raw("command_line", command_line_json(metadata.command_line))
+      .text("started", format_utc(metadata.started))
+      .text("ended", format_utc(metadata.ended))
+      .text("seed", format_seed(metadata.seed))
+      .text("ports", format_ports(metadata.ports))
+      .number("port_count", std::uint64_t{metadata.ports.size()})
+      .number("addresses", metadata.addresses)
+      .number("addresses_excluded", metadata.addresses_excluded)
+      .number("blocked_addresses", metadata.blocked_addresses)
+      .text("exclude_digest", fmt::format("{:016x}", metadata.exclude_digest))
+      .text("link", metadata.link);
+  if (metadata.rate.is_unlimited()) {
+    object.text("rate_pps", "max");
+  } else {
+    object.number("rate_pps", metadata.rate.per_second());
+  }
+  object.number("exit_code", static_cast<std::uint64_t>(metadata.exit_code))
+      .text("exit_reason", metadata.exit_reason)
+      .raw("counters", without_line_feed(format_status_json(metadata.progress, metadata.ended)));
+  return object.done() + "\n";
+}
+
+Result<void> write_metadata(const std::string& path, const SurveyMetadata& metadata) {
+  auto file = OutputFile::create(path);
+  if (!file) return Failure{file.error()};
+  std::string text = format_metadata(metadata);
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view part = rest.substr(0, OutputFile::kBufferSize);
+    if (auto taken = file->append(part); !taken) return taken;
+    rest.remove_prefix(part.size());
+  }
+  return file->close();
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/result.h"
+#include "base/units.h"
+#include "control/survey/status.h"
+
+namespace trawl::control {
+
+// What --metadata records of a run, so that it can be understood and repeated later.
+struct SurveyMetadata {
+  std::vector<std::string> command_line;
+  std::chrono::system_clock::time_point started;
+  std::chrono::system_clock::time_point ended;
+  Uint128 seed = 0;
+  std::vector<std::uint16_t> ports;
+  std::uint64_t addresses = 0;           // After exclusions.
+  std::uint64_t addresses_excluded = 0;  // Of those named.
+  std::uint64_t blocked_addresses = 0;   // The whole blocklist.
+  std::uint64_t exclude_digest = 0;
+  PacketsPerSecond rate;  // Asked for.
+  std::string link;       // Empty when there was none.
+  ExitCode exit_code = ExitCode::Done;
+  std::string exit_reason;  // "finished", "interrupted", "max-runtime", or an error.
+  SurveyProgress progress;  // At the end, with every counter.
+};
+
+// One JSON object over several lines, with a line feed at the end.
+[[nodiscard]] std::string format_metadata(const SurveyMetadata& metadata);
+
+// Writes format_metadata() to `path`, "-" for standard output. Fails with Output.
+[[nodiscard]] Result<void> write_metadata(const std::string& path, const SurveyMetadata& metadata);
+
+}  // namespace trawl::control

@@ -1,0 +1,149 @@
+#include "control/survey/output_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace trawl::control {
+namespace {
+
+constexpr mode_t kFileMode = 0666;  // Less the umask.
+
+std::string_view advice_for(int error) {
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT: return "free some space, or write to another file system";
+    case EFBIG: return "raise the file size limit (ulimit -f), or write to another file system";
+    case EPIPE: return "whatever read the results has ended";
+    case EISDIR: return "name a file, not a directory";
+    case ENOENT: return "create its directory first";
+    case EACCES:
+    case EPERM:
+    case EROFS: return "choose a place you may write to";
+    default: return "choose another place to write to";
+  }
+}
+
+bool may_pass(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+
+// Waits until a non-blocking descriptor, as a shell may hand us, takes bytes again.
+void wait_until_writable(int fd) {
+  pollfd waiting{.fd = fd, .events = POLLOUT, .revents = 0};
+  ::poll(&waiting, 1, -1);
+}
+
+// Writes all of it. Returns 0, or errno with `written` saying how much went through before.
+int write_all(int fd, const char* data, std::size_t size, std::size_t& written) {
+  written = 0;
+  while (written < size) {
+    const ssize_t put = ::write(fd, data + written, size - written);
+    if (put >= 0) {
+      written += static_cast<std::size_t>(put);
+    } else if (errno == EAGAIN) {
+      wait_until_writable(fd);
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
+bool is_regular(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+}  // namespace
+
+OutputFile::OutputFile(int fd, bool owned, std::string name)
+    : fd_{fd},
+      owned_{owned},
+      regular_{is_regular(fd)},
+      name_{std::move(name)},
+      buffer_{std::make_unique<char[]>(kBufferSize)} {}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : fd_{std::exchange(other.fd_, -1)},
+      owned_{other.owned_},
+      regular_{other.regular_},
+      name_{std::move(other.name_)},
+      buffer_{std::move(other.buffer_)},
+      used_{std::exchange(other.used_, 0)} {}
+
+OutputFile::~OutputFile() {
+  if (owned_ && fd_ >= 0) ::close(fd_);
+}
+
+Failure OutputFile::failure(int error) const {
+  Error made{.code = ExitCode::Output,
+             .message = fmt::format("{}: cannot be written: {}; {}", name_, std::strerror(error),
+                                    advice_for(error)),
+             .retryable = may_pass(error)};
+  return Failure{std::move(made)};
+}
+
+Result<OutputFile> OutputFile::create(const std::string& path) {
+  if (path == "-") return OutputFile{STDOUT_FILENO, false, "standard output"};
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kFileMode);
+  if (fd < 0) {
+    const int error = errno;
+    return fail(ExitCode::Output, fmt::format("{}: cannot be created: {}; {}", path,
+                                              std::strerror(error), advice_for(error)));
+  }
+  return OutputFile{fd, true, path};
+}
+
+Result<void> OutputFile::append(std::string_view lines) {
+  if (lines.size() > room()) {
+    if (auto flushed = flush(); !flushed) return flushed;
+  }
+  std::memcpy(tail(), lines.data(), lines.size());
+  commit(lines.size());
+  return {};
+}
+
+Result<void> OutputFile::flush() {
+  std::size_t written = 0;
+  const int error = write_all(fd_, buffer_.get(), used_, written);
+  drop_written(written);
+  if (error != 0) return failure(error);
+  return {};
+}
+
+// Takes what went through out of the buffer, and a partial last line out of the file.
+void OutputFile::drop_written(std::size_t written) {
+  const std::string_view through{buffer_.get(), written};
+  const std::size_t last_line_end = through.rfind('\n');
+  const std::size_t whole = last_line_end == std::string_view::npos ? 0 : last_line_end + 1;
+  const auto partial = static_cast<off_t>(written - whole);
+  std::size_t kept = used_ - written;
+  if (partial > 0 && regular_) {
+    const off_t end = ::lseek(fd_, 0, SEEK_CUR);
+    // Standard output may be a file that others append to as well: theirs is not ours to cut.
+    struct stat status {};
+    const bool ours = ::fstat(fd_, &status) == 0 && status.st_size == end;
+    const bool cut = ours && end >= partial && ::ftruncate(fd_, end - partial) == 0 &&
+                     ::lseek(fd_, end - partial, SEEK_SET) >= 0;
+    if (cut) kept = used_ - whole;
+  }
+  std::memmove(buffer_.get(), buffer_.get() + (used_ - kept), kept);
+  used_ = kept;
+}
+
+Result<void> OutputFile::close() {
+  if (fd_ < 0) return {};
+  if (auto flushed = flush(); !flushed) return flushed;
+  // File systems that write late (NFS, quotas) report a full disk only here.
+  if (regular_ && ::fsync(fd_) != 0 && errno != EINVAL) return failure(errno);
+  const int fd = std::exchange(fd_, -1);
+  if (owned_ && ::close(fd) != 0 && errno != EINTR) return failure(errno);
+  return {};
+}
+
+}  // namespace trawl::control

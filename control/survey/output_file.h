@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace trawl::control {
+
+// A buffered file of lines that never shows a partial last line.
+//
+// Only whole lines are handed to the operating system. Where it takes a part of them (full disk,
+// quota, file size limit), a regular file is cut back behind the last whole line; the lines that
+// did not fit stay in the buffer, and the next flush() tries them again. A pipe cannot be cut:
+// there the reader may see a partial line, once it is gone or broken.
+//
+// Every failure is an Error with ExitCode::Output that names the file, the system's reason and what
+// to do; retryable when freeing space may help. Needs SIGPIPE and SIGXFSZ ignored by the process,
+// or a closed pipe or a size limit kills it before there is a failure to report.
+//
+// Thread: one user.
+class OutputFile {
+ public:
+  static constexpr std::size_t kBufferSize = std::size_t{256} * 1024;
+
+  // Creates or empties the file at `path`; "-" is standard output, which is appended to.
+  [[nodiscard]] static Result<OutputFile> create(const std::string& path);
+  // Closes without flushing: what matters was flushed by close(), which alone can report.
+  ~OutputFile();
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&&) = delete;
+
+  // Free bytes at tail(). After flush() the whole buffer is free.
+  [[nodiscard]] std::size_t room() const noexcept { return kBufferSize - used_; }
+  [[nodiscard]] char* tail() noexcept { return buffer_.get() + used_; }
+  // Takes the `bytes` written at tail() as whole lines. Needs bytes <= room(), and a line feed
+  // last.
+  void commit(std::size_t bytes) noexcept { used_ += bytes; }
+
+  // Takes `lines`, which must be whole. Needs lines.size() <= kBufferSize.
+  [[nodiscard]] Result<void> append(std::string_view lines);
+  // Hands the buffer to the operating system.
+  [[nodiscard]] Result<void> flush();
+  // Flushes, makes a regular file last on its disk, and closes it.
+  [[nodiscard]] Result<void> close();
+
+  // "results.jsonl", or "standard output".
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+ private:
+  OutputFile(int fd, bool owned, std::string name);
+  [[nodiscard]] Failure failure(int error) const;
+  void drop_written(std::size_t written);
+
+  int fd_;
+  bool owned_;    // Standard output is not ours to close.
+  bool regular_;  // Can be cut back.
+  std::string name_;
+  std::unique_ptr<char[]> buffer_;  // Starts at the start of a line.
+  std::size_t used_ = 0;
+};
+
+}  // namespace trawl::control

@@ -1,0 +1,178 @@
+#include "control/survey/status.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "base/clock.h"
+#include "control/survey/json_object.h"
+
+namespace trawl::control {
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+
+double ratio(double part, double whole) { return whole > 0.0 ? part / whole : 0.0; }
+
+std::string_view to_string(SurveyPhase phase) {
+  switch (phase) {
+    case SurveyPhase::Sending: return "sending";
+    case SurveyPhase::CoolingDown: return "cooling-down";
+    case SurveyPhase::Done: return "done";
+  }
+  return "unknown";
+}
+
+std::string drops_json(std::span<const NamedCounter> drops) {
+  JsonObject object{JsonObject::Layout::OneLine};
+  for (const NamedCounter& drop : drops) object.number(drop.name, drop.value);
+  return object.done();
+}
+
+// "22s", "3m12s", "5h07m", "12d03h".
+std::string format_left(std::chrono::seconds left) {
+  const auto s = left.count();
+  if (s < 60) return fmt::format("{}s", s);
+  if (s < 3600) return fmt::format("{}m{:02}s", s / 60, s % 60);
+  if (s < 86400) return fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
+  return fmt::format("{}d{:02}h", s / 86400, s / 3600 % 24);
+}
+
+// Whole percents; two decimals under one percent, where whole ones say nothing; 100 only when all
+// is done.
+std::string format_percent(double percent) {
+  if (percent >= 100.0) return "100%";
+  if (percent >= 1.0) return fmt::format("{}%", static_cast<int>(percent));
+  return fmt::format("{:.2f}%", std::floor(percent * 100.0) / 100.0);
+}
+
+}  // namespace
+
+std::uint64_t SurveyProgress::dropped() const noexcept {
+  std::uint64_t total = 0;
+  for (const NamedCounter& drop : drops) total += drop.value;
+  return total;
+}
+
+double SurveyProgress::average_send_rate() const noexcept {
+  return ratio(static_cast<double>(sent), Seconds{sending_time}.count());
+}
+
+double SurveyProgress::average_reply_rate() const noexcept {
+  return ratio(static_cast<double>(replies), Seconds{elapsed}.count());
+}
+
+double SurveyProgress::percent_done() const noexcept {
+  return 100.0 * ratio(static_cast<double>(sent), static_cast<double>(targets));
+}
+
+double SurveyProgress::hit_rate() const noexcept {
+  return 100.0 * ratio(static_cast<double>(found_in(PortState::Open)), static_cast<double>(sent));
+}
+
+std::optional<std::chrono::seconds> SurveyProgress::remaining() const noexcept {
+  constexpr double kLongest = 1e9;  // Some thirty years: no use in being exact.
+  if (phase == SurveyPhase::Done) return std::chrono::seconds{0};
+  double left = 0.0;
+  if (phase == SurveyPhase::Sending) {
+    const double rate = average_send_rate();
+    if (rate <= 0.0) return std::nullopt;
+    left = static_cast<double>(targets - std::min(sent, targets)) / rate;
+    if (runtime_left) left = std::min(left, Seconds{*runtime_left}.count());
+  }
+  left += Seconds{cooldown_left}.count();
+  left = std::clamp(left, 0.0, kLongest);
+  return std::chrono::seconds{static_cast<std::int64_t>(std::ceil(left))};
+}
+
+std::string format_rate(double packets_per_second) {
+  constexpr std::array<std::string_view, 5> kUnits{"p/s", "Kp/s", "Mp/s", "Gp/s", "Tp/s"};
+  double value = std::max(packets_per_second, 0.0);
+  std::size_t unit = 0;
+  // 999.5 would be shown as 1000.
+  while (value >= 999.5 && unit + 1 < kUnits.size()) {
+    value /= 1000.0;
+    ++unit;
+  }
+  const bool whole = unit == 0 && value == std::floor(value);
+  const int decimals = whole || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  return fmt::format("{:.{}f} {}", value, decimals, kUnits[unit]);
+}
+
+std::string format_elapsed(std::chrono::nanoseconds time) {
+  const auto s =
+      std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(time).count(), 0);
+  if (s < 3600) return fmt::format("{}:{:02}", s / 60, s % 60);
+  return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+}
+
+std::string format_progress_line(const SurveyProgress& progress) {
+  const auto left = progress.remaining();
+  std::string when = left ? format_left(*left) + " left" : "time left unknown";
+  if (progress.phase == SurveyPhase::CoolingDown) when = "waiting for replies, " + when;
+  if (progress.phase == SurveyPhase::Done) when = "done";
+  return fmt::format(
+      "{} {} ({}); send: {} {} ({} avg); recv: {} {} ({} avg); open: {}; drops: {}; hitrate: "
+      "{:.2f}%",
+      format_elapsed(progress.elapsed), format_percent(progress.percent_done()), when,
+      progress.sent, format_rate(progress.send_rate), format_rate(progress.average_send_rate()),
+      progress.replies, format_rate(progress.reply_rate),
+      format_rate(progress.average_reply_rate()), progress.found_in(PortState::Open),
+      progress.dropped(), progress.hit_rate());
+}
+
+std::string format_status_json(const SurveyProgress& progress,
+                               std::chrono::system_clock::time_point now) {
+  JsonObject object{JsonObject::Layout::OneLine};
+  object.text("schema", "trawl.status.v1")
+      .text("ts", format_utc(now))
+      .text("phase", to_string(progress.phase))
+      .number("elapsed_s", Seconds{progress.elapsed}.count())
+      .number("percent_done", progress.percent_done());
+  if (const auto left = progress.remaining()) {
+    object.number("remaining_s", static_cast<std::uint64_t>(left->count()));
+  } else {
+    object.null("remaining_s");
+  }
+  object.number("targets", progress.targets)
+      .number("sent", progress.sent)
+      .number("send_pps", progress.send_rate)
+      .number("send_avg_pps", progress.average_send_rate())
+      .number("replies", progress.replies)
+      .number("reply_pps", progress.reply_rate)
+      .number("reply_avg_pps", progress.average_reply_rate());
+  for (unsigned i = 0; i < kPortStates; ++i) {
+    object.number(trawl::to_string(static_cast<PortState>(i)), progress.found[i]);
+  }
+  object.number("duplicates", progress.duplicates)
+      .number("dropped", progress.dropped())
+      .raw("drops", drops_json(progress.drops));
+  return object.done() + "\n";
+}
+
+std::string format_summary(const SurveyProgress& progress) {
+  std::size_t width = std::string_view{"unreachable"}.size();
+  for (const NamedCounter& drop : progress.drops) width = std::max(width, drop.name.size());
+  std::string text;
+  const auto row = [&](std::string_view name, std::uint64_t value, std::string_view more = {}) {
+    fmt::format_to(std::back_inserter(text), "  {:<{}}  {:>12}{}{}\n", name, width, value,
+                   more.empty() ? "" : "  ", more);
+  };
+  const std::string rate = format_rate(progress.average_send_rate()) + " average";
+  const std::string share = fmt::format("of {} targets", progress.targets);
+  fmt::format_to(std::back_inserter(text), "survey ended after {}\n",
+                 format_elapsed(progress.elapsed));
+  row("sent", progress.sent, share + ", " + rate);
+  row("valid replies", progress.replies);
+  for (unsigned i = 0; i < kPortStates; ++i) {
+    row(trawl::to_string(static_cast<PortState>(i)), progress.found[i]);
+  }
+  row("duplicates", progress.duplicates);
+  fmt::format_to(std::back_inserter(text), "drops on this machine: {}\n", progress.dropped());
+  for (const NamedCounter& drop : progress.drops) row(drop.name, drop.value);
+  return text;
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/verdict.h"
+
+namespace trawl::control {
+
+// A counter and what it counts, in snake_case: it becomes a row of the summary and a JSON key.
+struct NamedCounter {
+  std::string_view name;
+  std::uint64_t value = 0;
+};
+
+enum class SurveyPhase { Sending, CoolingDown, Done };
+
+// Where a survey stands at one moment. The text formatters below are pure functions of this.
+struct SurveyProgress {
+  SurveyPhase phase = SurveyPhase::Sending;
+  std::chrono::nanoseconds elapsed{0};       // Since the first probe.
+  std::chrono::nanoseconds sending_time{0};  // The part of it before the cooldown.
+  std::chrono::nanoseconds cooldown_left{0};
+  std::optional<std::chrono::nanoseconds> runtime_left;  // Absent without --max-runtime.
+
+  std::uint64_t targets = 0;  // To be probed in all, after --max-targets.
+  std::uint64_t sent = 0;     // Probes handed to the link.
+  std::uint64_t replies = 0;  // Valid ones, duplicates included.
+  std::uint64_t duplicates = 0;
+  std::array<std::uint64_t, kPortStates> found{};  // Different targets by PortState.
+  double send_rate = 0.0;                          // Packets/s over the last interval.
+  double reply_rate = 0.0;
+
+  std::span<const NamedCounter> drops;  // Every drop counter of this machine, zeros included.
+
+  [[nodiscard]] std::uint64_t found_in(PortState state) const noexcept {
+    return found[static_cast<std::size_t>(state)];
+  }
+  [[nodiscard]] std::uint64_t dropped() const noexcept;
+  // Packets/s since the first probe.
+  [[nodiscard]] double average_send_rate() const noexcept;
+  [[nodiscard]] double average_reply_rate() const noexcept;
+  // Percent of targets sent, and percent of probes sent that found an open port.
+  [[nodiscard]] double percent_done() const noexcept;
+  [[nodiscard]] double hit_rate() const noexcept;
+  // Until the end of the cooldown, at the average rate; nullopt before anything is known.
+  [[nodiscard]] std::optional<std::chrono::seconds> remaining() const noexcept;
+};
+
+// One line for a terminal, without line feed:
+// 0:06 21% (22s left); send: 8126349 1.35 Mp/s (1.35 Mp/s avg); recv: 104692 17.9 Kp/s (17.4 Kp/s
+// avg); open: 1234; drops: 0; hitrate: 1.29%
+[[nodiscard]] std::string format_progress_line(const SurveyProgress& progress);
+
+// One JSON object with a line feed: what --status-json prints once a second.
+[[nodiscard]] std::string format_status_json(const SurveyProgress& progress,
+                                             std::chrono::system_clock::time_point now);
+
+// The summary at the end, several lines: sent, replies, findings, and every drop counter by name.
+[[nodiscard]] std::string format_summary(const SurveyProgress& progress);
+
+// "1.35 Mp/s", "17.9 Kp/s", "12 p/s": three digits.
+[[nodiscard]] std::string format_rate(double packets_per_second);
+// "0:06", "12:34", "1:02:03".
+[[nodiscard]] std::string format_elapsed(std::chrono::nanoseconds time);
+
+}  // namespace trawl::control
