@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "bench/simnet/responder.h"
+#include "bench/simnet/router.h"
+#include "bench/simnet/wire.h"
+
+namespace trawl::simnet {
+namespace {
+
+constexpr std::uint64_t kRouterMac = 0x020000000002;
+constexpr std::size_t kLargestFrame = 1600;
+constexpr std::size_t kBuffer = 2048;
+
+// A population in which every kind of address is common.
+const Population& population() {
+  static const Population instance = [] {
+    PopulationOptions options;
+    options.live = 0.5;
+    options.unreachable = 0.5;
+    options.open_default = 0.5;
+    options.limited = 0.5;
+    options.limited_rate = PacketsPerSecond{1000};
+    options.forward = {*Ipv4Prefix::parse("198.19.0.0/24")};
+    options.uplink_address = Ipv4Address::parse("198.19.0.1");
+    options.arp_all = true;
+    return Population::make(options).value();
+  }();
+  return instance;
+}
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+// A reply must be a frame that any receiver takes.
+void check_reply(const std::byte* frame, std::size_t length) {
+  require(length >= kEthernetSize + kIpv4Size && length <= kBuffer);
+  if (load16(frame + 12) == kTypeArp) return;
+  const std::byte* const ip = frame + kEthernetSize;
+  const std::size_t total = load16(ip + 2);
+  require(total + kEthernetSize == length && checksum_of(ip, kIpv4Size) == 0);
+  const std::size_t size = total - kIpv4Size;
+  if (load8(ip + 9) == kProtocolTcp) {
+    require(tcp_checksum(Ipv4Address{load32(ip + 12)}, Ipv4Address{load32(ip + 16)}, ip + kIpv4Size,
+                         size) == 0);
+  } else {
+    require(checksum_of(ip + kIpv4Size, size) == 0);
+  }
+}
+
+// Mends what the fuzzer cannot guess, checksums and destination, so that inputs reach the parsers
+// behind those checks.
+void mend(std::byte* frame, std::size_t length) {
+  constexpr std::size_t kHeaders = kEthernetSize + kIpv4Size;
+  if (length < kHeaders || load16(frame + 12) != kTypeIpv4) return;
+  store_mac(frame, kRouterMac);
+  std::byte* const ip = frame + kEthernetSize;
+  const std::size_t header = (std::size_t{load8(ip)} & 0x0fU) * 4;
+  if (header < kIpv4Size || kEthernetSize + header > length) return;
+  store32(ip + 16, 0xc6120000 | (load32(ip + 16) & 0x1ffffU));
+  store16(ip + 10, 0);
+  store16(ip + 10, checksum_of(ip, header));
+  const std::size_t total = load16(ip + 2);
+  if (total < header + kTcpSize || kEthernetSize + total > length) return;
+  std::byte* const l4 = ip + header;
+  if (load8(ip + 9) == kProtocolTcp) {
+    store16(l4 + 16, 0);
+    store16(l4 + 16, tcp_checksum(Ipv4Address{load32(ip + 12)}, Ipv4Address{load32(ip + 16)}, l4,
+                                  total - header));
+  } else if (load8(ip + 9) == kProtocolIcmp) {
+    store16(l4 + 2, 0);
+    store16(l4 + 2, checksum_of(l4, total - header));
+  }
+}
+
+void answer(const std::array<std::byte, kBuffer>& frame, std::size_t length) {
+  Counters counters;
+  Responder responder =
+      Responder::make(population(), MacAddress::from_integer(kRouterMac), counters).value();
+  Router router{{MacAddress::from_integer(kRouterMac), MacAddress::from_integer(kRouterMac),
+                 *population().options().uplink_address},
+                counters};
+  std::array<std::byte, kBuffer> buffer = frame;
+  const Answer answer = responder.answer(buffer, length, std::chrono::seconds{1});
+  if (answer.action == Action::Reply) check_reply(buffer.data(), answer.length);
+  if (answer.action == Action::Forward) {
+    (void)router.from_scanner(std::span{buffer}.first(answer.length), {});
+    (void)router.next_output(buffer, {});
+  }
+  buffer = frame;
+  std::size_t left = length;
+  if (router.from_uplink(buffer, left) != Route::Done) require(left <= kBuffer);
+}
+
+}  // namespace
+}  // namespace trawl::simnet
+
+// The first byte chooses whether checksums are mended; the rest is a frame.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace trawl::simnet;
+  if (size == 0 || size > kLargestFrame) return 0;
+  std::array<std::byte, kBuffer> frame{};
+  std::memcpy(frame.data(), data + 1, size - 1);
+  if ((data[0] & 1U) != 0) mend(frame.data(), size - 1);
+  answer(frame, size - 1);
+  return 0;
+}

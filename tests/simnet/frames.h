@@ -1,0 +1,141 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/ip.h"
+#include "bench/simnet/wire.h"
+
+// Frames as a scanner sends them, and readers of what comes back, for the tests of the simulated
+// network.
+namespace trawl::simnet {
+
+inline constexpr std::uint64_t kScannerMac = 0x020000000001;
+inline constexpr std::uint64_t kRouterMac = 0x020000000002;
+inline constexpr Ipv4Address kScanner{0xc6120001};  // 198.18.0.1
+
+struct Ipv4Fields {
+  Ipv4Address from = kScanner;
+  Ipv4Address to;
+  std::uint8_t protocol = kProtocolTcp;
+  std::uint8_t ttl = 64;
+  std::uint64_t eth_to = kRouterMac;
+  std::uint64_t eth_from = kScannerMac;
+};
+
+// A frame around `payload`, with room for a reply behind it.
+struct TestFrame {
+  std::array<std::byte, 2048> bytes{};
+  std::size_t length = 0;
+
+  [[nodiscard]] std::span<std::byte> buffer() { return bytes; }
+  [[nodiscard]] std::span<std::byte> frame() { return std::span{bytes}.first(length); }
+  [[nodiscard]] std::byte* ip() { return bytes.data() + kEthernetSize; }
+  [[nodiscard]] std::byte* l4() { return ip() + kIpv4Size; }
+};
+
+inline void seal_ipv4(std::byte* ip) {
+  store16(ip + 10, 0);
+  store16(ip + 10, checksum_of(ip, kIpv4Size));
+}
+
+inline TestFrame ipv4_frame(const Ipv4Fields& fields, std::span<const std::byte> payload) {
+  TestFrame out;
+  store_mac(out.bytes.data(), fields.eth_to);
+  store_mac(out.bytes.data() + 6, fields.eth_from);
+  store16(out.bytes.data() + 12, kTypeIpv4);
+  store16(out.ip(), 0x4500);
+  store16(out.ip() + 2, static_cast<std::uint16_t>(kIpv4Size + payload.size()));
+  store8(out.ip() + 8, fields.ttl);
+  store8(out.ip() + 9, fields.protocol);
+  store32(out.ip() + 12, fields.from.value());
+  store32(out.ip() + 16, fields.to.value());
+  seal_ipv4(out.ip());
+  std::copy(payload.begin(), payload.end(), out.l4());
+  out.length = kEthernetSize + kIpv4Size + payload.size();
+  return out;
+}
+
+struct TcpFields {
+  std::uint16_t from_port = 40000;
+  std::uint16_t to_port = 80;
+  std::uint32_t seq = 0x01020304;
+  std::uint32_t ack = 0;
+  std::uint8_t flags = kSyn;
+  std::vector<std::uint8_t> options = {};  // Its size a multiple of four.
+  std::size_t data_size = 0;
+};
+
+// The options of a Linux SYN: MSS, SACK, timestamps (value 0x0a0b0c0d), NOP, window scale.
+inline std::vector<std::uint8_t> linux_options() {
+  return {2, 4, 5, 0xb4, 4, 2, 8, 10, 0x0a, 0x0b, 0x0c, 0x0d, 0, 0, 0, 0, 1, 3, 3, 7};
+}
+
+inline void seal_tcp(TestFrame& frame) {
+  const std::size_t size = frame.length - kEthernetSize - kIpv4Size;
+  store16(frame.l4() + 16, 0);
+  store16(frame.l4() + 16, tcp_checksum(Ipv4Address{load32(frame.ip() + 12)},
+                                        Ipv4Address{load32(frame.ip() + 16)}, frame.l4(), size));
+}
+
+inline TestFrame tcp_frame(const Ipv4Fields& ip, const TcpFields& tcp) {
+  const std::size_t header = kTcpSize + tcp.options.size();
+  std::vector<std::byte> segment(header + tcp.data_size);
+  store16(segment.data(), tcp.from_port);
+  store16(segment.data() + 2, tcp.to_port);
+  store32(segment.data() + 4, tcp.seq);
+  store32(segment.data() + 8, tcp.ack);
+  store8(segment.data() + 12, static_cast<std::uint8_t>(header / 4 << 4U));
+  store8(segment.data() + 13, tcp.flags);
+  store16(segment.data() + 14, 64240);
+  for (std::size_t i = 0; i < tcp.options.size(); ++i) {
+    segment[kTcpSize + i] = std::byte{tcp.options[i]};
+  }
+  TestFrame frame = ipv4_frame(ip, segment);
+  seal_tcp(frame);
+  return frame;
+}
+
+inline TestFrame echo_request(const Ipv4Fields& fields, std::size_t data_size) {
+  std::vector<std::byte> icmp(kIcmpSize + data_size, std::byte{0x5a});
+  store16(icmp.data(), 0x0800);
+  store16(icmp.data() + 2, 0);
+  store16(icmp.data() + 2, checksum_of(icmp.data(), icmp.size()));
+  Ipv4Fields ip = fields;
+  ip.protocol = kProtocolIcmp;
+  return ipv4_frame(ip, icmp);
+}
+
+inline TestFrame arp_request(Ipv4Address target) {
+  TestFrame out;
+  store_mac(out.bytes.data(), MacAddress::broadcast().to_integer());
+  store_mac(out.bytes.data() + 6, kScannerMac);
+  store16(out.bytes.data() + 12, kTypeArp);
+  std::byte* const arp = out.ip();
+  store32(arp, 0x00010800);
+  store16(arp + 4, 0x0604);
+  store16(arp + 6, 1);
+  store_mac(arp + 8, kScannerMac);
+  store32(arp + 14, kScanner.value());
+  store32(arp + 24, target.value());
+  out.length = kEthernetSize + kArpSize;
+  return out;
+}
+
+// Whether a reply's IP header and TCP or ICMP checksums are right and its lengths add up.
+inline bool is_sound_reply(TestFrame& frame) {
+  const std::size_t total = load16(frame.ip() + 2);
+  if (load8(frame.ip()) != 0x45 || total + kEthernetSize != frame.length) return false;
+  if (checksum_of(frame.ip(), kIpv4Size) != 0) return false;
+  const std::size_t size = total - kIpv4Size;
+  if (load8(frame.ip() + 9) == kProtocolIcmp) return checksum_of(frame.l4(), size) == 0;
+  return tcp_checksum(Ipv4Address{load32(frame.ip() + 12)}, Ipv4Address{load32(frame.ip() + 16)},
+                      frame.l4(), size) == 0;
+}
+
+}  // namespace trawl::simnet
