@@ -48,6 +48,18 @@ void RankedSet<Address>::fill(std::vector<std::uint32_t>& table, unsigned& shift
   table[buckets] = static_cast<std::uint32_t>(starts_.size() - 1);
 }
 
+template <typename Address>
+bool RankedSet<Address>::intersects(const Interval<Address>& range) const noexcept {
+  // The last interval that begins at or before the end of `range`.
+  const auto after = std::upper_bound(
+      starts_.begin(), starts_.end(), range.last.value(), [](Value address, const Start& start) {
+        return address < static_cast<Value>(start.rank + start.delta);
+      });
+  if (after == starts_.begin()) return false;
+  const Value last_rank = after == starts_.end() ? last_rank_ : static_cast<Value>(after->rank - 1);
+  return static_cast<Value>(last_rank + std::prev(after)->delta) >= range.first.value();
+}
+
 template class RankedSet<Ipv4Address>;
 template class RankedSet<Ipv6Address>;
 

@@ -48,6 +48,8 @@ class RankedSet {
     }
     return rank;
   }
+  // True when the set holds an address of `range`.
+  [[nodiscard]] bool intersects(const Interval<Address>& range) const noexcept;
   // Bytes held by the tables.
   [[nodiscard]] std::size_t memory() const noexcept {
     return starts_.size() * sizeof(Start) +

@@ -63,34 +63,39 @@ Result<std::unique_ptr<Link>> Link::open(const LinkSpec& spec, const LinkOptions
   if (options.tx_queues > kMostQueues || options.rx_queues > kMostQueues) {
     return device_error(fmt::format("a link has at most {} queues each way", kMostQueues));
   }
+  if (auto done = check(spec); !done) return Failure{done.error()};
   if (auto done = link->attach(); !done) return Failure{done.error()};
   if (auto done = link->make_pools(options); !done) return Failure{done.error()};
   if (auto done = link->configure(options); !done) return Failure{done.error()};
   return link;
 }
 
-Result<void> Link::attach() {
-  if (!spec_.kernel_interface.empty()) {
-    const InterfaceFlags flags = interface_flags(spec_.kernel_interface);
+Result<void> Link::check(const LinkSpec& spec) {
+  if (!spec.kernel_interface.empty()) {
+    const InterfaceFlags flags = interface_flags(spec.kernel_interface);
     if (!flags.exists) {
       return device_error(
           fmt::format("--link {}: there is no such interface in this network "
                       "namespace; 'ip link' lists them",
-                      spec_.kernel_interface));
+                      spec.kernel_interface));
     }
     if (!may_open_raw_sockets()) {
       return device_error(
           fmt::format("--link {}: no permission to send raw packets; run as root or "
                       "give trawl CAP_NET_RAW and CAP_NET_ADMIN",
-                      spec_.kernel_interface));
+                      spec.kernel_interface));
     }
     if (!flags.up) {
       return device_error(
           fmt::format("--link {0}: the interface is down; bring it up with 'ip link "
                       "set {0} up'",
-                      spec_.kernel_interface));
+                      spec.kernel_interface));
     }
   }
+  return {};
+}
+
+Result<void> Link::attach() {
   if (spec_.kind == LinkKind::Pci) {
     std::uint16_t port = 0;
     if (rte_eth_dev_get_port_by_name(spec_.text.c_str(), &port) != 0 &&

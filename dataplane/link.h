@@ -41,6 +41,9 @@ class Link {
   // Fails with Device: no such interface, missing capability, driver refusal.
   [[nodiscard]] static Result<std::unique_ptr<Link>> open(const LinkSpec& spec,
                                                           const LinkOptions& options);
+  // Says early, before DPDK starts, why open() could not work: no such interface, interface down,
+  // no permission. Fails with Device.
+  [[nodiscard]] static Result<void> check(const LinkSpec& spec);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;

@@ -47,6 +47,7 @@ void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
                                  const char* description, const char* type) {
     app.add_option(name, into, description)
         ->expected(1)
+        ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->type_name(type)
         ->group(kGroup);
@@ -217,6 +218,9 @@ Result<void> check_files(const SurveyOptions& options) {
                                quote(path)));
     }
   }
+  if (options.output.empty()) {
+    return usage("--output: an empty file name is given; name a file, or - for standard output");
+  }
   return {};
 }
 
@@ -278,6 +282,9 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
     if (word == "--") continue;  // Only says that no option follows.
     if (word.size() > 1 && word.front() == '-') return unknown_option(app, word);
     options.targets.push_back(word);
+  }
+  if (app.count("--metadata") > 0 && options.metadata.empty()) {
+    return usage("--metadata: an empty file name is given; name a file");
   }
   if (app.count("--format") == 0) options.format = format_for_path(options.output);
   if (auto taken = take_values(app, texts, options); !taken) return Failure{taken.error()};

@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <span>
+#include <string_view>
+
+#include "control/lab/lab_command.h"
+#include "control/survey/survey_command.h"
+#include "control/survey/version.h"
+
+namespace {
+
+constexpr std::string_view kHelp =
+    R"(trawl, a network scanner that says what it could not see
+
+usage: trawl COMMAND [OPTIONS...]
+
+commands:
+  survey    sweep a target space statelessly over DPDK
+  lab       bring up, inspect and take down the sealed practice network
+
+'trawl COMMAND --help' explains a command; trawl(1), trawl-survey(1) and trawl-lab(1) say more.
+)";
+
+int to_int(trawl::ExitCode code) { return static_cast<int>(code); }
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::span<const char* const> words{argv + 1, static_cast<std::size_t>(argc - 1)};
+  if (words.empty()) {
+    fmt::print(stderr, "{}", kHelp);
+    return to_int(trawl::ExitCode::Usage);
+  }
+  const std::string_view command = words.front();
+  const auto rest = words.subspan(1);
+  if (command == "survey") return to_int(trawl::control::survey_main(rest));
+  if (command == "lab") return trawl::control::lab_main(rest);
+  if (command == "--help" || command == "-h" || command == "help") {
+    fmt::print("{}", kHelp);
+    return 0;
+  }
+  if (command == "--version" || command == "-V") {
+    fmt::print("trawl {}\n", trawl::control::kVersion);
+    return 0;
+  }
+  fmt::print(stderr,
+             "trawl: unknown command '{}'; the commands are survey and lab (see trawl --help)\n",
+             command);
+  return to_int(trawl::ExitCode::Usage);
+}

@@ -1,0 +1,176 @@
+#include "control/survey/survey_setup.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "control/survey/scan_order.h"
+#include "dataplane/eal.h"
+
+namespace trawl::control {
+namespace {
+
+using dataplane::KernelInterface;
+using dataplane::LinkKind;
+using dataplane::LinkSpec;
+using dataplane::Neighbours;
+
+// RFC 2544 appendix C: addresses for benchmarks, used on links that have none of their own and that
+// reach no network: memif, ring, null, pcap.
+constexpr Ipv4Address kVirtualSource{0xc6120001};   // 198.18.0.1
+constexpr Ipv4Address kVirtualGateway{0xc6120002};  // 198.18.0.2
+// Locally administered: where a sink's frames go matters to nobody.
+constexpr MacAddress kSinkMac{MacAddress::Bytes{0x02, 0, 0, 0, 0, 0x02}};
+
+Result<Ipv4Address> choose_address(const SurveyOptions& options, const LinkSpec& link,
+                                   const KernelInterface& kernel) {
+  if (link.kernel_interface.empty()) {
+    if (options.source_ip) return *options.source_ip;
+    if (link.kind == LinkKind::Vdev) return kVirtualSource;
+    return fail(ExitCode::Usage, fmt::format("--link {} has no address the system knows of; give "
+                                             "--source-ip and --gateway",
+                                             link.text));
+  }
+  if (kernel.addresses.empty() && !options.source_ip) {
+    return fail(ExitCode::Usage,
+                fmt::format("--link {0} has no IPv4 address; give it one ('ip address add ... dev "
+                            "{0}') or give --source-ip",
+                            link.kernel_interface));
+  }
+  if (!options.source_ip) return kernel.addresses.front().address;
+  std::string known;
+  for (const auto& [address, prefix] : kernel.addresses) {
+    if (prefix.contains(*options.source_ip)) return *options.source_ip;
+    known +=
+        fmt::format("{}{}/{}", known.empty() ? "" : ", ", address.to_string(), prefix.length());
+  }
+  if (known.empty()) return *options.source_ip;
+  return fail(
+      ExitCode::Usage,
+      fmt::format("--source-ip {} is not on {} ({}), so replies would not come back; give an "
+                  "address of the link or leave the option out",
+                  options.source_ip->to_string(), link.kernel_interface, known));
+}
+
+bool all_on_link(const RankedSet<Ipv4Address>& targets, const std::vector<Ipv4Prefix>& on_link) {
+  Ipv4Set outside;
+  outside.add(Ipv4Prefix{Ipv4Address{0}, 0});
+  Ipv4Set inside;
+  for (const Ipv4Prefix& prefix : on_link) inside.add(prefix);
+  outside.subtract(inside);
+  return std::none_of(outside.intervals().begin(), outside.intervals().end(),
+                      [&](const auto& range) { return targets.intersects(range); });
+}
+
+// Several polling threads on one CPU must let each other run; so must one that shares its only CPU
+// with the control thread.
+bool cpus_are_shared(std::vector<unsigned> cpus, std::size_t allowed) {
+  std::sort(cpus.begin(), cpus.end());
+  return allowed == 1 || std::adjacent_find(cpus.begin(), cpus.end()) != cpus.end();
+}
+
+}  // namespace
+
+Result<SourceChoice> choose_source(const SurveyOptions& options, const LinkSpec& link,
+                                   const KernelInterface& kernel,
+                                   const RankedSet<Ipv4Address>& targets) {
+  const auto source = choose_address(options, link, kernel);
+  if (!source) return Failure{source.error()};
+  SourceChoice choice{.source = *source, .neighbours = {}};
+  Neighbours::Config& config = choice.neighbours;
+  for (const auto& [address, prefix] : kernel.addresses) {
+    if (prefix.length() < Ipv4Address::kBits &&
+        targets.intersects({prefix.first(), prefix.last()})) {
+      config.on_link.push_back(prefix);
+    }
+  }
+  config.gateway = options.gateway;
+  config.gateway_mac = options.gateway_mac;
+  if (config.gateway || config.gateway_mac) return choice;
+  if (link.is_sink()) {
+    config.gateway_mac = kSinkMac;
+  } else if (kernel.gateway) {
+    config.gateway = kernel.gateway;
+    config.gateway_mac = kernel.gateway_mac;
+  } else if (link.kernel_interface.empty() && link.kind == LinkKind::Vdev) {
+    config.gateway = kVirtualGateway;
+  } else if (!all_on_link(targets, config.on_link)) {
+    return fail(ExitCode::Usage,
+                fmt::format("--link {} has no gateway and not every target is on the link; give "
+                            "--gateway ADDRESS or --gateway-mac MAC",
+                            link.text));
+  }
+  return choice;
+}
+
+Result<std::vector<unsigned>> choose_cpus(const SurveyOptions& options,
+                                          const std::vector<unsigned>& allowed) {
+  if (options.lcores.empty()) return std::vector<unsigned>{allowed.front()};
+  std::string list;
+  for (const unsigned cpu : allowed) list += (list.empty() ? "" : ",") + std::to_string(cpu);
+  for (const unsigned cpu : options.lcores) {
+    if (std::find(allowed.begin(), allowed.end(), cpu) != allowed.end()) continue;
+    return fail(ExitCode::Usage, "--lcores: CPU " + std::to_string(cpu) +
+                                     " is not among those this process may run on (" + list + ")");
+  }
+  return options.lcores;
+}
+
+Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan plan, Uint128 seed) {
+  using dataplane::Link;
+  using dataplane::ProbeTemplate;
+  const auto spec = LinkSpec::parse(options.link);
+  if (!spec) return Failure{spec.error()};
+  const std::vector<unsigned> allowed = dataplane::allowed_cpus();
+  const auto cpus = choose_cpus(options, allowed);
+  if (!cpus) return Failure{cpus.error()};
+  const auto kernel = spec->kernel_interface.empty()
+                          ? KernelInterface{}
+                          : KernelInterface::look_up(spec->kernel_interface);
+  if (auto usable = dataplane::Link::check(*spec); !usable) return Failure{usable.error()};
+  const auto choice = choose_source(options, *spec, kernel, plan.addresses);
+  if (!choice) return Failure{choice.error()};
+  if (kernel.has_default_route && !options.quiet) {
+    log_info("{} carries the default route; while the survey runs, other traffic on it may stall",
+             spec->kernel_interface);
+  }
+  if (auto started = dataplane::Eal::start({.polling_cpus = *cpus, .link = *spec}); !started) {
+    return Failure{started.error()};
+  }
+  const bool receive = !spec->is_sink();
+  const auto threads = static_cast<unsigned>(cpus->size());
+  const std::uint16_t queues = dataplane::senders_for(threads, receive);
+  PreparedSurvey survey;
+  auto link = Link::open(*spec, {.tx_queues = queues, .rx_queues = queues});
+  if (!link) return Failure{link.error()};
+  survey.link = std::move(*link);
+  auto neighbours = Neighbours::make(choice->neighbours);
+  if (!neighbours) return Failure{neighbours.error()};
+  const std::uint64_t targets = plan.size();
+  const dataplane::PortRange ports{options.source_ports.first, options.source_ports.last};
+  const MacAddress mac = survey.link->mac();
+  dataplane::ScanPlan scan{.space = {std::move(plan.addresses), std::move(plan.ports)},
+                           .order = scan_order(targets, seed),
+                           .cookies = {scan_key(seed), choice->source, ports},
+                           .probe = {mac, choice->source},
+                           .parser = {choice->source, ports},
+                           .guard = dataplane::EgressGuard{plan.blocked},
+                           .neighbours = std::move(*neighbours),
+                           .clock = TscClock::calibrate(),
+                           .mac = mac,
+                           .source = choice->source,
+                           .first = 0,
+                           .last = options.max_targets ? options.max_targets->of(targets) : targets,
+                           .rate = options.rate.for_frame(ProbeTemplate::kSize),
+                           .max_runtime = options.max_runtime,
+                           .receive = receive,
+                           .shares_cpu = cpus_are_shared(*cpus, allowed.size())};
+  auto scanner = dataplane::Scanner::make(std::move(scan), *survey.link, threads);
+  if (!scanner) return Failure{scanner.error()};
+  survey.scanner = std::move(*scanner);
+  return survey;
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "control/survey/survey_options.h"
+#include "control/survey/survey_plan.h"
+#include "dataplane/kernel_interface.h"
+#include "dataplane/link.h"
+#include "dataplane/neighbours.h"
+#include "dataplane/scanner.h"
+
+namespace trawl::control {
+
+// Where probes come from and which way they leave.
+struct SourceChoice {
+  Ipv4Address source;
+  dataplane::Neighbours::Config neighbours;
+};
+
+// Chooses from the options, what the kernel says of the link, and the kind of link. Fails with
+// Usage: a source address that is not on the link, no source address, or targets behind no gateway.
+[[nodiscard]] Result<SourceChoice> choose_source(const SurveyOptions& options,
+                                                 const dataplane::LinkSpec& link,
+                                                 const dataplane::KernelInterface& kernel,
+                                                 const RankedSet<Ipv4Address>& targets);
+
+// The CPUs to poll on: those of --lcores, which must be allowed ones, or the first allowed one.
+[[nodiscard]] Result<std::vector<unsigned>> choose_cpus(const SurveyOptions& options,
+                                                        const std::vector<unsigned>& allowed);
+
+// A survey with its devices open, ready to start. Members go in reverse order.
+struct PreparedSurvey {
+  std::unique_ptr<dataplane::Link> link;
+  std::unique_ptr<dataplane::Scanner> scanner;
+};
+
+// Starts DPDK, opens the link and builds the scanner. Takes the plan's sets. Fails with Usage or
+// Device.
+[[nodiscard]] Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan plan,
+                                                    Uint128 seed);
+
+}  // namespace trawl::control

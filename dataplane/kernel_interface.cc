@@ -1,0 +1,89 @@
+#include "dataplane/kernel_interface.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+
+#include <bit>
+#include <charconv>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+namespace trawl::dataplane {
+namespace {
+
+std::string read_file(const char* path) {
+  const std::ifstream file{path};
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+Ipv4Address address_of(const sockaddr* address) noexcept {
+  return Ipv4Address{ntohl(reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr)};
+}
+
+// /proc/net/route prints addresses as the hexadecimal of their bytes in host order.
+std::optional<std::uint32_t> parse_route_word(const std::string& text) noexcept {
+  std::uint32_t raw = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), raw, 16);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return ntohl(raw);
+}
+
+}  // namespace
+
+KernelInterface KernelInterface::look_up(const std::string& name) {
+  KernelInterface found;
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) == 0) {
+    const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner{list, freeifaddrs};
+    for (const ifaddrs* at = list; at != nullptr; at = at->ifa_next) {
+      if (name != at->ifa_name || at->ifa_addr == nullptr || at->ifa_netmask == nullptr) continue;
+      if (at->ifa_addr->sa_family != AF_INET) continue;
+      const Ipv4Address address = address_of(at->ifa_addr);
+      const auto length = static_cast<unsigned>(std::popcount(address_of(at->ifa_netmask).value()));
+      found.addresses.push_back(Assigned{address, Ipv4Prefix{address, length}});
+    }
+  }
+  found.read_routes(read_file("/proc/thread-self/net/route"), name);
+  found.read_arp(read_file("/proc/thread-self/net/arp"), name);
+  return found;
+}
+
+void KernelInterface::read_routes(std::string_view text, std::string_view name) {
+  std::istringstream lines{std::string{text}};
+  std::string line;
+  int widest = 33;
+  while (std::getline(lines, line)) {
+    std::istringstream fields{line};
+    std::string interface, destination, gateway, flags, ignored, mask;
+    fields >> interface >> destination >> gateway >> flags >> ignored >> ignored >> ignored >> mask;
+    if (!fields || interface != name) continue;
+    const auto hop = parse_route_word(gateway);
+    const auto bits = parse_route_word(mask);
+    if (!hop || !bits) continue;
+    const int length = std::popcount(*bits);
+    has_default_route = has_default_route || length == 0;
+    if (*hop == 0 || length >= widest) continue;
+    gateway_mac.reset();
+    this->gateway = Ipv4Address{*hop};
+    widest = length;
+  }
+}
+
+void KernelInterface::read_arp(std::string_view text, std::string_view name) {
+  std::istringstream lines{std::string{text}};
+  std::string line;
+  while (gateway && std::getline(lines, line)) {
+    std::istringstream fields{line};
+    std::string address, type, flags, mac, mask, interface;
+    fields >> address >> type >> flags >> mac >> mask >> interface;
+    constexpr std::string_view kComplete = "0x2";
+    if (!fields || interface != name || flags != kComplete) continue;
+    if (Ipv4Address::parse(address) == gateway) gateway_mac = MacAddress::parse(mac);
+  }
+}
+
+}  // namespace trawl::dataplane
