@@ -1,0 +1,326 @@
+#include "control/lab/lab.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "control/lab/lab_network.h"
+#include "control/lab/lab_servers.h"
+#include "control/lab/lab_state.h"
+#include "control/lab/layout.h"
+#include "control/lab/process.h"
+
+namespace trawl::control {
+namespace {
+
+namespace fs = std::filesystem;
+using Steady = std::chrono::steady_clock;
+
+constexpr const char* kSimnet = "simnet";
+constexpr const char* kConfigFile = "simnet.conf";
+constexpr const char* kStatsFile = "simnet.json";
+constexpr const char* kReadyFile = "simnet.ready";
+
+struct Setting {
+  const char* key;
+  const char* value;
+};
+
+// What the network looks like unless an option says otherwise.
+constexpr Setting kPopulation[] = {{"prefix", "198.18.0.0/15"},
+                                   {"seed", "1"},
+                                   {"live", "0.2"},
+                                   {"open", "80=0.3,443=0.35,22=0.2"},
+                                   {"open-default", "0.01"},
+                                   {"drop", "0.3"},
+                                   {"unreachable", "0.02"},
+                                   {"rtt", "1-20"}};
+
+fs::path own_folder() {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  return self.parent_path();
+}
+
+Result<std::string> find_simnet() {
+  const fs::path folder = own_folder();
+  for (const fs::path& file : {folder / "bench/simnet/trawl-simnet", folder / "trawl-simnet",
+                               folder / "../libexec/trawl/trawl-simnet"}) {
+    if (access(file.c_str(), X_OK) == 0) return file.lexically_normal().string();
+  }
+  return fail(
+      ExitCode::Runtime,
+      fmt::format("trawl-simnet is not next to trawl in {}; build or install it", folder.string()));
+}
+
+// Creating namespaces and veth pairs needs both.
+Result<void> check_privileges() {
+  constexpr unsigned kNetAdmin = 12;
+  constexpr unsigned kSysAdmin = 21;
+  std::ifstream status{"/proc/self/status"};
+  std::uint64_t capabilities = 0;
+  for (std::string word; status >> word;) {
+    if (word == "CapEff:") status >> std::hex >> capabilities;
+  }
+  const std::uint64_t needed = (std::uint64_t{1} << kNetAdmin) | (std::uint64_t{1} << kSysAdmin);
+  if ((capabilities & needed) == needed) return {};
+  return fail(ExitCode::Device,
+              "the lab makes network namespaces, which needs CAP_NET_ADMIN and CAP_SYS_ADMIN; run "
+              "it as root");
+}
+
+// Whether an option with this key was given, as "--key value" or "--key=value".
+bool is_given(const std::vector<std::string>& words, const std::string& key) {
+  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+    return word == "--" + key || word.starts_with("--" + key + "=");
+  });
+}
+
+// Writes the configuration that run and truth share.
+Result<void> write_population(const LabState& state, const std::string& simnet,
+                              const LabUpOptions& options) {
+  Arguments command{simnet, "config"};
+  command.insert(command.end(), options.population.begin(), options.population.end());
+  auto given = run(command);
+  if (!given) return tl::unexpected{given.error()};
+  const std::string path = state.file(kConfigFile);
+  std::ofstream stream{path};
+  for (const Setting& setting : kPopulation) {
+    if (is_given(options.population, setting.key)) continue;
+    stream << setting.key << " = " << setting.value << '\n';
+  }
+  stream << "gateway = " << kGatewayAddress << '\n';
+  // The scanner, and the network and broadcast addresses of its link.
+  for (const char* const silent : {"198.18.0.0", "198.18.0.1", "198.18.0.3"}) {
+    stream << "silent = " << silent << '\n';
+  }
+  if (options.with_servers) {
+    stream << "forward = " << kServerPrefix << "\nuplink-address = " << kUplinkAddress << '\n';
+    for (const Server& server : kServers) {
+      stream << "server = " << server.address << ':' << server.ports << '\n';
+    }
+  }
+  stream << *given << std::flush;
+  if (!stream) return fail(ExitCode::Runtime, fmt::format("cannot write {}", path));
+  auto checked = run({simnet, "config", "--config", path});
+  if (!checked) return tl::unexpected{checked.error()};
+  return {};
+}
+
+std::string scanner_link(const std::string& driver) {
+  // The ring has to hold what arrives while the polling core is held up for some milliseconds.
+  if (driver == "af_packet") {
+    return "net_af_packet0,iface=sim0,qdisc_bypass=1,blocksz=65536,framesz=2048,framecnt=16384";
+  }
+  if (driver == "af_xdp") return "net_af_xdp0,iface=sim0";
+  return "sim0";
+}
+
+Result<void> start_simnet(LabState& state, const std::string& simnet, const LabUpOptions& options) {
+  constexpr auto kPatience = std::chrono::seconds{20};
+  constexpr auto kStep = std::chrono::milliseconds{10};
+  const auto ip = find_tool("ip", "iproute2");
+  if (!ip) return tl::unexpected{ip.error()};
+  Arguments command{*ip,
+                    "netns",
+                    "exec",
+                    namespace_name(state.lab_name(), "sim"),
+                    simnet,
+                    "run",
+                    "--link",
+                    scanner_link(options.driver),
+                    "--config",
+                    state.file(kConfigFile),
+                    "--cpu",
+                    std::to_string(options.cpu),
+                    "--stats-file",
+                    state.file(kStatsFile),
+                    "--ready-file",
+                    state.file(kReadyFile)};
+  if (options.with_servers) {
+    command.insert(command.end(), {"--uplink", "net_af_packet1,iface=up0,qdisc_bypass=1"});
+  }
+  const std::string log = state.file("simnet.log");
+  auto process = start_daemon(command, log);
+  if (!process) return tl::unexpected{process.error()};
+  if (auto noted = state.started(kSimnet, *process); !noted) return noted;
+  const auto deadline = Steady::now() + kPatience;
+  while (!fs::exists(state.file(kReadyFile))) {
+    const bool has_ended = !is_alive(*process);
+    if (has_ended || Steady::now() > deadline) {
+      return fail(ExitCode::Device,
+                  fmt::format("the simulated network {}: {}",
+                              has_ended ? "ended" : "did not start in time", last_line_of(log)));
+    }
+    std::this_thread::sleep_for(kStep);
+  }
+  return {};
+}
+
+bool is_whole(const LabState& state) {
+  const auto& processes = state.processes();
+  const auto& namespaces = state.namespaces();
+  return !processes.empty() && !namespaces.empty() && processes.back().name == kSimnet &&
+         std::all_of(processes.begin(), processes.end(),
+                     [](const LabProcess& process) { return is_alive(process.id); }) &&
+         std::all_of(namespaces.begin(), namespaces.end(),
+                     [](const NamespaceId& id) { return namespace_inode(id.name) == id.inode; });
+}
+
+void take_down(LabState& state) {
+  constexpr auto kPatience = std::chrono::milliseconds{3000};
+  const auto& processes = state.processes();
+  for (auto process = processes.rbegin(); process != processes.rend(); ++process) {
+    end_process(process->id, kPatience);
+  }
+  for (const pid_t pid : remove_network(state)) {
+    fmt::print(stderr,
+               "trawl: process {} still runs in the scanner's namespace, now without a link\n",
+               pid);
+  }
+  state.remove();
+}
+
+Result<void> build(LabState& state, const std::string& simnet, const LabUpOptions& options) {
+  if (auto made = state.create(); !made) return made;
+  if (auto written = write_population(state, simnet, options); !written) return written;
+  if (auto made = make_network(state, options.with_servers); !made) return made;
+  if (options.with_servers) {
+    if (auto started = start_servers(state); !started) return started;
+  }
+  // Last, so that a lab whose simulated network runs is whole.
+  return start_simnet(state, simnet, options);
+}
+
+void print_welcome(const LabUpOptions& options) {
+  const std::string lab = options.name == "lab" ? "" : fmt::format(" --name {}", options.name);
+  const std::string trawl = (own_folder() / "trawl").string();
+  fmt::print(stderr,
+             "lab '{}' is up; nothing in it can reach any other network\n"
+             "  scanner  {} on scan0 in namespace {}\n"
+             "  network  198.18.0.0/15 behind {}, simulated\n",
+             options.name, kScannerAddress, namespace_name(options.name, "scan"), kGatewayAddress);
+  if (options.with_servers) {
+    for (const Server& server : kServers) {
+      fmt::print(stderr, "  server   {} ports {}: {}\n", server.address, server.ports, server.name);
+    }
+  }
+  fmt::print(stderr,
+             "try: {0} lab exec{1} -- {0} survey --link scan0 -p 80,443,22 "
+             "--allow-special 198.18.0.0/15 198.18.0.0/15\n"
+             "     {0} lab truth{1} --ports 80,443,22\n"
+             "     {0} lab down{1}\n",
+             trawl, lab);
+}
+
+Error not_up(const std::string& name) {
+  const std::string option = name == "lab" ? "" : fmt::format(" --name {}", name);
+  return fail(ExitCode::Runtime,
+              fmt::format("lab '{}' is not up; build it with 'trawl lab up{}'", name, option))
+      .value();
+}
+
+}  // namespace
+
+Result<void> lab_up(const LabUpOptions& options) {
+  if (auto allowed = check_privileges(); !allowed) return allowed;
+  if (options.with_servers) {
+    if (auto present = check_server_tools(); !present) return present;
+  }
+  const auto simnet = find_simnet();
+  if (!simnet) return tl::unexpected{simnet.error()};
+  const LabLock lock{options.name};
+  LabState state{options.name};
+  if (state.load()) {
+    if (is_whole(state)) {
+      fmt::print(stderr, "lab '{}' is already up\n", options.name);
+      return {};
+    }
+    fmt::print(stderr, "removing what is left of an earlier lab '{}'\n", options.name);
+    take_down(state);
+    state = LabState{options.name};
+  }
+  auto built = build(state, *simnet, options);
+  if (!built) {
+    take_down(state);
+    return built;
+  }
+  print_welcome(options);
+  return {};
+}
+
+Result<void> lab_down(const std::string& name) {
+  if (auto allowed = check_privileges(); !allowed) return allowed;
+  const LabLock lock{name};
+  LabState state{name};
+  if (!state.load()) {
+    fmt::print(stderr, "lab '{}' is not up\n", name);
+    return {};
+  }
+  take_down(state);
+  fmt::print(stderr, "lab '{}' is down\n", name);
+  return {};
+}
+
+Result<bool> lab_status(const std::string& name) {
+  LabState state{name};
+  if (!state.load()) {
+    fmt::print("lab '{}' is not up\n", name);
+    return false;
+  }
+  const bool whole = is_whole(state);
+  fmt::print("lab '{}' is {}\n", name, whole ? "up" : "incomplete; 'trawl lab down' removes it");
+  for (const NamespaceId& id : state.namespaces()) {
+    fmt::print("namespace  {}{}\n", id.name,
+               namespace_inode(id.name) == id.inode ? "" : "  missing");
+  }
+  for (const LabProcess& process : state.processes()) {
+    fmt::print("process    {} {}{}\n", process.id.pid, process.name,
+               is_alive(process.id) ? "" : "  not running");
+  }
+  std::ifstream stats{state.file(kStatsFile)};
+  const std::string json{std::istreambuf_iterator<char>{stats}, {}};
+  if (!json.empty()) fmt::print("counters   {}", json);
+  return whole;
+}
+
+Error lab_truth(const std::string& name, const std::vector<std::string>& arguments) {
+  const auto simnet = find_simnet();
+  if (!simnet) return simnet.error();
+  LabState state{name};
+  if (!state.load()) return not_up(name);
+  Arguments command{*simnet, "truth", "--config", state.file(kConfigFile)};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return become(command);
+}
+
+Error lab_exec(const std::string& name, const std::string& suffix,
+               const std::vector<std::string>& command) {
+  if (auto allowed = check_privileges(); !allowed) return allowed.error();
+  LabState state{name};
+  const std::string wanted = namespace_name(name, suffix);
+  if (!state.load()) return not_up(name);
+  const auto& known = state.namespaces();
+  const auto found = std::find_if(known.begin(), known.end(),
+                                  [&](const NamespaceId& id) { return id.name == wanted; });
+  if (found == known.end() || namespace_inode(wanted) != found->inode) {
+    return fail(ExitCode::Usage,
+                fmt::format("--ns {}: lab '{}' has no such namespace", suffix, name))
+        .value();
+  }
+  const auto ip = find_tool("ip", "iproute2");
+  if (!ip) return ip.error();
+  Arguments all{*ip, "netns", "exec", wanted};
+  all.insert(all.end(), command.begin(), command.end());
+  return become(all);
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,134 @@
+#include "control/lab/lab_command.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "control/lab/lab.h"
+#include "control/lab/lab_state.h"
+
+namespace trawl::control {
+namespace {
+
+int finish(const Error& error) {
+  fmt::print(stderr, "trawl: {}\n", error.message);
+  return static_cast<int>(error.code);
+}
+
+int finish(const Result<void>& result) { return result ? 0 : finish(result.error()); }
+
+// The last CPU this process may use: scanners start from the first.
+unsigned last_allowed_cpu() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  unsigned last = 0;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return last;
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) last = cpu;
+  }
+  return last;
+}
+
+CLI::App& add_command(CLI::App& app, const char* name, const char* help, std::string& lab) {
+  CLI::App& command = *app.add_subcommand(name, help);
+  command.add_option("--name", lab, "Which lab, so that several can stand side by side")
+      ->check([](const std::string& text) {
+        return LabState::is_valid_name(text)
+                   ? std::string{}
+                   : std::string{"a lab's name is 1 to 16 letters, digits and dashes"};
+      })
+      ->type_name("NAME")
+      ->capture_default_str();
+  return command;
+}
+
+struct ExecOptions {
+  std::string suffix = "scan";
+  std::vector<std::string> command;
+};
+
+CLI::App& add_exec(CLI::App& app, std::string& lab, ExecOptions& exec) {
+  CLI::App& command =
+      add_command(app, "exec", "Run a command in the scanner's namespace: exec -- COMMAND...", lab);
+  command.add_option("--ns", exec.suffix, "In another one: scan, sim, srv1, srv2 or srv3")
+      ->check(CLI::IsMember({"scan", "sim", "srv1", "srv2", "srv3"}))
+      ->capture_default_str();
+  command.add_option("command", exec.command, "The command and its arguments")
+      ->required()
+      ->type_name("COMMAND...");
+  // Whatever follows the command's name is the command's own.
+  command.positionals_at_end();
+  command.prefix_command();
+  return command;
+}
+
+CLI::App& add_up(CLI::App& app, LabUpOptions& up) {
+  CLI::App& command = add_command(app, "up", "Build the lab", up.name);
+  command.add_option("--driver", up.driver, "How the simulated network drives its link")
+      ->check(CLI::IsMember({"auto", "af_xdp", "af_packet"}))
+      ->capture_default_str();
+  command.add_flag("!--no-servers", up.with_servers, "Leave the real servers out");
+  command.add_option("--cpu", up.cpu, "The CPU the simulated network polls on")
+      ->type_name("N")
+      ->capture_default_str();
+  command.allow_extras();
+  command.footer(
+      "All other options describe the simulated population, like --live 0.1 or --rtt 10-80;\n"
+      "'trawl-simnet config --help' lists them.");
+  return command;
+}
+
+int run_exec(const std::string& lab, const ExecOptions& exec, const CLI::App& command) {
+  std::vector<std::string> words = exec.command;
+  const std::vector<std::string> rest = command.remaining();
+  words.insert(words.end(), rest.begin(), rest.end());
+  return finish(lab_exec(lab, exec.suffix, words));
+}
+
+}  // namespace
+
+int lab_main(std::span<const char* const> arguments) {
+  CLI::App app{"The sealed practice network: a scanner, a simulated network and real servers.",
+               "trawl lab"};
+  app.require_subcommand(1);
+  std::string lab = "lab";
+  LabUpOptions up;
+  up.cpu = last_allowed_cpu();
+  ExecOptions exec;
+  const CLI::App& up_command = add_up(app, up);
+  const CLI::App& down_command =
+      add_command(app, "down", "Remove the lab, also a half-made one", lab);
+  const CLI::App& status_command =
+      add_command(app, "status", "Show what runs; exit code 0 only when all of it does", lab);
+  CLI::App& truth_command =
+      add_command(app, "truth", "Print what a perfect scanner would find", lab);
+  truth_command.allow_extras();
+  truth_command.footer(
+      "Needs --ports LIST; takes --states and --format like 'trawl-simnet truth --help' says.");
+  const CLI::App& exec_command = add_exec(app, lab, exec);
+  // CLI11 wants them last first.
+  std::vector<std::string> words{arguments.rbegin(), arguments.rend()};
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::Usage);
+  }
+  if (up_command.parsed()) {
+    up.population = up_command.remaining();
+    return finish(lab_up(up));
+  }
+  if (down_command.parsed()) return finish(lab_down(lab));
+  if (status_command.parsed()) {
+    const auto whole = lab_status(lab);
+    return whole ? (*whole ? 0 : 1) : finish(whole.error());
+  }
+  if (truth_command.parsed()) return finish(lab_truth(lab, truth_command.remaining()));
+  return run_exec(lab, exec, exec_command);
+}
+
+}  // namespace trawl::control
