@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "base/clock.h"
 #include "control/survey/json_object.h"
 #include "control/survey/option_values.h"
@@ -25,6 +28,15 @@ std::string command_line_json(const std::vector<std::string>& words) {
 std::string without_line_feed(std::string text) {
   if (text.ends_with('\n')) text.pop_back();
   return text;
+}
+
+Result<void> append_all(OutputFile& file, std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, OutputFile::kBufferSize);
+    if (auto taken = file.append(part); !taken) return taken;
+    text.remove_prefix(part.size());
+  }
+  return {};
 }
 
 }  // namespace
@@ -58,13 +70,14 @@ std::string format_metadata(const SurveyMetadata& metadata) {
 Result<void> write_metadata(const std::string& path, const SurveyMetadata& metadata) {
   auto file = OutputFile::create(path);
   if (!file) return Failure{file.error()};
-  std::string text = format_metadata(metadata);
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::string_view part = rest.substr(0, OutputFile::kBufferSize);
-    if (auto taken = file->append(part); !taken) return taken;
-    rest.remove_prefix(part.size());
+  auto written = append_all(*file, format_metadata(metadata));
+  if (written) written = file->close();
+  // Half an object is worse than none.
+  std::error_code ignored;
+  if (!written && std::filesystem::is_regular_file(path, ignored)) {
+    std::filesystem::resize_file(path, 0, ignored);
   }
-  return file->close();
+  return written;
 }
 
 }  // namespace trawl::control

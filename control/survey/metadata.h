@@ -34,7 +34,8 @@ struct SurveyMetadata {
 // One JSON object over several lines, with a line feed at the end.
 [[nodiscard]] std::string format_metadata(const SurveyMetadata& metadata);
 
-// Writes format_metadata() to `path`, "-" for standard output. Fails with Output.
+// Writes format_metadata() to `path`, "-" for standard output. Fails with Output, and then leaves a
+// regular file empty.
 [[nodiscard]] Result<void> write_metadata(const std::string& path, const SurveyMetadata& metadata);
 
 }  // namespace trawl::control

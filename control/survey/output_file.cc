@@ -111,8 +111,11 @@ Result<void> OutputFile::append(std::string_view lines) {
 Result<void> OutputFile::flush() {
   std::size_t written = 0;
   const int error = write_all(fd_, buffer_.get(), used_, written);
-  drop_written(written);
-  if (error != 0) return failure(error);
+  if (error != 0) {
+    drop_written(written);
+    return failure(error);
+  }
+  used_ = 0;
   return {};
 }
 

@@ -40,7 +40,8 @@ class OutputFile {
   // last.
   void commit(std::size_t bytes) noexcept { used_ += bytes; }
 
-  // Takes `lines`, which must be whole. Needs lines.size() <= kBufferSize.
+  // Takes `lines`. Where they are not whole lines, a failure may leave a part of one in the file.
+  // Needs lines.size() <= kBufferSize.
   [[nodiscard]] Result<void> append(std::string_view lines);
   // Hands the buffer to the operating system.
   [[nodiscard]] Result<void> flush();

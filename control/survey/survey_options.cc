@@ -49,6 +49,7 @@ void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
         ->expected(1)
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false)
         ->type_name(type)
         ->group(kGroup);
   };
@@ -198,14 +199,17 @@ Result<void> check_together(const SurveyOptions& options) {
   if (options.quiet && options.verbose) {
     return usage("--quiet and --verbose contradict each other; give one of them");
   }
-  if (options.metadata == options.output) {
-    return usage("--output and --metadata go to the same place; give two different files");
-  }
   return {};
 }
 
 // Reading a file twice is harmless; standard input can be read once, and outputs replace inputs.
 Result<void> check_files(const SurveyOptions& options) {
+  if (options.output.empty()) {
+    return usage("--output: an empty file name is given; name a file, or - for standard output");
+  }
+  if (options.metadata == options.output) {
+    return usage("--output and --metadata go to the same place; give two different files");
+  }
   std::vector<std::string> inputs = options.target_files;
   inputs.insert(inputs.end(), options.exclude_files.begin(), options.exclude_files.end());
   if (std::ranges::count(inputs, "-") > 1) {
@@ -217,9 +221,6 @@ Result<void> check_files(const SurveyOptions& options) {
       return usage(fmt::format("{} would be read and then replaced by results; write elsewhere",
                                quote(path)));
     }
-  }
-  if (options.output.empty()) {
-    return usage("--output: an empty file name is given; name a file, or - for standard output");
   }
   return {};
 }

@@ -55,6 +55,14 @@ inline bool take_number(const char*& at, const char* end, unsigned highest,
   return at > start && !leading_zero && value <= highest;
 }
 
+// Whether what follows the comma behind a bare address may be one more choice for its last octet.
+inline bool may_be_choice(const char* at, const char* end) noexcept {
+  const char* const start = at;
+  while (at < end && is_digit(*at)) ++at;
+  const bool new_address = at > start && at < end && *at == '.';
+  return !new_address && (at > start || (at < end && (*at == '-' || *at == '*')));
+}
+
 // The fast path: an address or prefix by itself, the only form in long lists. False, with `at`
 // where it was, for anything else.
 inline bool take_prefix(const char*& at, const char* end, Range& range) noexcept {
@@ -70,10 +78,8 @@ inline bool take_prefix(const char*& at, const char* end, Range& range) noexcept
   const bool has_length = next < end && *next == '/';
   if (has_length && !take_number(++next, end, 32, length)) return false;
   if (next < end && !is_space(*next) && *next != '#') {
-    // A comma behind a bare address may go on with its last octet: not for the fast path.
     if (*next != ',') return false;
-    const bool more = next + 1 < end && (is_digit(next[1]) || next[1] == '-' || next[1] == '*');
-    if (more && !has_length) return false;
+    if (!has_length && may_be_choice(next + 1, end)) return false;
   }
   const Ipv4Prefix prefix{Ipv4Address{address}, length};
   range = Range{prefix.first(), prefix.last()};

@@ -1,0 +1,206 @@
+#include "control/survey/status.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "control/survey/metadata.h"
+#include "control/survey/version.h"
+#include "tests/control/file_size_limit.h"
+#include "tests/control/temp_file.h"
+
+namespace trawl::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr NamedCounter kDrops[] = {{"tx_ring_full", 0}, {"rx_missed", 7}, {"reply_ring_full", 2}};
+
+SurveyProgress example() {
+  SurveyProgress progress;
+  progress.elapsed = 6s;
+  progress.sending_time = 6s;
+  progress.cooldown_left = 8s;
+  progress.targets = 38'000'000;
+  progress.sent = 8'126'349;
+  progress.replies = 104'692;
+  progress.duplicates = 3;
+  progress.found = {1234, 100'000, 55};
+  progress.send_rate = 1.35e6;
+  progress.reply_rate = 17.9e3;
+  progress.drops = kDrops;
+  return progress;
+}
+
+TEST(ProgressLine, ReadsAsAWhole) {
+  EXPECT_EQ(format_progress_line(example()),
+            "0:06 21% (31s left); send: 8126349 1.35 Mp/s (1.35 Mp/s avg); recv: 104692 17.9 Kp/s "
+            "(17.4 Kp/s avg); open: 1234; drops: 9; hitrate: 0.02%");
+}
+
+TEST(ProgressLine, SaysWhatItIsWaitingFor) {
+  SurveyProgress progress = example();
+  progress.phase = SurveyPhase::CoolingDown;
+  progress.sent = progress.targets;
+  progress.cooldown_left = 2500ms;
+  EXPECT_NE(format_progress_line(progress).find("100% (waiting for replies, 3s left)"),
+            std::string::npos);
+  progress.phase = SurveyPhase::Done;
+  EXPECT_NE(format_progress_line(progress).find("100% (done)"), std::string::npos);
+}
+
+TEST(ProgressLine, IsDefinedBeforeAnythingHappened) {
+  EXPECT_EQ(format_progress_line({}),
+            "0:00 0.00% (time left unknown); send: 0 0 p/s (0 p/s avg); recv: 0 0 p/s (0 p/s avg); "
+            "open: 0; drops: 0; hitrate: 0.00%");
+}
+
+TEST(ProgressLine, NeverShowsHundredPercentBeforeTheEnd) {
+  SurveyProgress progress = example();
+  progress.sent = progress.targets - 1;
+  EXPECT_NE(format_progress_line(progress).find(" 99% "), std::string::npos);
+}
+
+TEST(Remaining, IsBoundedByTheRuntimeLeft) {
+  SurveyProgress progress = example();
+  progress.sent = 6;
+  progress.targets = 100;
+  EXPECT_EQ(progress.remaining(), 94s + 8s);
+  progress.runtime_left = 10s;
+  EXPECT_EQ(progress.remaining(), 18s);
+  progress.runtime_left = -1s;
+  EXPECT_EQ(progress.remaining(), 7s);
+}
+
+TEST(Remaining, DoesNotOverflowAtTheSlowestRate) {
+  SurveyProgress progress = example();
+  progress.sent = 1;
+  progress.targets = std::uint64_t{1} << 48U;
+  progress.sending_time = 1000s;
+  EXPECT_EQ(progress.remaining(), 1'000'000'000s);
+}
+
+TEST(FormatRate, ShowsThreeDigitsAndNeverAThousand) {
+  const std::pair<double, const char*> kCases[] = {
+      {0.0, "0 p/s"},        {-5.0, "0 p/s"},       {0.1, "0.10 p/s"},      {12.0, "12 p/s"},
+      {12.34, "12.3 p/s"},   {999.0, "999 p/s"},    {999.6, "1.00 Kp/s"},   {1000.0, "1.00 Kp/s"},
+      {9994.0, "9.99 Kp/s"}, {9996.0, "10.0 Kp/s"}, {99'960.0, "100 Kp/s"}, {1.354e6, "1.35 Mp/s"},
+      {148.8e6, "149 Mp/s"}, {1e12, "1.00 Tp/s"},   {1e15, "1000 Tp/s"}};
+  for (const auto& [rate, want] : kCases) EXPECT_EQ(format_rate(rate), want) << rate;
+}
+
+TEST(FormatElapsed, CountsUpToHours) {
+  EXPECT_EQ(format_elapsed(0s), "0:00");
+  EXPECT_EQ(format_elapsed(6999ms), "0:06");
+  EXPECT_EQ(format_elapsed(754s), "12:34");
+  EXPECT_EQ(format_elapsed(3723s), "1:02:03");
+  EXPECT_EQ(format_elapsed(100h), "100:00:00");
+  EXPECT_EQ(format_elapsed(-5s), "0:00");
+}
+
+TEST(StatusJson, IsOneLineWithEveryCounter) {
+  EXPECT_EQ(format_status_json(example(), std::chrono::system_clock::time_point{}),
+            R"({"schema":"trawl.status.v1","ts":"1970-01-01T00:00:00.000000Z","phase":"sending",)"
+            R"("elapsed_s":6.000,"percent_done":21.385,"remaining_s":31,"targets":38000000,)"
+            R"("sent":8126349,"send_pps":1350000.000,"send_avg_pps":1354391.500,)"
+            R"("replies":104692,"reply_pps":17900.000,"reply_avg_pps":17448.667,"open":1234,)"
+            R"("closed":100000,"unreachable":55,"duplicates":3,"dropped":9,)"
+            R"("drops":{"tx_ring_full":0,"rx_missed":7,"reply_ring_full":2}})"
+            "\n");
+}
+
+TEST(StatusJson, HasNullWhereNothingIsKnown) {
+  const std::string text = format_status_json({}, std::chrono::system_clock::time_point{});
+  EXPECT_NE(text.find("\"remaining_s\":null"), std::string::npos);
+  EXPECT_NE(text.find("\"drops\":{}"), std::string::npos);
+  EXPECT_EQ(text.find("nan"), std::string::npos);
+}
+
+TEST(Summary, ListsEveryFindingAndEveryDropByName) {
+  SurveyProgress progress = example();
+  progress.phase = SurveyPhase::Done;
+  EXPECT_EQ(format_summary(progress),
+            "survey ended after 0:06\n"
+            "  sent                  8126349  of 38000000 targets, 1.35 Mp/s average\n"
+            "  valid replies          104692\n"
+            "  open                     1234\n"
+            "  closed                 100000\n"
+            "  unreachable                55\n"
+            "  duplicates                  3\n"
+            "drops on this machine: 9\n"
+            "  tx_ring_full                0\n"
+            "  rx_missed                   7\n"
+            "  reply_ring_full             2\n");
+}
+
+SurveyMetadata example_metadata() {
+  SurveyMetadata metadata;
+  metadata.command_line = {"trawl", "survey", "8.8.8.8", "-o", "a \"b\"\n\xff"};
+  metadata.ended = std::chrono::system_clock::time_point{14s};
+  metadata.seed = 7;
+  metadata.ports = {80, 443, 444};
+  metadata.addresses = 1;
+  metadata.addresses_excluded = 2;
+  metadata.blocked_addresses = 592'709'632;
+  metadata.exclude_digest = 0xabc;
+  metadata.rate = PacketsPerSecond{10'000.0};
+  metadata.link = "eth1";
+  metadata.exit_reason = "finished";
+  return metadata;
+}
+
+TEST(Metadata, RecordsWhatIsNeededToRepeatTheRun) {
+  const std::string text = format_metadata(example_metadata());
+  const std::string counters = format_status_json({}, std::chrono::system_clock::time_point{14s});
+  EXPECT_EQ(text,
+            "{\n"
+            "  \"schema\": \"trawl.metadata.v1\",\n"
+            "  \"version\": \"" +
+                std::string{kVersion} +
+                "\",\n"
+                "  \"command_line\": [\"trawl\",\"survey\",\"8.8.8.8\",\"-o\","
+                "\"a \\\"b\\\"\\u000a\xef\xbf\xbd\"],\n"
+                "  \"started\": \"1970-01-01T00:00:00.000000Z\",\n"
+                "  \"ended\": \"1970-01-01T00:00:14.000000Z\",\n"
+                "  \"seed\": \"0x00000000000000000000000000000007\",\n"
+                "  \"ports\": \"80,443-444\",\n"
+                "  \"port_count\": 3,\n"
+                "  \"addresses\": 1,\n"
+                "  \"addresses_excluded\": 2,\n"
+                "  \"blocked_addresses\": 592709632,\n"
+                "  \"exclude_digest\": \"0000000000000abc\",\n"
+                "  \"link\": \"eth1\",\n"
+                "  \"rate_pps\": 10000.000,\n"
+                "  \"exit_code\": 0,\n"
+                "  \"exit_reason\": \"finished\",\n"
+                "  \"counters\": " +
+                counters.substr(0, counters.size() - 1) +
+                "\n"
+                "}\n");
+}
+
+TEST(Metadata, WritesNoRateAsMax) {
+  SurveyMetadata metadata = example_metadata();
+  metadata.rate = PacketsPerSecond::unlimited();
+  EXPECT_NE(format_metadata(metadata).find("\"rate_pps\": \"max\""), std::string::npos);
+}
+
+TEST(Metadata, GoesToItsFileWhateverItsSize) {
+  SurveyMetadata metadata = example_metadata();
+  metadata.command_line.assign(100'000, "198.18.0.0/15");
+  const TempFile file{".json"};
+  ASSERT_TRUE(write_metadata(file.path(), metadata));
+  EXPECT_EQ(file.content(), format_metadata(metadata));
+  {
+    const FileSizeLimit limit{300'000};
+    EXPECT_FALSE(write_metadata(file.path(), metadata));
+    EXPECT_EQ(file.content(), "");
+  }
+  const auto got = write_metadata("/dev/full", metadata);
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, ExitCode::Output);
+  EXPECT_FALSE(write_metadata("/", metadata));
+}
+
+}  // namespace
+}  // namespace trawl::control

@@ -1,0 +1,243 @@
+#include "control/survey/survey_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace trawl::control {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using namespace std::chrono_literals;
+
+using Words = std::vector<const char*>;
+
+SurveyOptions parsed(const Words& words) {
+  const auto got = parse_survey_options(words);
+  if (!got) {
+    ADD_FAILURE() << got.error().message;
+    return {};
+  }
+  if (!std::holds_alternative<SurveyOptions>(*got)) {
+    ADD_FAILURE() << "not options";
+    return {};
+  }
+  return std::get<SurveyOptions>(*got);
+}
+
+// `more` after what every survey needs.
+Words basic(const Words& more = {}) {
+  Words words{"8.8.8.0/24", "-p", "80", "--link", "eth1"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+std::string refused(const Words& words) {
+  const auto got = parse_survey_options(words);
+  if (got) return "accepted";
+  EXPECT_EQ(got.error().code, ExitCode::Usage);
+  return got.error().message;
+}
+
+TEST(SurveyOptions, HaveTheDocumentedDefaults) {
+  const SurveyOptions options = parsed(basic());
+  EXPECT_THAT(options.targets, ElementsAre("8.8.8.0/24"));
+  EXPECT_THAT(options.ports, ElementsAre(80));
+  EXPECT_EQ(options.link, "eth1");
+  EXPECT_EQ(options.rate.for_frame(ByteCount{74}), PacketsPerSecond{10'000.0});
+  EXPECT_EQ(options.source_ports, (PortRange{61000, 64999}));
+  EXPECT_EQ(options.cooldown, 8s);
+  EXPECT_EQ(options.output, "-");
+  EXPECT_EQ(options.format, OutputFormat::Jsonl);
+  EXPECT_EQ(options.states, StateSet::open_only());
+  EXPECT_THAT(options.fields, IsEmpty());
+  EXPECT_THAT(options.lcores, IsEmpty());
+  EXPECT_FALSE(options.seed || options.source_ip || options.gateway || options.gateway_mac);
+  EXPECT_FALSE(options.max_targets || options.max_runtime);
+  EXPECT_FALSE(options.dry_run || options.status_json || options.quiet || options.verbose);
+}
+
+TEST(SurveyOptions, TakeEveryOption) {
+  const SurveyOptions options = parsed({"8.8.8.8",
+                                        "1.1.1.0/24",
+                                        "-f",
+                                        "a.txt",
+                                        "--targets-file",
+                                        "b.txt",
+                                        "--ports",
+                                        "443,80-82",
+                                        "--exclude",
+                                        "1.1.1.1",
+                                        "--exclude",
+                                        "1.1.1.2,1.1.1.3",
+                                        "--exclude-file",
+                                        "never.txt",
+                                        "--allow-special",
+                                        "198.18.0.0/15",
+                                        "--allow-special",
+                                        "10.0.0.0/8",
+                                        "--max-targets",
+                                        "5%",
+                                        "--link",
+                                        "net_null0",
+                                        "--rate",
+                                        "1.2M",
+                                        "--source-ip",
+                                        "198.18.0.1",
+                                        "--source-port",
+                                        "61000-61999",
+                                        "--gateway-mac",
+                                        "02:00:00:00:00:01",
+                                        "--seed",
+                                        "0xff",
+                                        "--cooldown",
+                                        "500ms",
+                                        "--max-runtime",
+                                        "2h",
+                                        "--lcores",
+                                        "1,0",
+                                        "-o",
+                                        "out.csv",
+                                        "--fields",
+                                        "ip,port",
+                                        "--states",
+                                        "open,closed",
+                                        "--metadata",
+                                        "meta.json",
+                                        "--status-json",
+                                        "-v"});
+  EXPECT_THAT(options.targets, ElementsAre("8.8.8.8", "1.1.1.0/24"));
+  EXPECT_THAT(options.target_files, ElementsAre("a.txt", "b.txt"));
+  EXPECT_THAT(options.ports, ElementsAre(80, 81, 82, 443));
+  EXPECT_THAT(options.excludes, ElementsAre("1.1.1.1", "1.1.1.2,1.1.1.3"));
+  EXPECT_THAT(options.exclude_files, ElementsAre("never.txt"));
+  EXPECT_THAT(options.allow_special, ElementsAre("198.18.0.0/15", "10.0.0.0/8"));
+  EXPECT_EQ(options.max_targets->of(1000), 50U);
+  EXPECT_EQ(options.link, "net_null0");
+  EXPECT_EQ(options.rate.for_frame(ByteCount{74}), PacketsPerSecond{1.2e6});
+  EXPECT_EQ(options.source_ip, Ipv4Address::parse("198.18.0.1"));
+  EXPECT_EQ(options.source_ports, (PortRange{61000, 61999}));
+  EXPECT_EQ(options.gateway_mac, MacAddress::from_integer(0x020000000001U));
+  EXPECT_TRUE(options.seed == Uint128{255});
+  EXPECT_EQ(options.cooldown, 500ms);
+  EXPECT_EQ(options.max_runtime, 2h);
+  EXPECT_THAT(options.lcores, ElementsAre(1, 0));
+  EXPECT_EQ(options.output, "out.csv");
+  EXPECT_EQ(options.format, OutputFormat::Csv);
+  EXPECT_THAT(options.fields, ElementsAre(ResultField::Ip, ResultField::Port));
+  EXPECT_TRUE(options.states.has(PortState::Closed));
+  EXPECT_FALSE(options.states.has(PortState::Unreachable));
+  EXPECT_EQ(options.metadata, "meta.json");
+  EXPECT_TRUE(options.status_json && options.verbose);
+  EXPECT_EQ(parsed(basic({"--gateway", "198.18.0.1"})).gateway, Ipv4Address::parse("198.18.0.1"));
+  EXPECT_TRUE(parsed(basic({"-q"})).quiet);
+  EXPECT_TRUE(parsed(basic({"--rate=max"})).rate.is_unlimited());
+}
+
+TEST(SurveyOptions, RepeatableOptionsTakeOneValueEachAndLeaveTheTargets) {
+  const SurveyOptions options =
+      parsed({"--exclude", "1.1.1.1", "8.8.8.8", "-f", "a.txt", "9.9.9.9", "-p80", "--link=x"});
+  EXPECT_THAT(options.excludes, ElementsAre("1.1.1.1"));
+  EXPECT_THAT(options.target_files, ElementsAre("a.txt"));
+  EXPECT_THAT(options.targets, testing::UnorderedElementsAre("8.8.8.8", "9.9.9.9"));
+}
+
+TEST(SurveyOptions, PortsMayLookLikeOptions) {
+  EXPECT_EQ(parsed({"8.8.8.8", "--link", "x", "-p-"}).ports.size(), 65535U);
+  EXPECT_EQ(parsed({"8.8.8.8", "--link", "x", "-p", "-"}).ports.size(), 65535U);
+  EXPECT_EQ(parsed({"8.8.8.8", "--link", "x", "-p", "-100"}).ports.size(), 100U);
+  EXPECT_EQ(parsed({"8.8.8.8", "--link", "x", "--ports=-5"}).ports.size(), 5U);
+}
+
+TEST(SurveyOptions, TargetsMayFollowADoubleDash) {
+  EXPECT_THAT(parsed({"-p", "80", "--link", "x", "--", "8.8.8.8"}).targets, ElementsAre("8.8.8.8"));
+}
+
+TEST(SurveyOptions, ExplicitFormatWinsOverTheFileName) {
+  EXPECT_EQ(parsed(basic({"-o", "a.csv", "--format", "jsonl"})).format, OutputFormat::Jsonl);
+  EXPECT_EQ(parsed(basic({"--format", "csv"})).format, OutputFormat::Csv);
+}
+
+TEST(SurveyOptions, DryRunNeedsNoLink) {
+  EXPECT_TRUE(parsed({"8.8.8.8", "-p", "80", "--dry-run"}).dry_run);
+}
+
+TEST(SurveyOptions, WhatIsMissingIsNamed) {
+  EXPECT_THAT(refused({}), HasSubstr("no targets are given"));
+  EXPECT_THAT(refused({"8.8.8.8"}), HasSubstr("no ports are given"));
+  EXPECT_THAT(refused({"8.8.8.8", "-p", "80"}), HasSubstr("no link is given"));
+  EXPECT_EQ(refused(basic({"--rate"})), "--rate: the value is missing; see trawl survey --help");
+}
+
+TEST(SurveyOptions, UnknownOptionsSuggestTheNearest) {
+  EXPECT_EQ(refused(basic({"--rte", "5"})),
+            "unknown option \"--rte\" (did you mean --rate?); see trawl survey --help");
+  EXPECT_EQ(refused(basic({"--exclude-fil=x"})),
+            "unknown option \"--exclude-fil\" (did you mean --exclude-file?); see trawl survey "
+            "--help");
+  EXPECT_EQ(refused(basic({"-P"})), "unknown option \"-P\"; see trawl survey --help");
+}
+
+TEST(SurveyOptions, ContradictionsAreRefused) {
+  const std::pair<Words, const char*> kCases[] = {
+      {{"--gateway", "8.8.8.1", "--gateway-mac", "02:00:00:00:00:01"}, "both name the next hop"},
+      {{"-q", "-v"}, "contradict each other"},
+      {{"-o", "x", "--metadata", "x"}, "go to the same place"},
+      {{"--metadata", "-"}, "go to the same place"},
+      {{"-f", "-", "--exclude-file", "-"}, "can be read only once"},
+      {{"-f", "-", "-f", "-"}, "can be read only once"},
+      {{"-f", "a", "-o", "a"}, "would be read and then replaced"},
+      {{"--exclude-file", "a", "--metadata", "a"}, "would be read and then replaced"},
+      {{"--rate", "5", "--rate", "6"}, "--rate: given more than once"},
+      {{"--max-runtime", "0"}, "--max-runtime"},
+      {{"-f", ""}, "empty file name"},
+      {{"-o", ""}, "empty file name"},
+      {{"--dry-run=maybe"}, "--dry-run takes no value"}};
+  for (const auto& [words, why] : kCases) EXPECT_THAT(refused(basic(words)), HasSubstr(why));
+}
+
+TEST(SurveyOptions, BadValuesNameTheirOption) {
+  for (const char* option : {"--rate", "--source-ip", "--source-port", "--gateway", "--gateway-mac",
+                             "--seed", "--cooldown", "--max-runtime", "--max-targets", "--lcores",
+                             "--format", "--fields", "--states"}) {
+    EXPECT_THAT(refused(basic({option, "?"})), testing::StartsWith(std::string{option} + ": "));
+    EXPECT_THAT(refused(basic({option, ""})), testing::StartsWith(std::string{option} + ": "));
+  }
+  EXPECT_THAT(refused({"8.8.8.8", "--link", "x", "-p", "?"}), testing::StartsWith("--ports: "));
+  EXPECT_THAT(refused(basic({"--rate", "-1"})), HasSubstr("is negative"));
+}
+
+TEST(SurveyOptions, HelpShowsEveryOptionAndExamples) {
+  for (const char* word : {"-h", "--help"}) {
+    const auto got = parse_survey_options(Words{word});
+    ASSERT_TRUE(got);
+    const auto* help = std::get_if<PrintAndExit>(&*got);
+    ASSERT_NE(help, nullptr);
+    for (const char* option :
+         {"-f,--targets-file", "-p,--ports",    "--exclude ",    "--exclude-file",
+          "--allow-special",   "--rate",        "--link",        "--source-ip",
+          "--source-port",     "--gateway ",    "--gateway-mac", "--seed",
+          "--cooldown",        "--max-targets", "--max-runtime", "--lcores",
+          "-o,--output",       "--format",      "--fields",      "--states",
+          "--dry-run",         "--status-json", "--metadata",    "-q,--quiet",
+          "-v,--verbose",      "Examples:",     "Exit codes:"}) {
+      EXPECT_THAT(help->text, HasSubstr(option));
+    }
+    EXPECT_TRUE(help->text.ends_with('\n'));
+  }
+}
+
+TEST(SurveyOptions, VersionIsOneLine) {
+  const auto got = parse_survey_options(Words{"--version"});
+  ASSERT_TRUE(got);
+  const auto* version = std::get_if<PrintAndExit>(&*got);
+  ASSERT_NE(version, nullptr);
+  EXPECT_THAT(version->text, testing::MatchesRegex("trawl [0-9.]+\n"));
+}
+
+}  // namespace
+}  // namespace trawl::control
