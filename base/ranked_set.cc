@@ -15,12 +15,14 @@ template <typename Address>
 RankedSet<Address>::RankedSet(const IntervalSet<Address>& set) : size_{set.size()} {
   const auto intervals = set.intervals();
   if (intervals.empty()) return;
-  starts_.reserve(intervals.size());
+  starts_.reserve(intervals.size() + 2);
   Value rank = 0;
   for (const auto& interval : intervals) {
     starts_.push_back(Start{rank, static_cast<Value>(interval.first.value() - rank)});
     rank = static_cast<Value>(rank + (interval.last.value() - interval.first.value()) + 1);
   }
+  count_ = starts_.size();
+  starts_.resize(count_ + 2, Start{static_cast<Value>(~Value{0}), starts_.back().delta});
   first_ = intervals.front().first.value();
   last_rank_ = static_cast<Value>(rank - 1);
   fill(rank_table_, rank_shift_, last_rank_, [this](std::size_t i) { return starts_[i].rank; });
@@ -34,7 +36,7 @@ template <typename Address>
 template <typename KeyOf>
 void RankedSet<Address>::fill(std::vector<std::uint32_t>& table, unsigned& shift, Value highest,
                               KeyOf key_of) {
-  const std::size_t aim = std::min(starts_.size() * kBucketsPerInterval, kMostBuckets);
+  const std::size_t aim = std::min(count_ * kBucketsPerInterval, kMostBuckets);
   shift = 0;
   while ((highest >> shift) >= aim) ++shift;
   const std::size_t buckets = static_cast<std::size_t>(highest >> shift) + 1;
@@ -42,21 +44,22 @@ void RankedSet<Address>::fill(std::vector<std::uint32_t>& table, unsigned& shift
   std::size_t at = 0;
   for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
     const auto low = static_cast<Value>(static_cast<Value>(bucket) << shift);
-    while (at + 1 < starts_.size() && key_of(at + 1) <= low) ++at;
+    while (at + 1 < count_ && key_of(at + 1) <= low) ++at;
     table[bucket] = static_cast<std::uint32_t>(at);
   }
-  table[buckets] = static_cast<std::uint32_t>(starts_.size() - 1);
+  table[buckets] = static_cast<std::uint32_t>(count_ - 1);
 }
 
 template <typename Address>
 bool RankedSet<Address>::intersects(const Interval<Address>& range) const noexcept {
+  const auto end = starts_.begin() + static_cast<std::ptrdiff_t>(count_);
   // The last interval that begins at or before the end of `range`.
   const auto after = std::upper_bound(
-      starts_.begin(), starts_.end(), range.last.value(), [](Value address, const Start& start) {
+      starts_.begin(), end, range.last.value(), [](Value address, const Start& start) {
         return address < static_cast<Value>(start.rank + start.delta);
       });
   if (after == starts_.begin()) return false;
-  const Value last_rank = after == starts_.end() ? last_rank_ : static_cast<Value>(after->rank - 1);
+  const Value last_rank = after == end ? last_rank_ : static_cast<Value>(after->rank - 1);
   return static_cast<Value>(last_rank + std::prev(after)->delta) >= range.first.value();
 }
 

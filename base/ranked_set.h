@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/interval_set.h"
@@ -25,12 +27,20 @@ class RankedSet {
   explicit RankedSet(const IntervalSet<Address>& set);
 
   [[nodiscard]] Count size() const noexcept { return size_; }
-  [[nodiscard]] bool empty() const noexcept { return starts_.empty(); }
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
   // The address numbered `rank`. Needs rank < size().
   [[nodiscard]] Address select(Value rank) const noexcept {
-    const std::size_t at =
-        find(rank_table_, rank_shift_, rank, [this](std::size_t i) { return starts_[i].rank; });
-    return Address{static_cast<Value>(rank + starts_[at].delta)};
+    return Address{select_from(rank_table_[static_cast<std::size_t>(rank >> rank_shift_)], rank)};
+  }
+  // Replaces every rank by its address's value. In two passes, so that the look-ups of a whole
+  // batch are under way at once. Needs every rank < size() and ranks.size() <= kMostBatch.
+  static constexpr std::size_t kMostBatch = 64;
+  void select_batch(std::span<Value> ranks) const noexcept {
+    std::array<std::uint32_t, kMostBatch> start;
+    for (std::size_t i = 0; i < ranks.size(); ++i) {
+      start[i] = rank_table_[static_cast<std::size_t>(ranks[i] >> rank_shift_)];
+    }
+    for (std::size_t i = 0; i < ranks.size(); ++i) ranks[i] = select_from(start[i], ranks[i]);
   }
   // The number of `address`, or nullopt when the set does not hold it.
   [[nodiscard]] std::optional<Value> rank(Address address) const noexcept {
@@ -41,8 +51,7 @@ class RankedSet {
       return static_cast<Value>(starts_[i].rank + starts_[i].delta - first_);
     });
     const Value rank = static_cast<Value>(address.value() - starts_[at].delta);
-    const Value last =
-        at + 1 < starts_.size() ? static_cast<Value>(starts_[at + 1].rank - 1) : last_rank_;
+    const Value last = at + 1 < count_ ? static_cast<Value>(starts_[at + 1].rank - 1) : last_rank_;
     if (static_cast<Value>(rank - starts_[at].rank) > static_cast<Value>(last - starts_[at].rank)) {
       return std::nullopt;
     }
@@ -63,6 +72,14 @@ class RankedSet {
     Value delta;
   };
 
+  // Nearly always the bucket's first interval or the next: no branch tells the two apart.
+  [[nodiscard]] Value select_from(std::size_t at, Value rank) const noexcept {
+    at += static_cast<std::size_t>(starts_[at + 1].rank <= rank);
+    if (starts_[at + 1].rank <= rank) [[unlikely]] {
+      at = find(rank_table_, rank_shift_, rank, [this](std::size_t i) { return starts_[i].rank; });
+    }
+    return static_cast<Value>(rank + starts_[at].delta);
+  }
   // The last interval whose key is <= `key`; key(0) is 0 in both number spaces.
   template <typename KeyOf>
   [[nodiscard]] std::size_t find(const std::vector<std::uint32_t>& table, unsigned shift, Value key,
@@ -86,7 +103,10 @@ class RankedSet {
   template <typename KeyOf>
   void fill(std::vector<std::uint32_t>& table, unsigned& shift, Value highest, KeyOf key_of);
 
+  // count_ intervals and two sentinels of the highest rank, with the last interval's delta: a step
+  // onto them changes nothing.
   std::vector<Start> starts_;
+  std::size_t count_ = 0;
   // table[b] is the last interval with key <= (b << shift); one entry more closes the last bucket.
   std::vector<std::uint32_t> rank_table_;
   std::vector<std::uint32_t> address_table_;

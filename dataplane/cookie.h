@@ -24,11 +24,12 @@ struct PortRange {
   }
 };
 
-// The header fields in which a probe carries its proof.
+// The header fields in which a probe carries its proof. No initialisers: arrays of them are scratch
+// space on polling cores.
 struct Cookie {
-  std::uint32_t sequence = 0;
-  std::uint16_t source_port = 0;
-  std::uint16_t ip_id = 0;
+  std::uint32_t sequence;
+  std::uint16_t source_port;
+  std::uint16_t ip_id;
 };
 
 // Derives every probe's cookie from the scan key: AES over (source, target, port, kind). The reply

@@ -18,7 +18,11 @@ constexpr std::array<std::chrono::milliseconds, 5> kPatience{1ms, 10ms, 250ms, 5
 constexpr unsigned kFirstRepeat = 3;
 constexpr auto kGatewayRepeat = 250ms;
 
-std::byte* frame_of(rte_mbuf* buffer) noexcept { return rte_pktmbuf_mtod(buffer, std::byte*); }
+// Where the frame of a pool buffer lies: behind the mbuf and the headroom. Worked out rather than
+// read from the mbuf, which is in no near cache when a burst is stamped.
+std::byte* frame_of(rte_mbuf* buffer) noexcept {
+  return reinterpret_cast<std::byte*>(buffer) + sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM;
+}
 
 void set_length(rte_mbuf* buffer, std::size_t size) noexcept {
   buffer->data_off = RTE_PKTMBUF_HEADROOM;
@@ -144,7 +148,7 @@ unsigned TxLoop::take_waiting(Ticks now, unsigned want) noexcept {
       if (stage + 1 < kStages && waiting_[stage + 1].room() == 0) break;
       const Target target = queue.front().target;
       queue.pop();
-      if (resolve(target, stage + 1, now, next_hops_[count])) targets_[count++] = target;
+      if (resolve(target, stage + 1, now, heads_[count])) targets_[count++] = target;
     }
   }
   return count;
@@ -169,25 +173,25 @@ unsigned TxLoop::take_new(Ticks now, unsigned want) noexcept {
   cursor_.store(cursor + taken, std::memory_order_release);
   if (!may_wait) {
     const auto word = plan_.neighbours.gateway()->load(std::memory_order_relaxed);
-    std::fill_n(next_hops_.begin(), taken, MacAddress::from_integer(word));
+    std::fill_n(heads_.begin(), taken, plan_.probe.frame_head(MacAddress::from_integer(word)));
     return taken;
   }
   unsigned count = 0;
   for (unsigned i = 0; i < taken; ++i) {
     const Target target = targets_[i];
-    if (resolve(target, 0, now, next_hops_[count])) targets_[count++] = target;
+    if (resolve(target, 0, now, heads_[count])) targets_[count++] = target;
   }
   return count;
 }
 
-// True and `next_hop` set when the next hop is known. Otherwise the probe waits on in queue
+// True and `head` set when the next hop is known. Otherwise the probe waits on in queue
 // `stage`, or is given up after the last one.
-bool TxLoop::resolve(Target target, unsigned stage, Ticks now, MacAddress& next_hop) noexcept {
+bool TxLoop::resolve(Target target, unsigned stage, Ticks now, std::uint64_t& head) noexcept {
   Neighbours::Word* const word = plan_.neighbours.next_hop(target.ip);
   std::uint64_t known =
       word == nullptr ? Neighbours::kSilent : word->load(std::memory_order_relaxed);
   if ((known & Neighbours::kResolved) != 0) {
-    next_hop = MacAddress::from_integer(known);
+    head = plan_.probe.frame_head(MacAddress::from_integer(known));
     return true;
   }
   const bool is_gateway = word == plan_.neighbours.gateway();
@@ -208,15 +212,24 @@ bool TxLoop::resolve(Target target, unsigned stage, Ticks now, MacAddress& next_
   return false;
 }
 
-// Cookies, guard, stamps, and off: targets_[0, count) to next_hops_[0, count).
-unsigned TxLoop::send_burst(Ticks now, unsigned count) noexcept {
+// Closes the gaps that blocked targets leave; returns how many of `count` stay.
+unsigned TxLoop::drop_blocked(unsigned count) noexcept {
+  const std::uint64_t blocked = plan_.guard.blocked({targets_.data(), count});
+  if (blocked == 0) [[likely]]
+    return count;
   unsigned allowed = 0;
   for (unsigned i = 0; i < count; ++i) {
+    if ((blocked >> i & 1U) != 0) continue;
     targets_[allowed] = targets_[i];
-    next_hops_[allowed] = next_hops_[i];
-    allowed += static_cast<unsigned>(plan_.guard.allows(targets_[i].ip));
+    heads_[allowed++] = heads_[i];
   }
-  if (allowed < count) counters_.add(Counter::ProbesBlocked, count - allowed);
+  counters_.add(Counter::ProbesBlocked, count - allowed);
+  return allowed;
+}
+
+// Guard, cookies, stamps, and off: targets_[0, count) with heads_[0, count).
+unsigned TxLoop::send_burst(Ticks now, unsigned count) noexcept {
+  const unsigned allowed = drop_blocked(count);
   if (allowed == 0) return 0;
   spare_ -= allowed;
   std::copy_n(spares_.begin() + spare_, allowed, frames_.begin());
@@ -225,11 +238,11 @@ unsigned TxLoop::send_burst(Ticks now, unsigned count) noexcept {
   const std::uint32_t stamp = ProbeStamp::encode(plan_.clock.microseconds_at(now), 1);
   for (unsigned i = 0; i < allowed; ++i) {
     rte_mbuf* const buffer = frames_[i];
-    set_length(buffer, ProbeTemplate::kSize.count());
     if (seat_.use == BufferUse::Keeps) {
+      set_length(buffer, ProbeTemplate::kSize.count());
       plan_.probe.prepare({frame_of(buffer), ProbeTemplate::kSize.count()});
     }
-    plan_.probe.stamp(frame_of(buffer), next_hops_[i], targets_[i], cookies[i], stamp);
+    plan_.probe.stamp(frame_of(buffer), heads_[i], targets_[i], cookies[i], stamp);
   }
   pacer_.sent(allowed);
   held_first_ = 0;

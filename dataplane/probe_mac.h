@@ -12,9 +12,9 @@ namespace trawl::dataplane {
 // The 128-bit secret of one scan.
 using ScanKey = std::array<std::uint8_t, 16>;
 
-// One AES block, as four words in host order.
+// One AES block, as four words in host order. Not initialised: arrays of them are scratch space.
 struct alignas(16) MacBlock {
-  std::array<std::uint32_t, 4> words{};
+  std::array<std::uint32_t, 4> words;
 };
 static_assert(sizeof(MacBlock) == 16);
 

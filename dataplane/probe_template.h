@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "dataplane/cookie.h"
 #include "dataplane/target_space.h"
+#include "dataplane/wire.h"
 
 namespace trawl::dataplane {
 
@@ -48,16 +49,46 @@ class ProbeTemplate {
 
   ProbeTemplate(MacAddress source_mac, Ipv4Address source) noexcept;
 
+  // The first eight bytes of every frame to `next_hop`, as one store.
+  [[nodiscard]] std::uint64_t frame_head(MacAddress next_hop) const noexcept;
+
   // Needs frame.size() >= kSize.
   void prepare(std::span<std::byte> frame) const noexcept;
   // Needs a frame prepared by this template that only stamp() has written since.
-  void stamp(std::byte* frame, MacAddress next_hop, Target target, Cookie cookie,
-             std::uint32_t probe_stamp) const noexcept;
+  void stamp(std::byte* frame, std::uint64_t head, Target target, Cookie cookie,
+             std::uint32_t probe_stamp) const noexcept {
+    const std::uint32_t ip = wire::swap32(target.ip.value());
+    const std::uint32_t sequence = wire::swap32(cookie.sequence);
+    const std::uint32_t ports =
+        wire::swap32(std::uint32_t{cookie.source_port} << 16U | target.port);
+    const std::uint32_t stamp = wire::swap32(probe_stamp);
+    wire::ChecksumPart ip_sum = ip_sum_;
+    ip_sum.add(ip);
+    ip_sum.add(cookie.ip_id);
+    wire::ChecksumPart tcp_sum = tcp_sum_;
+    tcp_sum.add(ip);
+    tcp_sum.add(ports);
+    tcp_sum.add(sequence);
+    tcp_sum.add(stamp);
+    wire::store(frame, head);
+    wire::store(frame + kIp + wire::kIpId, cookie.ip_id);
+    wire::store(frame + kIp + wire::kIpChecksum, ip_sum.finish());
+    wire::store(frame + kIp + wire::kIpDestination, ip);
+    wire::store(frame + kTcp + wire::kTcpSourcePort, ports);
+    wire::store(frame + kTcp + wire::kTcpSequence, sequence);
+    wire::store(frame + kTcp + wire::kTcpChecksum, tcp_sum.finish());
+    wire::store(frame + kTimestampValue, stamp);
+  }
 
  private:
+  static constexpr std::size_t kIp = wire::kEthernetSize;
+  static constexpr std::size_t kTcp = kIp + wire::kIpSize;
+  static constexpr std::size_t kOptions = kTcp + wire::kTcpSize;
+  static constexpr std::size_t kTimestampValue = kOptions + 8;
+
   std::array<std::byte, kSize.count()> bytes_{};
-  std::uint64_t ip_sum_ = 0;   // Over the constant words of the IPv4 header.
-  std::uint64_t tcp_sum_ = 0;  // Over the pseudo-header and the constant words of the segment.
+  wire::ChecksumPart ip_sum_;   // Over the constant words of the IPv4 header.
+  wire::ChecksumPart tcp_sum_;  // Over the pseudo-header and the constant words of the segment.
 };
 
 }  // namespace trawl::dataplane

@@ -1,5 +1,7 @@
 #include "dataplane/target_space.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace trawl::dataplane {
@@ -14,7 +16,22 @@ TargetSpace::TargetSpace(RankedSet<Ipv4Address> addresses, std::vector<std::uint
 
 void TargetSpace::at_batch(std::span<const std::uint64_t> indexes,
                            std::span<Target> targets) const noexcept {
-  for (std::size_t i = 0; i < indexes.size(); ++i) targets[i] = at(indexes[i]);
+  constexpr std::size_t kMost = RankedSet<Ipv4Address>::kMostBatch;
+  std::array<std::uint32_t, kMost> ranks;
+  std::array<std::uint16_t, kMost> ports;
+  for (std::size_t done = 0; done < indexes.size(); done += kMost) {
+    const std::size_t count = std::min(kMost, indexes.size() - done);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint64_t index = indexes[done + i];
+      const std::uint64_t rank = divide_by_ports(index);
+      ranks[i] = static_cast<std::uint32_t>(rank);
+      ports[i] = ports_[index - rank * ports_.size()];
+    }
+    addresses_.select_batch({ranks.data(), count});
+    for (std::size_t i = 0; i < count; ++i) {
+      targets[done + i] = Target{Ipv4Address{ranks[i]}, ports[i]};
+    }
+  }
 }
 
 std::optional<std::uint64_t> TargetSpace::index_of(Target target) const noexcept {

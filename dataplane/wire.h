@@ -25,6 +25,11 @@ namespace trawl::dataplane::wire {
   std::memcpy(&x, at, sizeof x);
   return swap32(x);
 }
+// Writes bytes that are in memory order already.
+template <typename Word>
+inline void store(std::byte* at, Word x) noexcept {
+  std::memcpy(at, &x, sizeof x);
+}
 inline void write16(std::byte* at, std::uint16_t x) noexcept {
   x = swap16(x);
   std::memcpy(at, &x, sizeof x);
@@ -83,19 +88,35 @@ inline constexpr std::size_t kArpTargetIp = 24;
 inline constexpr std::uint16_t kArpRequest = 1;
 inline constexpr std::uint16_t kArpReply = 2;
 
-// One's complement sum of big-endian words (RFC 1071), not folded. An odd last byte counts as high.
-[[nodiscard]] inline std::uint64_t sum(const std::byte* at, std::size_t size) noexcept {
-  std::uint64_t total = 0;
-  for (; size >= 2; size -= 2, at += 2) total += read16(at);
-  if (size == 1) total += static_cast<std::uint64_t>(*at) << 8U;
-  return total;
-}
-// The checksum field's value for an unfolded sum below 2^48.
-[[nodiscard]] constexpr std::uint16_t fold(std::uint64_t total) noexcept {
-  total = (total & 0xffffU) + (total >> 16U);
-  total = (total & 0xffffU) + (total >> 16U);
-  total = (total & 0xffffU) + (total >> 16U);
-  return static_cast<std::uint16_t>(~total);
-}
+// A one's complement sum in native byte order (RFC 1071 section 2: the sum does not depend on byte
+// order), not folded: 16 and 32-bit words as they lie in memory are simply added.
+class ChecksumPart {
+ public:
+  constexpr ChecksumPart() noexcept = default;
+  // Over `size` bytes; an odd last one is followed by a zero.
+  [[nodiscard]] static ChecksumPart over(const std::byte* at, std::size_t size) noexcept {
+    ChecksumPart part;
+    for (; size >= 2; size -= 2, at += 2) {
+      std::uint16_t word;
+      std::memcpy(&word, at, sizeof word);
+      part.total_ += word;
+    }
+    if (size == 1) part.total_ += static_cast<std::uint64_t>(*at);
+    return part;
+  }
+  // Adds a word of 16 or 32 bits in memory order.
+  constexpr void add(std::uint32_t word) noexcept { total_ += word; }
+  // The checksum field in memory order.
+  [[nodiscard]] constexpr std::uint16_t finish() const noexcept {
+    std::uint64_t total = (total_ & 0xffffffffU) + (total_ >> 32U);
+    total = (total & 0xffffU) + (total >> 16U);
+    total = (total & 0xffffU) + (total >> 16U);
+    total = (total & 0xffffU) + (total >> 16U);
+    return static_cast<std::uint16_t>(~total);
+  }
+
+ private:
+  std::uint64_t total_ = 0;
+};
 
 }  // namespace trawl::dataplane::wire

@@ -64,8 +64,9 @@ class TxLoop {
   bool have_buffers(unsigned want) noexcept;
   unsigned take_waiting(Ticks now, unsigned want) noexcept;
   unsigned take_new(Ticks now, unsigned want) noexcept;
-  bool resolve(Target target, unsigned stage, Ticks now, MacAddress& next_hop) noexcept;
+  bool resolve(Target target, unsigned stage, Ticks now, std::uint64_t& head) noexcept;
   void request(Ipv4Address address) noexcept;
+  unsigned drop_blocked(unsigned count) noexcept;
   unsigned send_burst(Ticks now, unsigned count) noexcept;
   void prepare_pool() noexcept;
   void finish_if_done(Ticks now) noexcept;
@@ -84,8 +85,8 @@ class TxLoop {
   std::array<Ticks, kStages> patience_{};
   std::array<WaitingQueue, kStages> waiting_;
   std::array<Target, kBurst> targets_;
-  std::array<MacAddress, kBurst> next_hops_;
-  std::array<rte_mbuf*, kBurst> spares_{};  // Allocated, not used yet.
+  std::array<std::uint64_t, kBurst> heads_;  // The first bytes of each frame: where it goes.
+  std::array<rte_mbuf*, kBurst> spares_{};   // Allocated, not used yet.
   std::array<rte_mbuf*, kBurst> frames_{};
   unsigned spare_ = 0;
   unsigned held_ = 0;  // frames_[held_first_, held_first_ + held_) wait for room in the link.
