@@ -8,14 +8,14 @@ import tree
 
 
 def flags_for(header: pathlib.Path, commands: dict[pathlib.Path, dict]) -> list[str] | None:
-    """Flags of the nearest source file: its own .cc, then its folder, then the folders above."""
+    """Flags of its own .cc; else of the source with most of them in the nearest folder above."""
     own = commands.get(header.with_suffix(".cc"))
     if own:
         return tree.flags(own)
     for folder in header.parents:
         beside = [path for path in commands if path.is_relative_to(folder)]
         if beside:
-            return tree.flags(commands[min(beside, key=lambda p: (len(p.parts), p))])
+            return max((tree.flags(commands[path]) for path in beside), key=len)
     return None
 
 
