@@ -11,6 +11,9 @@ namespace {
 
 constexpr unsigned kEmptyPollsBeforeNap = 1000;
 constexpr long kNapNanoseconds = 50'000;
+// Once nothing came for some half second, the next frame may wait longer.
+constexpr unsigned kEmptyPollsBeforeSleep = kEmptyPollsBeforeNap + 5000;
+constexpr long kSleepNanoseconds = 500'000;
 constexpr std::uint32_t kRefusalsBetweenLinkChecks = 1024;
 
 // The bytes of `frame` with the room behind them.
@@ -73,7 +76,8 @@ void PollLoop::run(const std::atomic<bool>& stop) noexcept {
     }
     empty_polls = handled == 0 ? empty_polls + 1 : 0;
     if (parts_.naps && empty_polls > kEmptyPollsBeforeNap) {
-      const timespec nap{0, kNapNanoseconds};
+      const bool is_quiet = empty_polls > kEmptyPollsBeforeSleep && parts_.queue.size() == 0;
+      const timespec nap{0, is_quiet ? kSleepNanoseconds : kNapNanoseconds};
       nanosleep(&nap, nullptr);
     }
   }

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string_view>
 #include <thread>
 
 #include "control/lab/lab_network.h"
@@ -221,6 +222,23 @@ void print_welcome(const LabUpOptions& options) {
              trawl, lab);
 }
 
+// The counters that are not 0 of the JSON that trawl-simnet writes.
+void print_counters(std::string_view json) {
+  constexpr std::string_view kCounters = "\"counters\":{";
+  const std::size_t start = json.find(kCounters);
+  if (start == std::string_view::npos) return;
+  json = json.substr(start + kCounters.size());
+  json = json.substr(0, json.find('}'));
+  while (!json.empty()) {
+    const std::size_t end = std::min(json.find(','), json.size());
+    const std::string_view pair = json.substr(0, end);
+    json.remove_prefix(std::min(end + 1, json.size()));
+    const std::size_t colon = pair.find("\":");
+    if (colon == std::string_view::npos || pair.ends_with(":0")) continue;
+    fmt::print("counter    {} {}\n", pair.substr(1, colon - 1), pair.substr(colon + 2));
+  }
+}
+
 Error not_up(const std::string& name) {
   const std::string option = name == "lab" ? "" : fmt::format(" --name {}", name);
   return fail(ExitCode::Runtime,
@@ -288,7 +306,7 @@ Result<bool> lab_status(const std::string& name) {
   }
   std::ifstream stats{state.file(kStatsFile)};
   const std::string json{std::istreambuf_iterator<char>{stats}, {}};
-  if (!json.empty()) fmt::print("counters   {}", json);
+  print_counters(json);
   return whole;
 }
 

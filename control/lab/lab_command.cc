@@ -6,7 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "control/lab/lab.h"
@@ -47,23 +49,12 @@ CLI::App& add_command(CLI::App& app, const char* name, const char* help, std::st
   return command;
 }
 
-struct ExecOptions {
-  std::string suffix = "scan";
-  std::vector<std::string> command;
-};
-
-CLI::App& add_exec(CLI::App& app, std::string& lab, ExecOptions& exec) {
-  CLI::App& command =
-      add_command(app, "exec", "Run a command in the scanner's namespace: exec -- COMMAND...", lab);
-  command.add_option("--ns", exec.suffix, "In another one: scan, sim, srv1, srv2 or srv3")
+CLI::App& add_exec(CLI::App& app, std::string& lab, std::string& suffix) {
+  CLI::App& command = add_command(app, "exec", "Run a command in the scanner's namespace", lab);
+  command.add_option("--ns", suffix, "In another one: scan, sim, srv1, srv2 or srv3")
       ->check(CLI::IsMember({"scan", "sim", "srv1", "srv2", "srv3"}))
       ->capture_default_str();
-  command.add_option("command", exec.command, "The command and its arguments")
-      ->required()
-      ->type_name("COMMAND...");
-  // Whatever follows the command's name is the command's own.
-  command.positionals_at_end();
-  command.prefix_command();
+  command.footer("The command and its arguments follow --: trawl lab exec -- ping -c 1 198.18.0.2");
   return command;
 }
 
@@ -83,11 +74,11 @@ CLI::App& add_up(CLI::App& app, LabUpOptions& up) {
   return command;
 }
 
-int run_exec(const std::string& lab, const ExecOptions& exec, const CLI::App& command) {
-  std::vector<std::string> words = exec.command;
-  const std::vector<std::string> rest = command.remaining();
-  words.insert(words.end(), rest.begin(), rest.end());
-  return finish(lab_exec(lab, exec.suffix, words));
+int run_exec(const std::string& lab, const std::string& suffix,
+             const std::vector<std::string>& command) {
+  if (!command.empty()) return finish(lab_exec(lab, suffix, command));
+  fmt::print(stderr, "trawl: name a command after --: trawl lab exec -- COMMAND...\n");
+  return static_cast<int>(ExitCode::Usage);
 }
 
 }  // namespace
@@ -99,7 +90,7 @@ int lab_main(std::span<const char* const> arguments) {
   std::string lab = "lab";
   LabUpOptions up;
   up.cpu = last_allowed_cpu();
-  ExecOptions exec;
+  std::string suffix = "scan";
   const CLI::App& up_command = add_up(app, up);
   const CLI::App& down_command =
       add_command(app, "down", "Remove the lab, also a half-made one", lab);
@@ -110,9 +101,12 @@ int lab_main(std::span<const char* const> arguments) {
   truth_command.allow_extras();
   truth_command.footer(
       "Needs --ports LIST; takes --states and --format like 'trawl-simnet truth --help' says.");
-  const CLI::App& exec_command = add_exec(app, lab, exec);
-  // CLI11 wants them last first.
-  std::vector<std::string> words{arguments.rbegin(), arguments.rend()};
+  add_exec(app, lab, suffix);
+  // Whatever follows -- is another program's. CLI11 wants its own words last first.
+  const auto ours = std::find(arguments.begin(), arguments.end(), std::string_view{"--"});
+  std::vector<std::string> words{std::make_reverse_iterator(ours), arguments.rend()};
+  const auto theirs = ours == arguments.end() ? ours : ours + 1;
+  const std::vector<std::string> command{theirs, arguments.end()};
   try {
     app.parse(words);
   } catch (const CLI::ParseError& error) {
@@ -128,7 +122,7 @@ int lab_main(std::span<const char* const> arguments) {
     return whole ? (*whole ? 0 : 1) : finish(whole.error());
   }
   if (truth_command.parsed()) return finish(lab_truth(lab, truth_command.remaining()));
-  return run_exec(lab, exec, exec_command);
+  return run_exec(lab, suffix, command);
 }
 
 }  // namespace trawl::control

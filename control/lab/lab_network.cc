@@ -10,10 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <span>
+#include <thread>
 
 #include "control/lab/layout.h"
 #include "control/lab/process.h"
@@ -54,6 +56,23 @@ bool finish_frames_in_software(const char* interface) {
   return done;
 }
 
+// Both ends of a pair report a carrier a moment after they are brought up.
+bool wait_until_running(const char* interface) {
+  constexpr int kMostPolls = 500;
+  constexpr auto kStep = std::chrono::milliseconds{10};
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq request{};
+  std::strncpy(request.ifr_name, interface, IFNAMSIZ - 1);
+  bool is_running = false;
+  for (int i = 0; i < kMostPolls && !is_running; ++i) {
+    if (i > 0) std::this_thread::sleep_for(kStep);
+    if (ioctl(fd, SIOCGIFFLAGS, &request) != 0) break;
+    is_running = (request.ifr_flags & IFF_RUNNING) != 0;
+  }
+  close(fd);
+  return is_running;
+}
+
 class Builder {
  public:
   Builder(LabState& state, std::string ip) : state_{state}, ip_{std::move(ip)} {}
@@ -82,7 +101,13 @@ class Builder {
                     "netns", right});
     if (!made) return made;
     if (auto up = bring_up(left, interface); !up) return up;
-    return bring_up(right, peer);
+    if (auto up = bring_up(right, peer); !up) return up;
+    const auto runs = [](const std::string& where, const char* which) {
+      return run_in_namespace(where, [which] { return wait_until_running(which); });
+    };
+    if (runs(left, interface) && runs(right, peer)) return {};
+    return fail(ExitCode::Device,
+                fmt::format("the link from {} to {} does not come up", left, right));
   }
 
   [[nodiscard]] Result<void> give_address(std::string_view suffix, const char* interface,
