@@ -58,17 +58,17 @@ void KernelInterface::read_routes(std::string_view text, std::string_view name) 
   int widest = 33;
   while (std::getline(lines, line)) {
     std::istringstream fields{line};
-    std::string interface, destination, gateway, flags, ignored, mask;
-    fields >> interface >> destination >> gateway >> flags >> ignored >> ignored >> ignored >> mask;
+    std::string interface, destination, via, flags, ignored, mask;
+    fields >> interface >> destination >> via >> flags >> ignored >> ignored >> ignored >> mask;
     if (!fields || interface != name) continue;
-    const auto hop = parse_route_word(gateway);
+    const auto hop = parse_route_word(via);
     const auto bits = parse_route_word(mask);
     if (!hop || !bits) continue;
     const int length = std::popcount(*bits);
     has_default_route = has_default_route || length == 0;
     if (*hop == 0 || length >= widest) continue;
     gateway_mac.reset();
-    this->gateway = Ipv4Address{*hop};
+    gateway = Ipv4Address{*hop};
     widest = length;
   }
 }

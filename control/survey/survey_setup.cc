@@ -109,11 +109,12 @@ Result<std::vector<unsigned>> choose_cpus(const SurveyOptions& options,
                                           const std::vector<unsigned>& allowed) {
   if (options.lcores.empty()) return std::vector<unsigned>{allowed.front()};
   std::string list;
-  for (const unsigned cpu : allowed) list += (list.empty() ? "" : ",") + std::to_string(cpu);
+  for (const unsigned cpu : allowed) list += fmt::format("{}{}", list.empty() ? "" : ",", cpu);
   for (const unsigned cpu : options.lcores) {
     if (std::find(allowed.begin(), allowed.end(), cpu) != allowed.end()) continue;
-    return fail(ExitCode::Usage, "--lcores: CPU " + std::to_string(cpu) +
-                                     " is not among those this process may run on (" + list + ")");
+    return fail(
+        ExitCode::Usage,
+        fmt::format("--lcores: CPU {} is not among those this process may run on ({})", cpu, list));
   }
   return options.lcores;
 }
