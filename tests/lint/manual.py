@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""The manual pages are well formed, and name every option the commands know and no other.
+
+manual.py TRAWL SIMNET: the two binaries, whose --help is asked.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import tree
+
+# Page: the --help texts whose options it describes; "simnet" are those `lab` passes on.
+PAGES = {
+    "trawl.1": [["trawl"]],
+    "trawl-survey.1": [["trawl", "survey"]],
+    "trawl-lab.1": [["trawl", "lab", command] for command in
+                    ("up", "down", "status", "truth", "exec")]
+                   + [["simnet", "truth"], ["simnet", "config"]],
+}
+# What trawl-simnet knows and the lab sets by itself, and what belongs to other commands.
+OWN_OF_SIMNET = {"--config", "--gateway", "--forward", "--uplink-address", "--server"}
+IN_PAGE = re.compile(r"\bFl Fl ([a-z][a-z-]*)")
+
+
+def help_options(command: list[str]) -> set[str]:
+    text = subprocess.run([*command, "--help"], check=True, capture_output=True, text=True).stdout
+    # An option starts its line; "-h,--help" has a short name before it.
+    found = set()
+    for line in text.splitlines():
+        match = re.match(r"\s*(?:-\w,\s*)?(--[a-z][a-z-]*)", line)
+        if match:
+            found.add(match.group(1))
+    return found
+
+
+def main() -> int:
+    binaries = {"trawl": sys.argv[1], "simnet": sys.argv[2]}
+    problems = []
+    for page, commands in PAGES.items():
+        path = tree.ROOT / "docs" / page
+        described = {f"--{name}" for name in IN_PAGE.findall(path.read_text())}
+        known = set()
+        for name, *words in commands:
+            known |= help_options([binaries[name], *words]) - (
+                OWN_OF_SIMNET if name == "simnet" else set())
+        if page == "trawl.1":
+            known |= {"--help", "--version"}
+        problems += [f"docs/{page}: {option} is missing" for option in sorted(known - described)]
+        problems += [f"docs/{page}: there is no {option}" for option in sorted(described - known)]
+        if shutil.which("groff"):
+          
+            rendered = subprocess.run(
+                ["groff", "-ww", "-mandoc", "-Tutf8", path], capture_output=True, text=True,
+                env=os.environ | {"LC_ALL": "C.UTF-8"})
+            problems += [line for line in rendered.stderr.splitlines() if line]
+    return tree.report(problems, "")
+
+
+sys.exit(main())
