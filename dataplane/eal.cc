@@ -1,5 +1,6 @@
 #include "dataplane/eal.h"
 
+#include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -8,6 +9,7 @@
 #include <rte_log.h>
 #include <sched.h>
 #include <unistd.h>
+#include <xdp/libxdp.h>
 
 #include <array>
 #include <cstdio>
@@ -116,6 +118,9 @@ std::vector<std::string> eal_arguments(const EalOptions& options) {
 
 Result<void> Eal::start(const EalOptions& options) {
   (void)log_capture();
+  // They report on standard error what the caller learns from the return value anyway.
+  libbpf_set_print(nullptr);
+  libxdp_set_print(nullptr);
   std::vector<std::string> arguments = eal_arguments(options);
   std::vector<char*> argv;
   argv.reserve(arguments.size());

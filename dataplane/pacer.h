@@ -18,6 +18,7 @@ namespace trawl::dataplane {
 class Pacer {
  public:
   static constexpr double kCatchUp = 1.05;
+  static constexpr double kCatchUpPerLagSecond = 20.0;
   static constexpr double kForgivenSeconds = 0.1;
   // The short bucket holds this much time's worth of packets, or more when polls come rarely.
   static constexpr double kSmoothSeconds = 50e-6;
@@ -46,7 +47,10 @@ class Pacer {
     }
     const double room =
         std::max(1.0, per_tick_ * std::max(kSmoothSeconds * ticks_per_second_, 1.25 * usual_gap_));
-    credit_ = std::min(room, credit_ + gap * per_tick_ * kCatchUp);
+    const double lag_seconds = lag / (per_tick_ * ticks_per_second_);
+    const double catch_up =
+        kCatchUp + kCatchUpPerLagSecond * std::min(lag_seconds, kForgivenSeconds);
+    credit_ = std::min(room, credit_ + gap * per_tick_ * catch_up);
     usual_gap_ += (gap - usual_gap_) / 16.0;
     const double allowed = std::min(lag, credit_);
     return allowed < 1.0 ? 0 : std::min(want, static_cast<unsigned>(std::min(allowed, 1e6)));

@@ -138,6 +138,7 @@ std::string format_status_json(const SurveyProgress& progress,
   }
   object.number("targets", progress.targets)
       .number("sent", progress.sent)
+      .number("no_neighbour", progress.no_neighbour)
       .number("send_pps", progress.send_rate)
       .number("send_avg_pps", progress.average_send_rate())
       .number("replies", progress.replies)
@@ -153,7 +154,7 @@ std::string format_status_json(const SurveyProgress& progress,
 }
 
 std::string format_summary(const SurveyProgress& progress) {
-  std::size_t width = std::string_view{"unreachable"}.size();
+  std::size_t width = std::string_view{"valid replies"}.size();
   for (const NamedCounter& drop : progress.drops) width = std::max(width, drop.name.size());
   std::string text;
   const auto row = [&](std::string_view name, std::uint64_t value, std::string_view more = {}) {
@@ -165,6 +166,9 @@ std::string format_summary(const SurveyProgress& progress) {
   fmt::format_to(std::back_inserter(text), "survey ended after {}\n",
                  format_elapsed(progress.elapsed));
   row("sent", progress.sent, share + ", " + rate);
+  if (progress.no_neighbour > 0) {
+    row("no neighbour", progress.no_neighbour, "on-link targets that answered no ARP");
+  }
   row("valid replies", progress.replies);
   for (unsigned i = 0; i < kPortStates; ++i) {
     row(trawl::to_string(static_cast<PortState>(i)), progress.found[i]);

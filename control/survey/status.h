@@ -30,6 +30,7 @@ struct SurveyProgress {
 
   std::uint64_t targets = 0;  // To be probed in all, after --max-targets.
   std::uint64_t sent = 0;     // Probes handed to the link.
+  std::uint64_t no_neighbour = 0;  // Targets on the link that answered no ARP, so got no probe.
   std::uint64_t replies = 0;  // Valid ones, duplicates included.
   std::uint64_t duplicates = 0;
   std::array<std::uint64_t, kPortStates> found{};  // Different targets by PortState.

@@ -178,6 +178,7 @@ void SurveyController::update_progress() {
         std::max(std::chrono::nanoseconds{0}, *options_.max_runtime - progress_.elapsed);
   }
   progress_.sent = value_of(counters, Counter::ProbesSent);
+  progress_.no_neighbour = value_of(counters, Counter::ProbesNoNeighbour);
   collect_drops();
 }
 
@@ -190,7 +191,6 @@ void SurveyController::collect_drops() {
     const bool is_drop = info.kind == CounterKind::Ignored || info.kind == CounterKind::Loss;
     if (is_drop) drops_.push_back({info.name, counters[i]});
   }
-  drops_.push_back({"probes_no_neighbour", value_of(counters, Counter::ProbesNoNeighbour)});
   drops_.push_back({"replies_not_in_plan", not_in_plan_});
   drops_.push_back({"replies_before_probe", before_probe_});
   drops_.push_back({"link_tx_errors", link.tx_errors});
