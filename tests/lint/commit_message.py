@@ -2,7 +2,7 @@
 """Commit messages: 'folder: imperative', at most 72 characters, no full stop; the body says why.
 
 Checks the last commits, merges and the first of all apart; or, given a file, the message in it; as a hook:
-  ln -s ../../tests/lint/commit_message.py .git/hooks/commit-msg
+  ln -s "$PWD/tests/lint/commit_message.py" "$(git rev-parse --git-path hooks/commit-msg)"
 """
 import re
 import subprocess
