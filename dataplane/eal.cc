@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string_view>
+#include <utility>
 
 namespace trawl::dataplane {
 namespace {
@@ -53,6 +54,7 @@ LogCapture& log_capture() {
 }
 
 struct Polling {
+  bool started = false;
   std::vector<unsigned> lcores;
   std::vector<std::function<void()>> bodies;
 };
@@ -97,7 +99,6 @@ std::vector<std::string> eal_arguments(const EalOptions& options) {
                                      "--main-lcore=0",
                                      "--lcores",
                                      lcore_map(options.polling_cpus)};
-  arguments.insert(arguments.end(), {"-m", std::to_string(mebibytes)});
   if (shared) {
     arguments.push_back(fmt::format("--file-prefix=trawl{}", getpid()));
   } else if (huge) {
@@ -105,7 +106,8 @@ std::vector<std::string> eal_arguments(const EalOptions& options) {
   } else {
     arguments.emplace_back("--no-shconf");
   }
-  if (!huge) arguments.emplace_back("--no-huge");
+  // With hugepages DPDK takes what it needs as it goes; without, it wants to know beforehand.
+  if (!huge) arguments.insert(arguments.end(), {"--no-huge", "-m", std::to_string(mebibytes)});
   if (options.link.kind == LinkKind::Pci) {
     arguments.insert(arguments.end(), {"-a", options.link.text});
   } else {
@@ -132,13 +134,16 @@ Result<void> Eal::start(const EalOptions& options) {
                     "CAP_NET_ADMIN and CAP_IPC_LOCK, and check that {} MiB are free",
                     rte_strerror(rte_errno), last_log_line(), options.memory.count() >> 20U));
   }
+  polling().started = true;
   unsigned lcore = 0;
   RTE_LCORE_FOREACH_WORKER(lcore) { polling().lcores.push_back(lcore); }
   polling().bodies.resize(polling().lcores.size());
   return {};
 }
 
-void Eal::stop() noexcept { rte_eal_cleanup(); }
+void Eal::stop() noexcept {
+  if (std::exchange(polling().started, false)) rte_eal_cleanup();
+}
 
 void Eal::launch(unsigned index, std::function<void()> body) {
   polling().bodies[index] = std::move(body);

@@ -28,6 +28,7 @@ constexpr unsigned kPoolCache = 256;
 struct InterfaceFlags {
   bool exists = false;
   bool up = false;
+  bool loopback = false;
 };
 
 // Asks the kernel of the calling thread's network namespace; sysfs may show another's.
@@ -41,6 +42,7 @@ InterfaceFlags interface_flags(const std::string& name) noexcept {
     result.exists = true;
     const int flags = request.ifr_flags;
     result.up = (flags & IFF_UP) != 0 && (flags & IFF_RUNNING) != 0;
+    result.loopback = (flags & IFF_LOOPBACK) != 0;
   }
   ::close(fd);
   return result;
@@ -77,6 +79,12 @@ Result<void> Link::check(const LinkSpec& spec) {
       return device_error(
           fmt::format("--link {}: there is no such interface in this network "
                       "namespace; 'ip link' lists them",
+                      spec.kernel_interface));
+    }
+    if (flags.loopback) {
+      return device_error(
+          fmt::format("--link {}: the loopback has no Ethernet neighbours to send to; name another "
+                      "interface",
                       spec.kernel_interface));
     }
     if (!may_open_raw_sockets()) {

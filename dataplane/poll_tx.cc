@@ -40,12 +40,8 @@ TxLoop::TxLoop(ScanPlan& plan, const SharedState& shared, const TxSeat& seat,
       seat_{seat},
       counters_{counters},
       sender_{seat.port, seat.queue, seat.use},
-      pacer_{plan.clock} {
-  const std::uint64_t total = plan.last - plan.first;
-  const std::uint64_t round = kBlock * seat.senders;
-  const std::uint64_t rest = total % round;
-  const std::uint64_t skipped = kBlock * seat.sender;
-  own_total_ = total / round * kBlock + (rest > skipped ? std::min(rest - skipped, kBlock) : 0);
+      pacer_{plan.clock},
+      share_{plan.first, plan.last, seat.sender, seat.senders} {
   for (unsigned i = 0; i < kStages; ++i) patience_[i] = plan.clock.ticks_in(kPatience[i]);
   prepare_pool();
 }
@@ -109,7 +105,7 @@ bool TxLoop::have_buffers(unsigned want) noexcept {
 
 void TxLoop::finish_if_done(Ticks now) noexcept {
   if (now < deadline_) {
-    if (cursor_.load(std::memory_order_relaxed) < own_total_ || held_ > 0) return;
+    if (cursor_.load(std::memory_order_relaxed) < share_.own_total() || held_ > 0) return;
     for (const WaitingQueue& queue : waiting_) {
       if (!queue.empty()) return;
     }
@@ -119,11 +115,7 @@ void TxLoop::finish_if_done(Ticks now) noexcept {
 }
 
 bool TxLoop::has_sent(std::uint64_t position) const noexcept {
-  const std::uint64_t offset = position - plan_.first;
-  const std::uint64_t block = offset / kBlock;
-  if (block % seat_.senders != seat_.sender) return false;
-  const std::uint64_t own = block / seat_.senders * kBlock + offset % kBlock;
-  return own < cursor_.load(std::memory_order_acquire);
+  return share_.has_sent(position, cursor_.load(std::memory_order_acquire));
 }
 
 // Nothing is generated for a gateway that has not answered yet when every probe needs it.
@@ -157,17 +149,13 @@ unsigned TxLoop::take_waiting(Ticks now, unsigned want) noexcept {
 // Fills targets_ with the next positions of this sender's range, less what must wait or be blocked.
 unsigned TxLoop::take_new(Ticks now, unsigned want) noexcept {
   const std::uint64_t cursor = cursor_.load(std::memory_order_relaxed);
-  std::uint64_t most = std::min<std::uint64_t>(want, own_total_ - cursor);
-  if (seat_.senders > 1) most = std::min(most, kBlock - cursor % kBlock);
+  std::uint64_t most = share_.run(cursor, want);
   const bool may_wait = !plan_.neighbours.only_gateway();
   if (may_wait) most = std::min<std::uint64_t>(most, waiting_[0].room());
   const auto taken = static_cast<unsigned>(most);
   if (taken == 0) return 0;
-  const std::uint64_t block = cursor / kBlock * seat_.senders + seat_.sender;
-  const std::uint64_t position =
-      seat_.senders > 1 ? plan_.first + block * kBlock + cursor % kBlock : plan_.first + cursor;
   std::array<std::uint64_t, kBurst> indexes;
-  plan_.order.forward_batch(position, {indexes.data(), taken});
+  plan_.order.forward_batch(share_.position(cursor), {indexes.data(), taken});
   plan_.space.at_batch({indexes.data(), taken}, {targets_.data(), taken});
   // Published before the frames leave: a reply can not overtake it.
   cursor_.store(cursor + taken, std::memory_order_release);

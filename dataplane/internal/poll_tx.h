@@ -12,6 +12,7 @@
 #include "dataplane/internal/waiting_probes.h"
 #include "dataplane/pacer.h"
 #include "dataplane/scan_plan.h"
+#include "dataplane/sender_share.h"
 
 namespace trawl::dataplane::internal {
 
@@ -29,8 +30,8 @@ struct TxSeat {
   rte_mempool* pool = nullptr;          // Holds probe frames only, prepared from the template.
   rte_mempool* control_pool = nullptr;  // For ARP frames.
   rte_ring* answers = nullptr;  // ARP answers made by the receiver; nullptr on other senders.
-  unsigned sender = 0;          // This loop takes every senders-th block of positions,
-  unsigned senders = 1;         // beginning with block `sender`.
+  unsigned sender = 0;          // Which share of the positions this loop takes,
+  unsigned senders = 1;         // of how many.
 };
 
 // The sending loop of one core: permute, pick, guard, cookie, stamp, send; a burst at a time.
@@ -56,7 +57,6 @@ class TxLoop {
 
  private:
   static constexpr unsigned kStages = 5;
-  static constexpr std::uint64_t kBlock = 64;  // Consecutive positions that one sender takes.
 
   unsigned send_held() noexcept;
   void send_answers() noexcept;
@@ -77,7 +77,7 @@ class TxLoop {
   CoreCounters& counters_;
   FrameSender sender_;
   Pacer pacer_;
-  std::uint64_t own_total_ = 0;           // Positions that fall to this sender.
+  const SenderShare share_;
   std::atomic<std::uint64_t> cursor_{0};  // Own positions generated so far.
   std::atomic<bool> finished_{false};
   Ticks deadline_ = ~Ticks{0};

@@ -199,11 +199,11 @@ TEST(OutputFile, ClosedPipeIsAnErrorAndNotASignal) {
 }
 
 TEST(OutputFile, PlacesThatCannotBeWrittenAreRefusedAtOnce) {
-  const std::pair<const char*, const char*> kCases[] = {
+  const std::pair<const char*, const char*> cases[] = {
       {"/", "/: cannot be created: Is a directory; name a file, not a directory"},
       {"/no/such/dir/x", "No such file or directory; create its directory first"},
       {"/proc/version/x", "Not a directory"}};
-  for (const auto& [path, why] : kCases) {
+  for (const auto& [path, why] : cases) {
     const auto got = OutputFile::create(path);
     ASSERT_FALSE(got) << path;
     EXPECT_EQ(got.error().code, ExitCode::Output);

@@ -47,26 +47,25 @@ TEST(PortSpec, PortZeroIsInOnlyWhereWritten) {
 }
 
 TEST(PortSpec, RefusesEachMistakeWithItsReason) {
-  const std::pair<const char*, const char*> kCases[] = {
-      {"", "names no port"},
-      {",", "empty entry"},
-      {"80,", "empty entry"},
-      {"80,,443", "empty entry"},
-      {"65536", "above port 65535"},
-      {"1-70000", "above port 65535"},
-      {"99999999999999999999", "above port 65535"},
-      {"1024-1", "reversed"},
-      {"-0", "reversed"},
-      {"http", "is a name"},
-      {"T:80", "TCP only"},
-      {"80, 443", "space"},
-      {"80-90-100", "is not a port"},
-      {"--5", "is not a port"},
-      {"+80", "is not a port"},
-      {"8.0", "is not a port"},
-      {"0x50", "is a name"},
-      {"80;443", "is not a port"}};
-  for (const auto& [text, why] : kCases) {
+  const std::pair<const char*, const char*> cases[] = {{"", "names no port"},
+                                                       {",", "empty entry"},
+                                                       {"80,", "empty entry"},
+                                                       {"80,,443", "empty entry"},
+                                                       {"65536", "above port 65535"},
+                                                       {"1-70000", "above port 65535"},
+                                                       {"99999999999999999999", "above port 65535"},
+                                                       {"1024-1", "reversed"},
+                                                       {"-0", "reversed"},
+                                                       {"http", "is a name"},
+                                                       {"T:80", "TCP only"},
+                                                       {"80, 443", "space"},
+                                                       {"80-90-100", "is not a port"},
+                                                       {"--5", "is not a port"},
+                                                       {"+80", "is not a port"},
+                                                       {"8.0", "is not a port"},
+                                                       {"0x50", "is a name"},
+                                                       {"80;443", "is not a port"}};
+  for (const auto& [text, why] : cases) {
     const auto got = parse_ports(text, "--ports");
     ASSERT_FALSE(got) << text;
     EXPECT_EQ(got.error().code, ExitCode::Usage);

@@ -10,11 +10,11 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST(Duration, AcceptsEveryUnit) {
-  const std::pair<const char*, std::chrono::nanoseconds> kCases[] = {
+  const std::pair<const char*, std::chrono::nanoseconds> cases[] = {
       {"8", 8s},       {"8s", 8s},      {"500ms", 500ms},     {"2m", 2min},
       {"1h", 1h},      {"1.5h", 90min}, {"1d", 24h},          {"0", 0s},
       {"0.25", 250ms}, {".5s", 500ms},  {"3650d", 24h * 3650}};
-  for (const auto& [text, want] : kCases) {
+  for (const auto& [text, want] : cases) {
     const auto got = parse_duration(text, "--cooldown");
     ASSERT_TRUE(got) << text << ": " << got.error().message;
     EXPECT_EQ(*got, want) << text;

@@ -81,12 +81,12 @@ TEST(Remaining, DoesNotOverflowAtTheSlowestRate) {
 }
 
 TEST(FormatRate, ShowsThreeDigitsAndNeverAThousand) {
-  const std::pair<double, const char*> kCases[] = {
+  const std::pair<double, const char*> cases[] = {
       {0.0, "0 p/s"},        {-5.0, "0 p/s"},       {0.1, "0.10 p/s"},      {12.0, "12 p/s"},
       {12.34, "12.3 p/s"},   {999.0, "999 p/s"},    {999.6, "1.00 Kp/s"},   {1000.0, "1.00 Kp/s"},
       {9994.0, "9.99 Kp/s"}, {9996.0, "10.0 Kp/s"}, {99'960.0, "100 Kp/s"}, {1.354e6, "1.35 Mp/s"},
       {148.8e6, "149 Mp/s"}, {1e12, "1.00 Tp/s"},   {1e15, "1000 Tp/s"}};
-  for (const auto& [rate, want] : kCases) EXPECT_EQ(format_rate(rate), want) << rate;
+  for (const auto& [rate, want] : cases) EXPECT_EQ(format_rate(rate), want) << rate;
 }
 
 TEST(FormatElapsed, CountsUpToHours) {

@@ -183,7 +183,7 @@ TEST(SurveyOptions, UnknownOptionsSuggestTheNearest) {
 }
 
 TEST(SurveyOptions, ContradictionsAreRefused) {
-  const std::pair<Words, const char*> kCases[] = {
+  const std::pair<Words, const char*> cases[] = {
       {{"--gateway", "8.8.8.1", "--gateway-mac", "02:00:00:00:00:01"}, "both name the next hop"},
       {{"-q", "-v"}, "contradict each other"},
       {{"-o", "x", "--metadata", "x"}, "go to the same place"},
@@ -197,7 +197,7 @@ TEST(SurveyOptions, ContradictionsAreRefused) {
       {{"-f", ""}, "empty file name"},
       {{"-o", ""}, "empty file name"},
       {{"--dry-run=maybe"}, "--dry-run takes no value"}};
-  for (const auto& [words, why] : kCases) EXPECT_THAT(refused(basic(words)), HasSubstr(why));
+  for (const auto& [words, why] : cases) EXPECT_THAT(refused(basic(words)), HasSubstr(why));
 }
 
 TEST(SurveyOptions, BadValuesNameTheirOption) {

@@ -99,7 +99,7 @@ TEST(TargetSpec, SeparatesByWhitespaceAndCommas) {
 }
 
 TEST(TargetSpec, RefusesEachMistakeWithItsReason) {
-  const std::pair<std::string, const char*> kCases[] = {
+  const std::pair<std::string, const char*> cases[] = {
       {"198.18.0.300", "octet over 255, \"300\""},
       {"198.18.0.1-300", "octet over 255, \"300\""},
       {"198.18.0.99999999999999999999", "octet over 255"},
@@ -128,7 +128,7 @@ TEST(TargetSpec, RefusesEachMistakeWithItsReason) {
       {"\xff", "holds the byte 0xff"},
       {"", "nothing is named"},
       {" , ", "nothing is named"}};
-  for (const auto& [text, why] : kCases) {
+  for (const auto& [text, why] : cases) {
     Ipv4Set set;
     const auto got = parse_targets(text, "--exclude", set);
     if (text == " , ") continue;
@@ -175,7 +175,7 @@ TEST(TargetLines, NameTheLineOfTheMistake) {
 }
 
 TEST(TargetLines, DetectBinaryWithItsLine) {
-  const std::pair<std::string, const char*> kCases[] = {
+  const std::pair<std::string, const char*> cases[] = {
       {"1.1.1.1\n\0\0\0"s, "list:2: the byte 0x00 is not text"},
       {"1.1.1.1\n1.1.1.2\0\n"s, "list:2: the byte 0x00 is not text"},
       {"# comment \0\n"s, "list:1: the byte 0x00 is not text"},
@@ -185,7 +185,7 @@ TEST(TargetLines, DetectBinaryWithItsLine) {
        "1\0"s,
        "list:2: the byte 0xff is not text"},
       {"1.1.1.1\x01", "list:1: the byte 0x01 is not text"}};
-  for (const auto& [text, want] : kCases) {
+  for (const auto& [text, want] : cases) {
     Ipv4Set set;
     const auto got = parse_target_lines(text, "list", set);
     ASSERT_FALSE(got) << want;
