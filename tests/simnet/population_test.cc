@@ -118,6 +118,21 @@ TEST(Population, SilenceOutranksOtherRules) {
   EXPECT_EQ(make(options).host(kScanner).presence, Presence::Silent);
 }
 
+TEST(Population, RulesForSingleAddressesHoldInAnyOrder) {
+  PopulationOptions options;
+  for (const std::uint32_t offset : {90U, 10U, 50U, 30U, 70U}) {
+    options.fixed.push_back(
+        {Ipv4Address{0xc6120100 + offset}, {static_cast<std::uint16_t>(offset)}});
+  }
+  const Population population = make(options);
+  for (const FixedHost& given : options.fixed) {
+    const Host host = population.host(given.address);
+    EXPECT_EQ(host.presence, Presence::Live);
+    EXPECT_EQ(population.port(host, given.open_ports[0]), PortAnswer::Open);
+    EXPECT_EQ(population.port(host, 80), PortAnswer::Closed);
+  }
+}
+
 TEST(Population, ContradictionsAreRefused) {
   PopulationOptions no_gateway;
   no_gateway.prefixes = {*Ipv4Prefix::parse("10.0.0.1")};
