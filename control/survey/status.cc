@@ -25,10 +25,16 @@ std::string_view to_string(SurveyPhase phase) {
   return "unknown";
 }
 
-std::string drops_json(std::span<const NamedCounter> drops) {
+std::string counters_json(std::span<const NamedCounter> counters) {
   JsonObject object{JsonObject::Layout::OneLine};
-  for (const NamedCounter& drop : drops) object.number(drop.name, drop.value);
+  for (const NamedCounter& counter : counters) object.number(counter.name, counter.value);
   return object.done();
+}
+
+std::uint64_t sum(std::span<const NamedCounter> counters) noexcept {
+  std::uint64_t total = 0;
+  for (const NamedCounter& counter : counters) total += counter.value;
+  return total;
 }
 
 // "22s", "3m12s", "5h07m", "12d03h".
@@ -50,11 +56,7 @@ std::string format_percent(double percent) {
 
 }  // namespace
 
-std::uint64_t SurveyProgress::dropped() const noexcept {
-  std::uint64_t total = 0;
-  for (const NamedCounter& drop : drops) total += drop.value;
-  return total;
-}
+std::uint64_t SurveyProgress::dropped() const noexcept { return sum(drops); }
 
 double SurveyProgress::average_send_rate() const noexcept {
   return ratio(static_cast<double>(sent), Seconds{sending_time}.count());
@@ -149,13 +151,16 @@ std::string format_status_json(const SurveyProgress& progress,
   }
   object.number("duplicates", progress.duplicates)
       .number("dropped", progress.dropped())
-      .raw("drops", drops_json(progress.drops));
+      .raw("drops", counters_json(progress.drops))
+      .raw("ignored", counters_json(progress.ignored));
   return object.done() + "\n";
 }
 
 std::string format_summary(const SurveyProgress& progress) {
   std::size_t width = std::string_view{"valid replies"}.size();
-  for (const NamedCounter& drop : progress.drops) width = std::max(width, drop.name.size());
+  for (const auto counters : {progress.drops, progress.ignored}) {
+    for (const NamedCounter& counter : counters) width = std::max(width, counter.name.size());
+  }
   std::string text;
   const auto row = [&](std::string_view name, std::uint64_t value, std::string_view more = {}) {
     fmt::format_to(std::back_inserter(text), "  {:<{}}  {:>12}{}{}\n", name, width, value,
@@ -174,8 +179,11 @@ std::string format_summary(const SurveyProgress& progress) {
     row(trawl::to_string(static_cast<PortState>(i)), progress.found[i]);
   }
   row("duplicates", progress.duplicates);
-  fmt::format_to(std::back_inserter(text), "drops on this machine: {}\n", progress.dropped());
-  for (const NamedCounter& drop : progress.drops) row(drop.name, drop.value);
+  fmt::format_to(std::back_inserter(text), "lost on this machine: {}\n", progress.dropped());
+  for (const NamedCounter& counter : progress.drops) row(counter.name, counter.value);
+  fmt::format_to(std::back_inserter(text), "frames that were no replies: {}\n",
+                 sum(progress.ignored));
+  for (const NamedCounter& counter : progress.ignored) row(counter.name, counter.value);
   return text;
 }
 

@@ -28,16 +28,19 @@ struct SurveyProgress {
   std::chrono::nanoseconds cooldown_left{0};
   std::optional<std::chrono::nanoseconds> runtime_left;  // Absent without --max-runtime.
 
-  std::uint64_t targets = 0;  // To be probed in all, after --max-targets.
-  std::uint64_t sent = 0;     // Probes handed to the link.
+  std::uint64_t targets = 0;       // To be probed in all, after --max-targets.
+  std::uint64_t sent = 0;          // Probes handed to the link.
   std::uint64_t no_neighbour = 0;  // Targets on the link that answered no ARP, so got no probe.
-  std::uint64_t replies = 0;  // Valid ones, duplicates included.
+  std::uint64_t replies = 0;       // Valid ones, duplicates included.
   std::uint64_t duplicates = 0;
   std::array<std::uint64_t, kPortStates> found{};  // Different targets by PortState.
   double send_rate = 0.0;                          // Packets/s over the last interval.
   double reply_rate = 0.0;
 
-  std::span<const NamedCounter> drops;  // Every drop counter of this machine, zeros included.
+  // Every drop counter of this machine, zeros included: what was lost, and frames put aside because
+  // they were not replies to this survey.
+  std::span<const NamedCounter> drops;
+  std::span<const NamedCounter> ignored;
 
   [[nodiscard]] std::uint64_t found_in(PortState state) const noexcept {
     return found[static_cast<std::size_t>(state)];

@@ -186,17 +186,19 @@ void SurveyController::collect_drops() {
   const auto counters = scanner_.counters();
   const dataplane::LinkCounters link = link_.counters();
   drops_.clear();
+  ignored_.clear();
   for (std::size_t i = 0; i < dataplane::kCounters; ++i) {
     const auto& info = dataplane::counter_info(static_cast<Counter>(i));
-    const bool is_drop = info.kind == CounterKind::Ignored || info.kind == CounterKind::Loss;
-    if (is_drop) drops_.push_back({info.name, counters[i]});
+    if (info.kind == CounterKind::Loss) drops_.push_back({info.name, counters[i]});
+    if (info.kind == CounterKind::Ignored) ignored_.push_back({info.name, counters[i]});
   }
-  drops_.push_back({"replies_not_in_plan", not_in_plan_});
-  drops_.push_back({"replies_before_probe", before_probe_});
   drops_.push_back({"link_tx_errors", link.tx_errors});
   drops_.push_back({"link_rx_missed", link.rx_missed});
   drops_.push_back({"link_rx_errors", link.rx_errors});
   drops_.push_back({"link_rx_no_buffer", link.rx_no_buffer});
+  ignored_.push_back({"replies_not_in_plan", not_in_plan_});
+  ignored_.push_back({"replies_before_probe", before_probe_});
+  progress_.ignored = ignored_;
   progress_.drops = drops_;
 }
 

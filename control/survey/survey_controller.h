@@ -60,6 +60,7 @@ class SurveyController {
   std::vector<dataplane::Reply> batch_;
   std::vector<Verdict> verdicts_;
   std::vector<NamedCounter> drops_;
+  std::vector<NamedCounter> ignored_;
   SurveyProgress progress_;
   std::uint64_t not_in_plan_ = 0;   // Valid replies to targets of another plan with our key.
   std::uint64_t before_probe_ = 0;  // Valid replies to probes that have not left.

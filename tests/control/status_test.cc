@@ -16,6 +16,8 @@ using namespace std::chrono_literals;
 
 constexpr NamedCounter kDrops[] = {{"tx_ring_full", 0}, {"rx_missed", 7}, {"reply_ring_full", 2}};
 
+constexpr std::array<NamedCounter, 1> kIgnored{{{"rx_forged", 4}}};
+
 SurveyProgress example() {
   SurveyProgress progress;
   progress.elapsed = 6s;
@@ -29,6 +31,7 @@ SurveyProgress example() {
   progress.send_rate = 1.35e6;
   progress.reply_rate = 17.9e3;
   progress.drops = kDrops;
+  progress.ignored = kIgnored;
   return progress;
 }
 
@@ -99,14 +102,15 @@ TEST(FormatElapsed, CountsUpToHours) {
 }
 
 TEST(StatusJson, IsOneLineWithEveryCounter) {
-  EXPECT_EQ(format_status_json(example(), std::chrono::system_clock::time_point{}),
-            R"({"schema":"trawl.status.v1","ts":"1970-01-01T00:00:00.000000Z","phase":"sending",)"
-            R"("elapsed_s":6.000,"percent_done":21.385,"remaining_s":31,"targets":38000000,)"
-            R"("sent":8126349,"send_pps":1350000.000,"send_avg_pps":1354391.500,)"
-            R"("replies":104692,"reply_pps":17900.000,"reply_avg_pps":17448.667,"open":1234,)"
-            R"("closed":100000,"unreachable":55,"duplicates":3,"dropped":9,)"
-            R"("drops":{"tx_ring_full":0,"rx_missed":7,"reply_ring_full":2}})"
-            "\n");
+  EXPECT_EQ(
+      format_status_json(example(), std::chrono::system_clock::time_point{}),
+      R"({"schema":"trawl.status.v1","ts":"1970-01-01T00:00:00.000000Z","phase":"sending",)"
+      R"("elapsed_s":6.000,"percent_done":21.385,"remaining_s":31,"targets":38000000,)"
+      R"("sent":8126349,"no_neighbour":0,"send_pps":1350000.000,"send_avg_pps":1354391.500,)"
+      R"("replies":104692,"reply_pps":17900.000,"reply_avg_pps":17448.667,"open":1234,)"
+      R"("closed":100000,"unreachable":55,"duplicates":3,"dropped":9,)"
+      R"("drops":{"tx_ring_full":0,"rx_missed":7,"reply_ring_full":2},"ignored":{"rx_forged":4}})"
+      "\n");
 }
 
 TEST(StatusJson, HasNullWhereNothingIsKnown) {
@@ -127,10 +131,20 @@ TEST(Summary, ListsEveryFindingAndEveryDropByName) {
             "  closed                 100000\n"
             "  unreachable                55\n"
             "  duplicates                  3\n"
-            "drops on this machine: 9\n"
+            "lost on this machine: 9\n"
             "  tx_ring_full                0\n"
             "  rx_missed                   7\n"
-            "  reply_ring_full             2\n");
+            "  reply_ring_full             2\n"
+            "frames that were no replies: 4\n"
+            "  rx_forged                   4\n");
+}
+
+TEST(Summary, TellsTargetsThatHadNoNeighbour) {
+  SurveyProgress progress;
+  progress.no_neighbour = 9;
+  EXPECT_NE(format_summary(progress).find("no neighbour"), std::string::npos);
+  progress.no_neighbour = 0;
+  EXPECT_EQ(format_summary(progress).find("no neighbour"), std::string::npos);
 }
 
 SurveyMetadata example_metadata() {
