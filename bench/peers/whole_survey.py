@@ -1,0 +1,93 @@
+"""A whole survey over memif against the simulated network, one core each: every count explained.
+
+2^26 targets: 198.18.0.0/15 by 512 ports. Nothing is lost on memif, so every number must fit the
+others to the packet.
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+import programs
+
+PREFIX = "198.18.0.0/15"
+PORTS = "1-512"
+TARGETS = 1 << 26
+POPULATION = ["--prefix", PREFIX, "--gateway", "198.18.0.2", "--silent", "198.18.0.1", "--live",
+              "0.2", "--open", "80=0.3,443=0.35,22=0.2", "--seed", "1"]
+
+
+def endpoints(path: pathlib.Path) -> list[tuple[str, int]]:
+    with open(path, encoding="utf-8") as lines:
+        return [(found["ip"], found["port"]) for found in map(json.loads, lines)]
+
+
+def explain(counters: dict, simulated: dict, listed: list, truth: list) -> list[str]:
+    """Every difference between numbers that have to be equal."""
+    problems = []
+
+    def equal(what: str, left: int, right: int) -> None:
+        if left != right:
+            problems.append(f"{what}: {left:,} and {right:,}")
+
+    found, true = set(listed), set(truth)
+    equal("targets, 2^26", counters["targets"], TARGETS)
+    equal("probes sent, targets", counters["sent"], counters["targets"])
+    arp = simulated["arp_answered"] + simulated["arp_ignored"]
+    equal("probes sent, IPv4 frames at the other end", counters["sent"],
+          simulated["frames_received"] - arp)
+    answers = ("syn_to_open", "syn_to_closed", "to_unreachable")
+    equal("answers decided on, replies made",
+          sum(simulated[name] for name in (*answers, "arp_answered")), simulated["replies_made"])
+    silent = ("syn_to_dead", "syn_dropped", "to_silent", "to_unreachable_ignored")
+    equal("probes sent, what became of them", counters["sent"],
+          sum(simulated[name] for name in answers + silent))
+    equal("replies made, replies sent", simulated["replies_made"], simulated["replies_sent"])
+    for state, name in (("open", "syn_to_open"), ("closed", "syn_to_closed"),
+                        ("unreachable", "to_unreachable")):
+        equal(f"{state} here, {name} there", counters[state], simulated[name])
+    equal("replies here, answers there", counters["replies"],
+          sum(simulated[name] for name in answers))
+    equal("duplicates", counters["duplicates"], 0)
+    equal("frames dropped here", counters["dropped"], 0)
+    for name, value in counters["drops"].items():
+        equal(f"drop {name}", value, 0)
+    equal("lines, distinct lines", len(listed), len(found))
+    equal("open here, lines", counters["open"], len(listed))
+    equal("missed", len(true - found), 0)
+    equal("false", len(found - true), 0)
+    return problems
+
+
+def memif(work: pathlib.Path) -> dict:
+    """One survey: its rate and what does not add up, as JSON."""
+    programs.need(programs.TRAWL, programs.SIMNET)
+    socket, stats, ready = work / "memif.sock", work / "simnet.json", work / "ready"
+    output, truth_file = work / "found.jsonl", work / "truth.jsonl"
+    with open(truth_file, "w", encoding="utf-8") as file:
+        subprocess.run([programs.SIMNET, "truth", *POPULATION, "--ports", PORTS], stdout=file,
+                       check=True)
+    simnet = [programs.SIMNET, "run", "--link",
+              f"net_memif0,role=server,socket={socket},socket-abstract=no", *POPULATION, "--cpu",
+              str(programs.OTHER_CPU), "--spin", "--stats-file", str(stats), "--ready-file",
+              str(ready)]
+    log = work / "simnet.log"
+    with programs.running(simnet, log) as process:
+        def is_ready() -> bool:
+            programs.still_running(process, log)
+            return ready.exists()
+
+        programs.wait_for(is_ready, 20, "trawl-simnet starting")
+        counters = programs.run_trawl(
+            ["--link", f"net_memif0,role=client,socket={socket},socket-abstract=no", "--rate",
+             "max", "--lcores", str(programs.SENDER_CPU), "-p", PORTS, PREFIX, "--allow-special",
+             PREFIX, "--cooldown", "1s", "-q", "-o", str(output)], codes=(0, 5))["counters"]
+        os.kill(process.pid, signal.SIGINT)
+        process.wait(10)
+    simulated = json.loads(stats.read_text(encoding="utf-8"))["counters"]
+    truth = endpoints(truth_file)
+    return {"name": "memif to trawl-simnet, 2^26 targets", "sent": counters["sent"],
+            "sent_per_s": round(counters["send_avg_pps"]), "open_found": counters["open"],
+            "open_true": len(truth),
+            "unexplained": explain(counters, simulated, endpoints(output), truth)}
