@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
-#include <array>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -20,8 +20,6 @@
 
 namespace trawl::dataplane {
 namespace {
-
-constexpr std::uint64_t kHugepage = 2U << 20U;
 
 // DPDK logs to a stream; this one keeps the last lines in memory instead of printing them.
 class LogCapture {
@@ -69,11 +67,20 @@ int run_body(void* body) {
   return 0;
 }
 
-std::uint64_t free_hugepages() {
-  std::ifstream file{"/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"};
-  std::uint64_t pages = 0;
-  file >> pages;
-  return pages;
+// The most bytes free in hugepages of one size.
+std::uint64_t free_huge_bytes() {
+  std::uint64_t most = 0;
+  std::error_code ignored;
+  for (const auto& size :
+       std::filesystem::directory_iterator{"/sys/kernel/mm/hugepages", ignored}) {
+    unsigned long kibibytes = 0;
+    if (std::sscanf(size.path().filename().c_str(), "hugepages-%lukB", &kibibytes) != 1) continue;
+    std::ifstream file{size.path() / "free_hugepages"};
+    std::uint64_t pages = 0;
+    file >> pages;
+    most = std::max(most, pages * kibibytes * 1024);
+  }
+  return most;
 }
 
 // Lcore 0 is the control thread, on every allowed CPU; lcore n+1 is polling thread n.
@@ -91,7 +98,7 @@ std::vector<std::string> eal_arguments(const EalOptions& options) {
   const std::uint64_t mebibytes = options.memory.count() >> 20U;
   // Shared-file mode needs a mounted hugetlbfs; memif copies, so plain memory serves it as well.
   const bool shared = options.link.needs_multiprocess();
-  const bool huge = !shared && free_hugepages() * kHugepage >= options.memory.count();
+  const bool huge = !shared && free_huge_bytes() >= options.memory.count();
   std::vector<std::string> arguments{"trawl",
                                      "--no-telemetry",
                                      "--log-level=4",
@@ -112,6 +119,7 @@ std::vector<std::string> eal_arguments(const EalOptions& options) {
     arguments.insert(arguments.end(), {"-a", options.link.text});
   } else {
     arguments.emplace_back("--no-pci");
+    arguments.emplace_back("--iova-mode=va");
   }
   return arguments;
 }

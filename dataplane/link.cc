@@ -163,6 +163,12 @@ Result<void> Link::configure(const LinkOptions& options) {
   rte_eth_conf conf{};
   const auto check = [this](int status, const char* step) -> Result<void> {
     if (status == 0) return {};
+    if (driver_ == "net_memif" && std::string_view{step} == "start") {
+      return device_error(
+          fmt::format("--link {}: nobody answers on the memif socket; start the "
+                      "process at the other end first",
+                      spec_.text));
+    }
     return device_error(fmt::format("--link {}: the {} driver failed to {} ({}): {}", spec_.text,
                                     driver_, step, rte_strerror(-status), Eal::last_log_line()));
   };

@@ -40,7 +40,7 @@ TEST(Frame, DecrementedTtlKeepsTheHeaderChecksumRight) {
 }
 
 TEST(Frame, ATtlOfOneOrLessIsLeftAlone) {
-  for (const std::uint8_t ttl : {0, 1}) {
+  for (const std::uint8_t ttl : {std::uint8_t{0}, std::uint8_t{1}}) {
     TestFrame frame = ipv4_frame({.to = kScanner, .ttl = ttl}, {});
     const TestFrame before = frame;
     EXPECT_FALSE(decrement_ttl(frame.frame()));
