@@ -99,13 +99,9 @@ std::vector<std::string> eal_arguments(const EalOptions& options) {
   // Shared-file mode needs a mounted hugetlbfs; memif copies, so plain memory serves it as well.
   const bool shared = options.link.needs_multiprocess();
   const bool huge = !shared && free_huge_bytes() >= options.memory.count();
-  std::vector<std::string> arguments{"trawl",
-                                     "--no-telemetry",
-                                     "--log-level=4",
-                                     "--iova-mode=va",
-                                     "--main-lcore=0",
-                                     "--lcores",
-                                     lcore_map(options.polling_cpus)};
+  std::vector<std::string> arguments{"trawl",         "--no-telemetry",
+                                     "--log-level=4", "--main-lcore=0",
+                                     "--lcores",      lcore_map(options.polling_cpus)};
   if (shared) {
     arguments.push_back(fmt::format("--file-prefix=trawl{}", getpid()));
   } else if (huge) {
