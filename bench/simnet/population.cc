@@ -23,7 +23,9 @@ constexpr std::uint32_t high31(std::uint64_t draw) noexcept {
 }
 
 // Independent traits of a host come from draws with different salts.
-enum Salt : std::uint64_t { kTtlSalt = 0x101, kRttSalt = 0x202, kLimitSalt = 0x303 };
+constexpr std::uint64_t kTtlSalt = 0x101;
+constexpr std::uint64_t kRttSalt = 0x202;
+constexpr std::uint64_t kLimitSalt = 0x303;
 
 constexpr std::uint64_t salted(std::uint64_t draw, std::uint64_t salt) noexcept {
   return mix64(draw ^ (salt << 32U));
