@@ -11,14 +11,17 @@ namespace trawl::dataplane {
 // Says how many packets may be sent now, on the time-stamp counter.
 //
 // The schedule is a straight line: packet n is due at start + n / rate, so rounding never adds up.
-// A lag of up to kForgiven is made good at kCatchUp times the rate through a second, short bucket;
-// after a longer stall (SIGSTOP, suspend) the line starts anew, so there is never a burst.
+// A lag of up to kForgivenSeconds is made good through a second, short bucket, which fills at
+// kCatchUp times the rate and faster the longer the lag, up to kMostCatchUp: a core that gets its
+// CPU in slices keeps the rate. After a longer stall (SIGSTOP, suspend) the line starts anew, so
+// there is never a burst.
 //
 // Thread: owned by one polling core. Time comes in as an argument, so tests need no real time.
 class Pacer {
  public:
   static constexpr double kCatchUp = 1.05;
-  static constexpr double kCatchUpPerLagSecond = 20.0;
+  static constexpr double kCatchUpPerLagSecond = 200.0;
+  static constexpr double kMostCatchUp = 3.0;
   static constexpr double kForgivenSeconds = 0.1;
   // The short bucket holds this much time's worth of packets, or more when polls come rarely.
   static constexpr double kSmoothSeconds = 50e-6;
@@ -45,11 +48,12 @@ class Pacer {
       restart(now);
       return want == 0 ? 0 : 1;
     }
+    if (usual_gap_ == 0.0) usual_gap_ = gap;
+    // One more, since packets are whole: what is left of the credit must not be lost.
     const double room =
-        std::max(1.0, per_tick_ * std::max(kSmoothSeconds * ticks_per_second_, 1.25 * usual_gap_));
+        1.0 + per_tick_ * std::max(kSmoothSeconds * ticks_per_second_, 1.25 * usual_gap_);
     const double lag_seconds = lag / (per_tick_ * ticks_per_second_);
-    const double catch_up =
-        kCatchUp + kCatchUpPerLagSecond * std::min(lag_seconds, kForgivenSeconds);
+    const double catch_up = std::min(kMostCatchUp, kCatchUp + kCatchUpPerLagSecond * lag_seconds);
     credit_ = std::min(room, credit_ + gap * per_tick_ * catch_up);
     usual_gap_ += (gap - usual_gap_) / 16.0;
     const double allowed = std::min(lag, credit_);
