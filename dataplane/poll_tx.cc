@@ -68,7 +68,10 @@ bool TxLoop::poll(Ticks now) noexcept {
   if (seat_.answers != nullptr) send_answers();
   if (held_ > 0) {
     const unsigned sent = send_held();
-    if (held_ > 0) return sent > 0;
+    if (held_ > 0) {
+      if (now >= deadline_) finish_if_done(now);  // A link that takes nothing must not hold us.
+      return sent > 0;
+    }
   }
   if (finished_.load(std::memory_order_relaxed)) return false;
   if (now >= deadline_) {
