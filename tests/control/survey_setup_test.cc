@@ -1,0 +1,225 @@
+#include "control/survey/survey_setup.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace trawl::control {
+namespace {
+
+using dataplane::KernelInterface;
+using dataplane::LinkSpec;
+
+KernelInterface::Assigned assigned(const char* address, unsigned length) {
+  const Ipv4Address parsed = *Ipv4Address::parse(address);
+  return {.address = parsed, .prefix = Ipv4Prefix{parsed, length}};
+}
+
+// An interface with one subnet, as a newcomer's has.
+KernelInterface plain_interface() {
+  KernelInterface kernel;
+  kernel.addresses = {assigned("192.0.2.10", 24)};
+  return kernel;
+}
+
+// What choose_source() is asked, and what it should say; an error names `mentions`.
+struct Case {
+  const char* what;
+  const char* link = "eth1";
+  std::optional<const char*> source_ip = {};
+  std::optional<const char*> gateway = {};
+  std::optional<const char*> gateway_mac = {};
+  KernelInterface kernel = plain_interface();
+  std::vector<const char*> targets = {"198.18.0.0/15"};
+  // Expected:
+  const char* source = "";
+  const char* via = "";
+  const char* via_mac = "";
+  std::size_t on_link = 0;
+  const char* mentions = "";
+};
+
+KernelInterface with_gateway(const char* gateway, const char* mac = nullptr) {
+  KernelInterface kernel = plain_interface();
+  kernel.gateway = Ipv4Address::parse(gateway);
+  if (mac != nullptr) kernel.gateway_mac = MacAddress::parse(mac);
+  return kernel;
+}
+
+KernelInterface with_addresses(std::vector<KernelInterface::Assigned> addresses) {
+  KernelInterface kernel;
+  kernel.addresses = std::move(addresses);
+  return kernel;
+}
+
+Result<SourceChoice> choose(const Case& asked) {
+  SurveyOptions options;
+  if (asked.source_ip) options.source_ip = Ipv4Address::parse(*asked.source_ip);
+  if (asked.gateway) options.gateway = Ipv4Address::parse(*asked.gateway);
+  if (asked.gateway_mac) options.gateway_mac = MacAddress::parse(*asked.gateway_mac);
+  Ipv4Set set;
+  for (const char* prefix : asked.targets) set.add(*Ipv4Prefix::parse(prefix));
+  return choose_source(options, *LinkSpec::parse(asked.link), asked.kernel,
+                       RankedSet<Ipv4Address>{set});
+}
+
+template <typename Address>
+std::string text_of(const std::optional<Address>& address) {
+  return address ? address->to_string() : "";
+}
+
+void expect_choice(const Case& asked) {
+  SCOPED_TRACE(asked.what);
+  const auto choice = choose(asked);
+  if (*asked.mentions != '\0') {
+    ASSERT_FALSE(choice);
+    EXPECT_EQ(choice.error().code, ExitCode::Usage);
+    EXPECT_NE(choice.error().message.find(asked.mentions), std::string::npos)
+        << choice.error().message;
+    return;
+  }
+  ASSERT_TRUE(choice) << choice.error().message;
+  EXPECT_EQ(choice->source.to_string(), asked.source);
+  EXPECT_EQ(text_of(choice->neighbours.gateway), asked.via);
+  EXPECT_EQ(text_of(choice->neighbours.gateway_mac), asked.via_mac);
+  EXPECT_EQ(choice->neighbours.on_link.size(), asked.on_link);
+}
+
+TEST(SurveySetup, KernelInterfacesGiveSourceAndGateway) {
+  expect_choice({.what = "through the kernel's gateway",
+                 .kernel = with_gateway("192.0.2.1"),
+                 .source = "192.0.2.10",
+                 .via = "192.0.2.1"});
+  expect_choice({.what = "whose MAC the kernel knows",
+                 .kernel = with_gateway("192.0.2.1", "02:00:00:00:00:11"),
+                 .source = "192.0.2.10",
+                 .via = "192.0.2.1",
+                 .via_mac = "02:00:00:00:00:11"});
+  expect_choice({.what = "all targets on the link, no gateway",
+                 .targets = {"192.0.2.0/25"},
+                 .source = "192.0.2.10",
+                 .on_link = 1});
+  expect_choice({.what = "targets on the link and beyond",
+                 .kernel = with_gateway("192.0.2.1"),
+                 .targets = {"192.0.2.128/25", "198.18.0.0/15"},
+                 .source = "192.0.2.10",
+                 .via = "192.0.2.1",
+                 .on_link = 1});
+  expect_choice({.what = "the first of several addresses",
+                 .kernel = with_addresses({assigned("192.0.2.10", 24), assigned("10.0.0.1", 8)}),
+                 .targets = {"192.0.2.0/24", "10.1.0.0/16"},
+                 .source = "192.0.2.10",
+                 .on_link = 2});
+}
+
+TEST(SurveySetup, OptionsWinOverTheKernel) {
+  expect_choice({.what = "--gateway",
+                 .gateway = "192.0.2.254",
+                 .kernel = with_gateway("192.0.2.1", "02:00:00:00:00:11"),
+                 .source = "192.0.2.10",
+                 .via = "192.0.2.254"});
+  expect_choice({.what = "--gateway-mac",
+                 .gateway_mac = "02:00:00:00:00:99",
+                 .kernel = with_gateway("192.0.2.1", "02:00:00:00:00:11"),
+                 .source = "192.0.2.10",
+                 .via_mac = "02:00:00:00:00:99"});
+  expect_choice({.what = "--source-ip in the subnet",
+                 .source_ip = "192.0.2.200",
+                 .kernel = with_gateway("192.0.2.1"),
+                 .source = "192.0.2.200",
+                 .via = "192.0.2.1"});
+  expect_choice({.what = "--source-ip on a link without addresses",
+                 .source_ip = "192.0.2.200",
+                 .gateway = "192.0.2.1",
+                 .kernel = {},
+                 .source = "192.0.2.200",
+                 .via = "192.0.2.1"});
+}
+
+TEST(SurveySetup, WhatCannotWorkIsAUsageError) {
+  expect_choice({.what = "no address", .kernel = {}, .mentions = "--source-ip"});
+  expect_choice({.what = "a source of another network",
+                 .source_ip = "203.0.113.1",
+                 .kernel = with_gateway("192.0.2.1"),
+                 .mentions = "192.0.2.10/24"});
+  expect_choice({.what = "targets behind no gateway", .mentions = "--gateway"});
+  expect_choice({.what = "one target behind no gateway",
+                 .targets = {"192.0.2.0/24", "192.0.3.0"},
+                 .mentions = "--gateway"});
+  expect_choice({.what = "a NIC that the kernel knows nothing of",
+                 .link = "0000:3b:00.0",
+                 .kernel = {},
+                 .mentions = "--source-ip"});
+  expect_choice({.what = "such a NIC without gateway",
+                 .link = "0000:3b:00.0",
+                 .source_ip = "192.0.2.10",
+                 .kernel = {},
+                 .mentions = "--gateway"});
+  expect_choice({.what = "a host address makes nothing on-link",
+                 .kernel = with_addresses({assigned("192.0.2.10", 32)}),
+                 .targets = {"192.0.2.10"},
+                 .mentions = "--gateway"});
+}
+
+TEST(SurveySetup, VirtualLinksNeedNoAddressesOfTheirOwn) {
+  expect_choice({.what = "memif",
+                 .link = "net_memif0,role=client",
+                 .kernel = {},
+                 .source = "198.18.0.1",
+                 .via = "198.18.0.2"});
+  expect_choice({.what = "a sink asks nobody",
+                 .link = "net_null0",
+                 .kernel = {},
+                 .source = "198.18.0.1",
+                 .via_mac = "02:00:00:00:00:02"});
+  expect_choice({.what = "a sink with options",
+                 .link = "net_null0",
+                 .source_ip = "192.0.2.1",
+                 .gateway_mac = "02:00:00:00:00:99",
+                 .kernel = {},
+                 .source = "192.0.2.1",
+                 .via_mac = "02:00:00:00:00:99"});
+  expect_choice({.what = "a vdev over a kernel interface goes by the kernel",
+                 .link = "net_af_packet0,iface=eth1",
+                 .kernel = with_gateway("192.0.2.1"),
+                 .source = "192.0.2.10",
+                 .via = "192.0.2.1"});
+  expect_choice({.what = "which must have an address",
+                 .link = "net_af_packet0,iface=eth1",
+                 .kernel = {},
+                 .mentions = "eth1 has no IPv4 address"});
+}
+
+TEST(SurveySetup, OnlySubnetsWithTargetsAreOnLink) {
+  const auto choice =
+      choose({.what = "",
+              .kernel = with_addresses({assigned("192.0.2.10", 24), assigned("10.0.0.1", 8)}),
+              .targets = {"10.1.0.0/16"}});
+  ASSERT_TRUE(choice);
+  ASSERT_EQ(choice->neighbours.on_link.size(), 1U);
+  EXPECT_EQ(choice->neighbours.on_link[0].to_string(), "10.0.0.0/8");
+}
+
+TEST(SurveySetup, PollsOnTheFirstAllowedCpuUnlessTold) {
+  SurveyOptions options;
+  EXPECT_EQ(choose_cpus(options, {3, 5, 7}).value(), (std::vector<unsigned>{3}));
+  options.lcores = {7, 3};
+  EXPECT_EQ(choose_cpus(options, {3, 5, 7}).value(), (std::vector<unsigned>{7, 3}));
+  options.lcores = {5, 5};
+  EXPECT_EQ(choose_cpus(options, {3, 5, 7}).value(), (std::vector<unsigned>{5, 5}));
+}
+
+TEST(SurveySetup, CpusThatAreNotAllowedAreRefusedByName) {
+  SurveyOptions options;
+  options.lcores = {3, 4};
+  const auto cpus = choose_cpus(options, {3, 5});
+  ASSERT_FALSE(cpus);
+  EXPECT_EQ(cpus.error().code, ExitCode::Usage);
+  EXPECT_NE(cpus.error().message.find("CPU 4"), std::string::npos);
+  EXPECT_NE(cpus.error().message.find("3,5"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace trawl::control

@@ -1,0 +1,98 @@
+#include "dataplane/cookie.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <set>
+#include <vector>
+
+namespace trawl::dataplane {
+namespace {
+
+constexpr ScanKey kKey{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+constexpr Ipv4Address kSource{0xc6120001};
+constexpr PortRange kPorts{.first = 61000, .last = 64999};
+constexpr Target kTarget{Ipv4Address{0xc6130307}, 443};
+
+Cookie cookie_of(const CookieMaker& maker, Target target) {
+  Cookie cookie{};
+  maker.make({&target, 1}, {&cookie, 1});
+  return cookie;
+}
+
+// What of a cookie a reply must prove.
+std::uint64_t proof(Cookie cookie) {
+  return std::uint64_t{cookie.sequence} << 16U | cookie.source_port;
+}
+
+TEST(Cookie, ASecondMakerWithTheSameKeyValidatesIt) {
+  const Cookie sent = cookie_of(CookieMaker{kKey, kSource, kPorts}, kTarget);
+  const Cookie expected = cookie_of(CookieMaker{kKey, kSource, kPorts}, kTarget);
+  EXPECT_EQ(proof(sent), proof(expected));
+  EXPECT_EQ(sent.ip_id, expected.ip_id);
+}
+
+TEST(Cookie, EverythingItStandsForChangesIt) {
+  const CookieMaker maker{kKey, kSource, kPorts};
+  std::set<std::uint64_t> proofs{proof(cookie_of(maker, kTarget))};
+  ScanKey other_key = kKey;
+  other_key[15] ^= 1U;
+  proofs.insert(proof(cookie_of(CookieMaker{other_key, kSource, kPorts}, kTarget)));
+  proofs.insert(proof(cookie_of(CookieMaker{kKey, Ipv4Address{0xc6120002}, kPorts}, kTarget)));
+  proofs.insert(proof(cookie_of(maker, {kTarget.ip, 444})));
+  proofs.insert(proof(cookie_of(maker, {kTarget.ip, 0xbb00})));
+  proofs.insert(proof(cookie_of(maker, {Ipv4Address{0xc6130308}, kTarget.port})));
+  EXPECT_EQ(proofs.size(), 6U);
+}
+
+TEST(Cookie, BatchesOfEverySizeEqualSingleOnes) {
+  const CookieMaker maker{kKey, kSource, kPorts};
+  for (std::size_t size = 0; size <= CookieMaker::kMostBatch; ++size) {
+    std::vector<Target> targets(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      targets[i] = {Ipv4Address{static_cast<std::uint32_t>(i * 0x01010101)},
+                    static_cast<std::uint16_t>(i * 1021)};
+    }
+    std::vector<Cookie> cookies(size);
+    maker.make(targets, cookies);
+    for (std::size_t i = 0; i < size; ++i) {
+      const Cookie single = cookie_of(maker, targets[i]);
+      ASSERT_EQ(proof(cookies[i]), proof(single));
+      ASSERT_EQ(cookies[i].ip_id, single.ip_id);
+    }
+  }
+}
+
+TEST(Cookie, SourcePortsStayInRangeWhateverItIs) {
+  for (const PortRange ports : {PortRange{61000, 61000}, PortRange{0, 65535}, PortRange{0, 0},
+                                PortRange{65535, 65535}, PortRange{1, 2}, kPorts}) {
+    const CookieMaker maker{kKey, kSource, ports};
+    for (std::uint32_t i = 0; i < 5000; ++i) {
+      ASSERT_TRUE(ports.contains(cookie_of(maker, {Ipv4Address{i}, 80}).source_port));
+    }
+  }
+}
+
+TEST(Cookie, SourcePortsAreUniform) {
+  const CookieMaker maker{kKey, kSource, kPorts};
+  constexpr std::uint32_t kDraws = 400'000;
+  std::vector<double> counts(kPorts.size());
+  std::array<Target, 64> targets;
+  std::array<Cookie, 64> cookies;
+  for (std::uint32_t i = 0; i < kDraws; i += 64) {
+    for (std::uint32_t j = 0; j < 64; ++j) targets[j] = {Ipv4Address{0x0b000000U + i + j}, 443};
+    maker.make(targets, cookies);
+    for (const Cookie& cookie : cookies) ++counts[cookie.source_port - kPorts.first];
+  }
+  const double expected = kDraws / static_cast<double>(counts.size());
+  double chi_square = 0.0;
+  for (const double count : counts)
+    chi_square += (count - expected) * (count - expected) / expected;
+  // 3999 degrees of freedom: mean 3999, standard deviation 89.4; four of them each way.
+  EXPECT_NEAR(chi_square, 3999.0, 358.0);
+}
+
+}  // namespace
+}  // namespace trawl::dataplane

@@ -1,0 +1,134 @@
+#include "dataplane/kernel_interface.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+
+namespace trawl::dataplane {
+namespace {
+
+// As /proc/net/route prints them: addresses are the hexadecimal of their bytes, last byte first.
+constexpr const char* kRouteHead =
+    "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n";
+constexpr const char* kDefaultRoute =
+    "eth1\t00000000\t0200A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
+constexpr const char* kSubnet = "eth1\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
+constexpr const char* kTenNet = "eth1\t0000000A\t0100A8C0\t0003\t0\t0\t0\t000000FF\t0\t0\t0\n";
+
+constexpr const char* kArpTable =
+    "IP address       HW type     Flags       HW address            Mask     Device\n"
+    "192.168.0.1      0x1         0x2         02:00:00:00:00:11     *        eth1\n"
+    "192.168.0.2      0x1         0x2         02:00:00:00:00:22     *        eth1\n";
+
+std::string join(std::initializer_list<const char*> lines) {
+  std::string text;
+  for (const char* line : lines) text += line;
+  return text;
+}
+
+KernelInterface with_routes(const std::string& text) {
+  KernelInterface interface;
+  interface.read_routes(text, "eth1");
+  return interface;
+}
+
+TEST(KernelInterface, TakesTheGatewayOfTheDefaultRoute) {
+  const auto found = with_routes(join({kRouteHead, kSubnet, kDefaultRoute}));
+  ASSERT_TRUE(found.gateway);
+  EXPECT_EQ(found.gateway->to_string(), "192.168.0.2");
+  EXPECT_TRUE(found.has_default_route);
+}
+
+TEST(KernelInterface, TakesTheGatewayOfTheWidestRouteWhateverTheOrder) {
+  for (const auto& text : {join({kTenNet, kDefaultRoute}), join({kDefaultRoute, kTenNet})}) {
+    EXPECT_EQ(with_routes(text).gateway->to_string(), "192.168.0.2");
+  }
+  const auto narrow = with_routes(join({kRouteHead, kSubnet, kTenNet}));
+  EXPECT_EQ(narrow.gateway->to_string(), "192.168.0.1");
+  EXPECT_FALSE(narrow.has_default_route);
+}
+
+TEST(KernelInterface, OnLinkDefaultRouteHasNoGateway) {
+  const auto found = with_routes("eth1\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n");
+  EXPECT_FALSE(found.gateway);
+  EXPECT_TRUE(found.has_default_route);
+}
+
+TEST(KernelInterface, RoutesOfOtherInterfacesDoNotCount) {
+  KernelInterface other;
+  other.read_routes(join({kRouteHead, kDefaultRoute}), "eth10");
+  EXPECT_FALSE(other.gateway);
+  EXPECT_FALSE(other.has_default_route);
+}
+
+TEST(KernelInterface, RouteLinesThatMakeNoSenseAreSkipped) {
+  for (const char* line : {"", "\n\n", "eth1\n", "eth1\t0\t0\n", "eth1\tx\ty\tz\t0\t0\t0\tw\n",
+                           "eth1\t00000000\t0200A8C0Z\t0003\t0\t0\t0\t00000000\n",
+                           "eth1\t00000000\t0200A8C0\t0003\t0\t0\t0\t100000000\n",
+                           "eth1\t00000000\t-0200A8C\t0003\t0\t0\t0\t00000000\n"}) {
+    EXPECT_FALSE(with_routes(line).gateway) << line;
+    EXPECT_TRUE(with_routes(std::string{line} + "\n" + kDefaultRoute).gateway) << line;
+  }
+}
+
+TEST(KernelInterface, FindsTheGatewaysMacInTheArpTable) {
+  KernelInterface found = with_routes(kDefaultRoute);
+  found.read_arp(kArpTable, "eth1");
+  ASSERT_TRUE(found.gateway_mac);
+  EXPECT_EQ(found.gateway_mac->to_string(), "02:00:00:00:00:22");
+}
+
+TEST(KernelInterface, ArpEntriesThatAreNoAnswerAreSkipped) {
+  for (const char* line : {"192.168.0.2 0x1 0x0 00:00:00:00:00:00 * eth1\n",  // Incomplete.
+                           "192.168.0.2 0x1 0x2 02:00:00:00:00:22 * eth2\n",  // Another interface.
+                           "192.168.0.3 0x1 0x2 02:00:00:00:00:22 * eth1\n",  // Another address.
+                           "192.168.0.2 0x1 0x2 02:00:00:00:00 * eth1\n",     // Half a MAC.
+                           "192.168.0.2 0x1 0x2\n", "garbage\n", "", "\n"}) {
+    KernelInterface found = with_routes(kDefaultRoute);
+    found.read_arp(line, "eth1");
+    EXPECT_FALSE(found.gateway_mac) << line;
+  }
+  KernelInterface no_gateway;
+  no_gateway.read_arp(kArpTable, "eth1");
+  EXPECT_FALSE(no_gateway.gateway_mac);
+}
+
+TEST(KernelInterface, NewGatewayForgetsTheOldOnesMac) {
+  KernelInterface found = with_routes(kTenNet);
+  found.read_arp(kArpTable, "eth1");
+  ASSERT_TRUE(found.gateway_mac);
+  found.gateway_mac.reset();
+  found.read_routes(kDefaultRoute, "eth1");
+  found.gateway_mac = MacAddress{};
+  found.read_routes(join({kTenNet, kDefaultRoute}), "eth1");
+  EXPECT_FALSE(found.gateway_mac);
+}
+
+TEST(KernelInterface, SurvivesGarbage) {
+  std::mt19937 random{6};
+  for (int round = 0; round < 2000; ++round) {
+    std::string text = join({kRouteHead, kDefaultRoute, kSubnet, kArpTable});
+    for (int change = 0; change < 12; ++change) {
+      text[random() % text.size()] = static_cast<char>(random());
+    }
+    KernelInterface found = with_routes(text);
+    found.gateway = Ipv4Address{0xc0a80002};
+    found.read_arp(text, "eth1");
+  }
+}
+
+TEST(KernelInterface, LoopbackHasItsAddressAndNoGateway) {
+  const KernelInterface found = KernelInterface::look_up("lo");
+  for (const auto& [address, prefix] : found.addresses) EXPECT_TRUE(prefix.contains(address));
+  EXPECT_FALSE(found.gateway);
+}
+
+TEST(KernelInterface, AbsentInterfaceIsEmpty) {
+  const KernelInterface found = KernelInterface::look_up("no-such-if0");
+  EXPECT_TRUE(found.addresses.empty());
+  EXPECT_FALSE(found.gateway || found.gateway_mac || found.has_default_route);
+}
+
+}  // namespace
+}  // namespace trawl::dataplane

@@ -1,0 +1,372 @@
+// The polling loops over DPDK's virtual devices: what they count and what they never do.
+//
+// No packet leaves this process: net_null swallows frames, net_ring gives back what was sent.
+#include <gtest/gtest.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "dataplane/eal.h"
+#include "dataplane/link.h"
+#include "dataplane/scanner.h"
+#include "tests/dataplane/frames.h"
+
+namespace {
+
+// Allocations of every thread but the control thread while a scan runs.
+std::atomic<bool> counting{false};
+std::atomic<std::uint64_t> allocations{0};
+thread_local bool is_control_thread = false;
+
+void* allocate(std::size_t size, std::size_t alignment) {
+  if (counting.load(std::memory_order_relaxed) && !is_control_thread) ++allocations;
+  const std::size_t rounded = (std::max<std::size_t>(size, 1) + alignment - 1) & ~(alignment - 1);
+  void* const memory = std::aligned_alloc(alignment, rounded);
+  if (memory == nullptr) throw std::bad_alloc{};
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return allocate(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace trawl::dataplane {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr ScanKey kKey{7, 7, 7};
+constexpr PortRange kPorts{.first = 61000, .last = 64999};
+constexpr unsigned kMostThreads = 3;
+
+// 198.19.0.0/17 on three ports, less a /24 and one address.
+TargetSpace space() {
+  Ipv4Set set;
+  set.add(*Ipv4Prefix::parse("198.19.0.0/17"));
+  return {RankedSet<Ipv4Address>{set}, {22, 80, 443}};
+}
+
+struct PlanOptions {
+  Ipv4Set blocked = {};
+  bool receive = true;
+  Neighbours::Config neighbours = {.on_link = {}, .gateway = {}, .gateway_mac = kPeerMac};
+  std::uint64_t first = 0;
+  std::uint64_t last = ~std::uint64_t{0};
+};
+
+ScanPlan make_plan(const PlanOptions& options) {
+  TargetSpace targets = space();
+  const std::uint64_t size = targets.size();
+  return ScanPlan{.space = std::move(targets),
+                  .order = {size, 1, 2},
+                  .cookies = {kKey, kOurs, kPorts},
+                  .probe = {kOurMac, kOurs},
+                  .parser = {kOurs, kPorts},
+                  .guard = EgressGuard{options.blocked},
+                  .neighbours = std::move(*Neighbours::make(options.neighbours)),
+                  .clock = TscClock::calibrate(),
+                  .mac = kOurMac,
+                  .source = kOurs,
+                  .first = options.first,
+                  .last = std::min(options.last, size),
+                  .rate = PacketsPerSecond::unlimited(),
+                  .max_runtime = 60s,
+                  .receive = options.receive,
+                  .shares_cpu = true};
+}
+
+std::unique_ptr<Link> open_link(const std::string& text, unsigned threads, bool receive) {
+  const std::uint16_t queues = senders_for(threads, receive);
+  auto link = Link::open(*LinkSpec::parse(text), {.tx_queues = queues, .rx_queues = queues});
+  EXPECT_TRUE(link) << link.error().message;
+  return link ? std::move(*link) : nullptr;
+}
+
+// Runs until everything is sent, and `done` says so or two seconds passed.
+template <typename Done>
+void run(Scanner& scanner, Done done) {
+  allocations = 0;
+  scanner.start();
+  counting = true;
+  const auto give_up = std::chrono::steady_clock::now() + 50s;
+  while (!scanner.sending_finished() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(1ms);
+  }
+  const auto last_wait = std::chrono::steady_clock::now() + 5s;
+  while (!done() && std::chrono::steady_clock::now() < last_wait) {
+    std::this_thread::sleep_for(1ms);
+  }
+  counting = false;
+  EXPECT_TRUE(scanner.sending_finished());
+  scanner.stop();
+}
+
+std::uint64_t count(const Scanner& scanner, Counter counter) {
+  return scanner.counters()[static_cast<std::size_t>(counter)];
+}
+
+// Puts frames where the link's receiver finds them, before its loops start.
+void inject(const Link& link, const std::vector<Frame>& frames) {
+  for (const Frame& frame : frames) {
+    rte_mbuf* buffer = rte_pktmbuf_alloc(link.rx_pool());
+    ASSERT_NE(buffer, nullptr);
+    std::copy(frame.begin(), frame.end(),
+              reinterpret_cast<std::byte*>(
+                  rte_pktmbuf_append(buffer, static_cast<std::uint16_t>(frame.size()))));
+    ASSERT_EQ(rte_eth_tx_burst(link.port(), 0, &buffer, 1), 1);
+  }
+}
+
+// What `target` answers to the probe that a plan of make_plan() sends it.
+Frame answer_of(Target target, unsigned flags) {
+  const CookieMaker maker{kKey, kOurs, kPorts};
+  Cookie cookie{};
+  maker.make({&target, 1}, {&cookie, 1});
+  return tcp_frame({.from_port = target.port,
+                    .to_port = cookie.source_port,
+                    .ack = cookie.sequence + 1,
+                    .flags = flags},
+                   {.from = target.ip});
+}
+
+// Without it, a count of zero below would prove nothing.
+TEST(Polling, AllocationsOfPollingThreadsAreSeen) {
+  allocations = 0;
+  counting = true;
+  Eal::launch(0, [] { delete new int{1}; });  // NOLINT
+  Eal::join();
+  const std::vector<int> of_the_control_thread(10);
+  counting = false;
+  EXPECT_EQ(allocations, 1U);
+}
+
+TEST(Polling, SinkTakesEveryProbeAndSendersAllocateNothing) {
+  for (unsigned threads = 1; threads <= kMostThreads; ++threads) {
+    const auto link = open_link("net_null" + std::to_string(threads), threads, false);
+    ASSERT_TRUE(link);
+    auto scanner = Scanner::make(make_plan({.receive = false}), *link, threads);
+    ASSERT_TRUE(scanner);
+    run(**scanner, [] { return true; });
+    EXPECT_EQ(allocations, 0U) << threads << " threads";
+    EXPECT_EQ(count(**scanner, Counter::ProbesSent), 32768U * 3) << threads << " threads";
+    EXPECT_EQ(link->counters().tx_frames, 32768U * 3);
+    for (const std::uint64_t position : {0U, 63U, 64U, 129U, 32768U * 3 - 1}) {
+      EXPECT_TRUE((*scanner)->has_sent(position));
+    }
+    EXPECT_FALSE((*scanner)->has_sent(32768U * 3));
+  }
+}
+
+TEST(Polling, OnlyTheRangeOfThePlanIsSent) {
+  const auto link = open_link("net_null7", 2, false);
+  ASSERT_TRUE(link);
+  auto scanner =
+      Scanner::make(make_plan({.receive = false, .first = 1000, .last = 5001}), *link, 2);
+  ASSERT_TRUE(scanner);
+  run(**scanner, [] { return true; });
+  EXPECT_EQ(count(**scanner, Counter::ProbesSent), 4001U);
+  EXPECT_FALSE((*scanner)->has_sent(999));
+  EXPECT_TRUE((*scanner)->has_sent(1000));
+  EXPECT_TRUE((*scanner)->has_sent(5000));
+  EXPECT_FALSE((*scanner)->has_sent(5001));
+}
+
+TEST(Polling, GuardStopsWhatThePlanShouldNotHold) {
+  Ipv4Set blocked;
+  blocked.add(*Ipv4Prefix::parse("198.19.3.0/24"));
+  blocked.add(*Ipv4Prefix::parse("198.19.77.5"));
+  const auto link = open_link("net_null8", 1, false);
+  ASSERT_TRUE(link);
+  auto scanner = Scanner::make(make_plan({.blocked = blocked, .receive = false}), *link, 1);
+  ASSERT_TRUE(scanner);
+  run(**scanner, [] { return true; });
+  EXPECT_EQ(count(**scanner, Counter::ProbesBlocked), 257U * 3);
+  EXPECT_EQ(count(**scanner, Counter::ProbesSent), (32768U - 257) * 3);
+  EXPECT_EQ(allocations, 0U);
+}
+
+TEST(Polling, RingGivesBackEveryProbeAsAForeignFrame) {
+  for (unsigned threads = 1; threads <= kMostThreads; ++threads) {
+    const auto link = open_link("net_ring" + std::to_string(threads), threads, true);
+    ASSERT_TRUE(link);
+    auto made = Scanner::make(make_plan({}), *link, threads);
+    ASSERT_TRUE(made);
+    Scanner& scanner = **made;
+    run(scanner,
+        [&] { return count(scanner, Counter::RxFrames) == count(scanner, Counter::ProbesSent); });
+    EXPECT_EQ(allocations, 0U) << threads << " threads";
+    EXPECT_EQ(count(scanner, Counter::ProbesSent), 32768U * 3);
+    EXPECT_EQ(count(scanner, Counter::RxFrames), 32768U * 3);
+    EXPECT_EQ(count(scanner, Counter::RxOtherAddress), 32768U * 3);
+    EXPECT_EQ(count(scanner, Counter::RxValid), 0U);
+  }
+}
+
+TEST(Polling, GenuineAnswersArriveAndForgedOnesDoNot) {
+  const auto link = open_link("net_ring8", 1, true);
+  ASSERT_TRUE(link);
+  const TargetSpace targets = space();
+  std::vector<Frame> frames;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    frames.push_back(answer_of(targets.at(i * 7), kFlagSyn | kFlagAck));
+    Frame forged = frames.back();
+    forged[42] ^= std::byte{1};  // The acknowledgement number.
+    frames.push_back(forged);
+    Frame other_port = frames[frames.size() - 2];
+    other_port[35] ^= std::byte{1};  // Another port of the target than the one that was asked.
+    frames.push_back(other_port);
+  }
+  frames.push_back(answer_of(targets.at(1), kFlagRst | kFlagAck));
+  inject(*link, frames);
+  auto made = Scanner::make(make_plan({.last = 1}), *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  run(scanner, [&] { return count(scanner, Counter::RxFrames) == frames.size() + 1; });
+  EXPECT_EQ(allocations, 0U);
+  EXPECT_EQ(count(scanner, Counter::RxValid), 101U);
+  EXPECT_EQ(count(scanner, Counter::RxForged), 200U);
+  std::array<Reply, 200> replies;
+  ASSERT_EQ(scanner.take_replies(replies), 101U);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const Target target = targets.at(i * 7);
+    EXPECT_EQ(replies[i].ip, target.ip.value());
+    EXPECT_EQ(replies[i].port, target.port);
+    EXPECT_EQ(replies[i].state, PortState::Open);
+    EXPECT_EQ(replies[i].rtt_us, Reply::kNoRtt) << "no timestamp was echoed";
+  }
+  EXPECT_EQ(replies[100].state, PortState::Closed);
+}
+
+// The answer comes back over the ring and is then an ARP reply of ours, which teaches nothing.
+TEST(Polling, ArpForOurAddressIsAnswered) {
+  const auto link = open_link("net_ring9", 1, true);
+  ASSERT_TRUE(link);
+  inject(*link, {arp_frame({}), arp_frame({.target_ip = kPeer})});
+  auto made = Scanner::make(make_plan({.last = 1}), *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  run(scanner, [&] { return count(scanner, Counter::RxFrames) == 4; });
+  EXPECT_EQ(allocations, 0U);
+  EXPECT_EQ(count(scanner, Counter::ArpAnswers), 1U);
+  EXPECT_EQ(count(scanner, Counter::RxArp), 3U);
+}
+
+TEST(Polling, NothingIsSentBeforeTheGatewayAnswers) {
+  const auto link = open_link("net_ring10", 1, true);
+  ASSERT_TRUE(link);
+  auto made = Scanner::make(
+      make_plan({.neighbours = {.on_link = {}, .gateway = kPeer, .gateway_mac = {}}}), *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  scanner.start();
+  const auto give_up = std::chrono::steady_clock::now() + 5s;
+  while (count(scanner, Counter::ArpRequests) < 2 && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(1ms);
+  }
+  scanner.stop();
+  EXPECT_GE(count(scanner, Counter::ArpRequests), 2U);
+  EXPECT_EQ(count(scanner, Counter::ProbesSent), 0U);
+  EXPECT_FALSE(scanner.gateway_known());
+  EXPECT_FALSE(scanner.has_sent(0));
+}
+
+TEST(Polling, ScanGoesOnWhenTheGatewayAnswers) {
+  const auto link = open_link("net_ring11", 1, true);
+  ASSERT_TRUE(link);
+  inject(*link, {arp_frame({.operation = 2, .sender_ip = kPeer, .target = kOurMac})});
+  auto made = Scanner::make(
+      make_plan({.neighbours = {.on_link = {}, .gateway = kPeer, .gateway_mac = {}}, .last = 1000}),
+      *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  run(scanner, [] { return true; });
+  EXPECT_EQ(allocations, 0U);
+  EXPECT_TRUE(scanner.gateway_known());
+  EXPECT_EQ(count(scanner, Counter::ProbesSent), 1000U);
+}
+
+// On-link targets that answer no ARP are asked three times and then given up; one that does is sent
+// its probes.
+TEST(Polling, OnLinkTargetsAreProbedOnceTheirAddressIsKnown) {
+  const auto link = open_link("net_ring12", 1, true);
+  ASSERT_TRUE(link);
+  const TargetSpace targets = space();
+  PlanOptions options{.neighbours = {.on_link = {*Ipv4Prefix::parse("198.19.0.0/17")},
+                                     .gateway = {},
+                                     .gateway_mac = {}},
+                      .last = 50};
+  const Permutation order{targets.size(), 1, 2};
+  const Target answering = targets.at(order.forward(17));
+  std::uint64_t probes = 0;
+  for (std::uint64_t i = 0; i < options.last; ++i) {
+    probes += static_cast<std::uint64_t>(targets.at(order.forward(i)).ip == answering.ip);
+  }
+  inject(*link, {arp_frame({.operation = 2, .sender_ip = answering.ip, .target = kOurMac})});
+  auto made = Scanner::make(make_plan(options), *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  run(scanner, [] { return true; });
+  EXPECT_EQ(allocations, 0U);
+  EXPECT_EQ(count(scanner, Counter::ProbesSent), probes);
+  EXPECT_EQ(count(scanner, Counter::ProbesNoNeighbour), options.last - probes);
+  EXPECT_GE(count(scanner, Counter::ArpRequests), 3 * (options.last - probes) / 2);
+  EXPECT_LE(count(scanner, Counter::ArpRequests), 3 * options.last);
+}
+
+// A link that takes no frame at all, as one does whose peer is gone, may not outlast max_runtime.
+TEST(Polling, FullLinkDoesNotOutlastTheRuntime) {
+  const auto link = open_link("net_ring13", 1, false);
+  ASSERT_TRUE(link);
+  ScanPlan plan = make_plan({.receive = false});
+  plan.max_runtime = 200ms;
+  auto made = Scanner::make(std::move(plan), *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  scanner.start();
+  const auto give_up = std::chrono::steady_clock::now() + 5s;
+  while (!scanner.sending_finished() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_TRUE(scanner.sending_finished());
+  scanner.stop();
+  EXPECT_GT(count(scanner, Counter::ProbesSent), 0U);
+  EXPECT_LT(count(scanner, Counter::ProbesSent), 32768U * 3);
+}
+
+}  // namespace
+}  // namespace trawl::dataplane
+
+int main(int argc, char** argv) {
+  using namespace trawl::dataplane;
+  testing::InitGoogleTest(&argc, argv);
+  is_control_thread = true;
+  const auto cpus = allowed_cpus();
+  std::vector<unsigned> polling;
+  for (unsigned i = 0; i < kMostThreads; ++i) polling.push_back(cpus[i % cpus.size()]);
+  const auto started = Eal::start({.polling_cpus = polling, .link = *LinkSpec::parse("net_null0")});
+  if (!started) {
+    std::printf("skipped: %s\n", started.error().message.c_str());
+    return 77;
+  }
+  const int result = RUN_ALL_TESTS();
+  Eal::stop();
+  return result;
+}
