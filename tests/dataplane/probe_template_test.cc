@@ -103,7 +103,8 @@ TEST(ProbeTemplate, SecondStampLeavesNoTraceOfTheFirst) {
 TEST(ProbeTemplate, ChecksumsAreRightAtTheEndsOfEveryField) {
   Frame frame = prepared();
   for (const std::uint32_t ip : {0x00000000U, 0x00000001U, 0x0000ffffU, 0xffff0000U, 0xffffffffU}) {
-    for (const std::uint16_t half : {0x0000, 0x0001, 0x7fff, 0x8000, 0xfffe, 0xffff}) {
+    for (const unsigned value : {0x0000U, 0x0001U, 0x7fffU, 0x8000U, 0xfffeU, 0xffffU}) {
+      const auto half = static_cast<std::uint16_t>(value);
       for (const std::uint32_t word : {0x00000000U, 0x0000ffffU, 0xffff0000U, 0xffffffffU}) {
         stamp(frame, {Ipv4Address{ip}, half}, {word, half, half}, ~word);
         ASSERT_TRUE(ip_checksum_is_right(frame)) << ip << " " << half;

@@ -103,8 +103,8 @@ TEST(TargetSpace, WhatThePlanLacksHasNoIndex) {
     EXPECT_FALSE(space.index_of({*Ipv4Address::parse(outside), 80})) << outside;
   }
   const Ipv4Address inside = *Ipv4Address::parse("198.18.2.0");
-  for (const std::uint16_t port : {0, 79, 81, 442, 444, 65535}) {
-    EXPECT_FALSE(space.index_of({inside, port})) << port;
+  for (const unsigned port : {0U, 79U, 81U, 442U, 444U, 65535U}) {
+    EXPECT_FALSE(space.index_of({inside, static_cast<std::uint16_t>(port)})) << port;
   }
   EXPECT_EQ(space.index_of({inside, 443}), 513U);
 }
