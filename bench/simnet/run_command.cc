@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -152,6 +153,9 @@ Result<void> answer_until_stopped(const RunOptions& options, Network& network,
                  .naps = !options.spins}};
   const auto begin = Steady::now();
   Eal::launch(0, [&loop] {
+    // It stands for many machines, none of which waits for this one's processor. A refusal is fine.
+    constexpr int kNice = -10;
+    (void)setpriority(PRIO_PROCESS, 0, kNice);
     prctl(PR_SET_TIMERSLACK, 1UL);
     loop.run(g_stop);
   });
