@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """Hosts that are real kernels: trawl says what nmap, masscan and zmap say in the same lab."""
-import json
 import re
 import shutil
 import unittest
@@ -23,11 +22,12 @@ class RealKernels(unittest.TestCase):
         cls.lab = labs.Lab("--rtt", "0", "--driver", "af_packet")
         cls.enterClassContext(cls.lab)
 
-    def run_peer(self, *command: str) -> str:
-        if shutil.which(command[0]) is None:
-            self.skipTest(f"needs {command[0]}")
+    def run_peer(self, *command: str, codes: tuple[int, ...] = (0,)) -> str:
+        for tool in {"nmap", "masscan", "zmap"} & set(command):
+            if shutil.which(tool) is None:
+                self.skipTest(f"needs {tool}")
         done = labs.run([*self.lab.within(), *command])
-        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn(done.returncode, codes, done.stderr)
         return done.stdout
 
     def by_trawl(self) -> dict[str, set[tuple[str, int]]]:
@@ -53,12 +53,13 @@ class RealKernels(unittest.TestCase):
         self.assertEqual(found, self.by_trawl())
 
     def test_like_masscan(self) -> None:
-        path = self.lab.folder / "masscan.json"
-        self.run_peer("masscan", ",".join(SERVERS), "-p", PORT_LIST, "--rate", "100", "--wait", "2",
-                      "-e", "scan0", "--source-ip", "198.18.0.1", "--router-mac",
-                      self.lab.mac("sim", "sim0"), "-oJ", str(path))
-        found = {(host["ip"], port["port"]) for host in json.loads(path.read_text("utf-8"))
-                 for port in host["ports"] if port["status"] == "open"}
+        # It prints what it finds at once, but does not end while its receiving thread hears nothing.
+        text = self.run_peer("timeout", "--signal=KILL", "8", "stdbuf", "-oL", "masscan",
+                             ",".join(SERVERS), "-p", PORT_LIST, "--rate", "100", "--wait", "2",
+                             "-e", "scan0", "--source-ip", "198.18.0.1", "--router-mac",
+                             self.lab.mac("sim", "sim0"), codes=(0, 137, -9))
+        found = {(ip, int(port)) for port, ip in
+                 re.findall(r"Discovered open port (\d+)/tcp on (\S+)", text)}
         self.assertEqual(found, self.by_trawl()["open"])
 
     def test_like_zmap(self) -> None:
