@@ -20,16 +20,7 @@ bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 std::optional<Quantity> split_quantity(std::string_view text) noexcept {
   std::size_t end = 0;
-  std::size_t digits = 0;
-  std::size_t points = 0;
-  for (; end < text.size() && (is_digit(text[end]) || text[end] == '.'); ++end) {
-    if (is_digit(text[end])) {
-      ++digits;
-    } else {
-      ++points;
-    }
-  }
-  if (digits == 0 || points > 1) return std::nullopt;
+  while (end < text.size() && (is_digit(text[end]) || text[end] == '.')) ++end;
   Quantity quantity{.value = 0.0, .suffix = text.substr(end)};
   const auto [stop, error] =
       std::from_chars(text.data(), text.data() + end, quantity.value, std::chars_format::fixed);

@@ -47,7 +47,6 @@ void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
                                  const char* description, const char* type) {
     app.add_option(name, into, description)
         ->expected(1)
-        ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->allow_extra_args(false)
         ->type_name(type)
@@ -287,7 +286,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   if (app.count("--metadata") > 0 && options.metadata.empty()) {
     return usage("--metadata: an empty file name is given; name a file");
   }
-  if (app.count("--format") == 0) options.format = format_for_path(options.output);
+  options.format = format_for_path(options.output);  // Unless --format says otherwise.
   if (auto taken = take_values(app, texts, options); !taken) return Failure{taken.error()};
   if (auto fits = check_together(options); !fits) return Failure{fits.error()};
   if (auto fits = check_files(options); !fits) return Failure{fits.error()};

@@ -51,6 +51,7 @@ TEST(TargetLimit, CountsWithMultipliers) {
   EXPECT_EQ(limit("10k", kAll), 10'000U);
   EXPECT_EQ(limit("1M", kAll), 1'000'000U);
   EXPECT_EQ(limit("1.1M", kAll), 1'100'000U);
+  EXPECT_EQ(limit("1.001k", kAll), 1001U);  // 1000.9999999999999 in binary fractions.
   EXPECT_EQ(limit("0.5k", kAll), 500U);
   EXPECT_EQ(limit("4.2g", kAll), 4'200'000'000U);
   EXPECT_EQ(limit("281474976710656", kAll), kAll);

@@ -143,6 +143,7 @@ TEST(TimestampWriter, AgreesWithTheGeneralFormatter) {
 TEST(TimestampWriter, HandlesTheEdges) {
   EXPECT_EQ(stamp({}), "1970-01-01T00:00:00.000000Z");
   EXPECT_EQ(stamp(std::chrono::system_clock::time_point{-1us}), "1969-12-31T23:59:59.999999Z");
+  EXPECT_EQ(stamp(std::chrono::system_clock::time_point{-1ns}), "1969-12-31T23:59:59.999999Z");
   EXPECT_EQ(stamp(std::chrono::system_clock::time_point::max()), "2262-04-11T23:47:16.854775Z");
   EXPECT_EQ(stamp(sys_days{std::chrono::year{2028} / 2 / 29}), "2028-02-29T00:00:00.000000Z");
 }

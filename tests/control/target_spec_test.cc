@@ -218,6 +218,23 @@ TEST(TargetFile, ReadsPastTheEndOfItsBufferWithoutLosingALine) {
   EXPECT_TRUE(got.error().message.starts_with(bad.path() + ":300001: \"oops\""));
 }
 
+TEST(TargetFile, MayStartWithAByteOrderMarkButHoldNoOther) {
+  const TempFile marked{
+      "\xef\xbb\xbf"
+      "1.1.1.1\n",
+      ".marked"};
+  Ipv4Set set;
+  ASSERT_TRUE(read_target_file(marked.path(), set));
+  EXPECT_EQ(shown(set), Shown{"1.1.1.1-1.1.1.1"});
+  const TempFile later{
+      "1.1.1.1\n\xef\xbb\xbf"
+      "1.1.1.1\n",
+      ".later"};
+  const auto got = read_target_file(later.path(), set);
+  ASSERT_FALSE(got);
+  EXPECT_TRUE(got.error().message.starts_with(later.path() + ":2: the byte 0xef is not text"));
+}
+
 TEST(TargetFile, LineLimitIsTheSameAsInMemory) {
   const std::string longest = std::string(kLongestLine - 7, ' ') + "1.1.1.1";
   for (const std::string& end : {"\n"s, ""s, "\n2.2.2.2"s}) {

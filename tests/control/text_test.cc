@@ -32,6 +32,8 @@ TEST(Nearest, FindsTyposAndNothingFarAway) {
   EXPECT_EQ(nearest("--raet", kWords), "--rate");
   EXPECT_EQ(nearest("--port", kWords), "--ports");
   EXPECT_EQ(nearest("--lcoers", kWords), "--lcores");
+  // A swap is one edit; as two it would be too far in a word this short.
+  EXPECT_EQ(nearest("pi", std::array<std::string_view, 1>{"ip"}), "ip");
   EXPECT_EQ(nearest("--something-else", kWords), std::nullopt);
   EXPECT_EQ(nearest(std::string(1000, 'x'), kWords), std::nullopt);
   EXPECT_EQ(nearest("", kWords), std::nullopt);
