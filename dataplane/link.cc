@@ -1,6 +1,7 @@
 #include "dataplane/link.h"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <rte_bus.h>
 #include <rte_dev.h>
@@ -10,6 +11,7 @@
 #include <rte_mbuf.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,7 +19,9 @@
 #include <chrono>
 #include <cstring>
 #include <thread>
+#include <utility>
 
+#include "base/log.h"
 #include "dataplane/eal.h"
 
 namespace trawl::dataplane {
@@ -48,11 +52,19 @@ InterfaceFlags interface_flags(const std::string& name) noexcept {
   return result;
 }
 
-bool may_open_raw_sockets() noexcept {
-  const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno != EPERM && errno != EACCES;
-  ::close(fd);
-  return true;
+// Whether the calling thread has `capability` in effect (capabilities(7)).
+bool has_capability(unsigned capability) noexcept {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (syscall(SYS_capget, &header, data) != 0) return true;  // Then the driver will tell.
+  return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
+}
+
+// The first capability that is missing to send raw frames, or nullptr.
+const char* missing_capability() noexcept {
+  if (!has_capability(CAP_NET_RAW)) return "CAP_NET_RAW";
+  if (!has_capability(CAP_NET_ADMIN)) return "CAP_NET_ADMIN";
+  return nullptr;
 }
 
 Failure device_error(std::string message) { return fail(ExitCode::Device, std::move(message)); }
@@ -66,9 +78,8 @@ Result<std::unique_ptr<Link>> Link::open(const LinkSpec& spec, const LinkOptions
     return device_error(fmt::format("a link has at most {} queues each way", kMostQueues));
   }
   if (auto done = check(spec); !done) return Failure{done.error()};
-  if (auto done = link->attach(); !done) return Failure{done.error()};
-  if (auto done = link->make_pools(options); !done) return Failure{done.error()};
-  if (auto done = link->configure(options); !done) return Failure{done.error()};
+  if (auto done = link->attach(options); !done) return Failure{done.error()};
+  link->kernel_losses_ = internal::LossMeter{spec.kernel_interface};
   return link;
 }
 
@@ -87,11 +98,11 @@ Result<void> Link::check(const LinkSpec& spec) {
                       "interface",
                       spec.kernel_interface));
     }
-    if (!may_open_raw_sockets()) {
-      return device_error(
-          fmt::format("--link {}: no permission to send raw packets; run as root or "
-                      "give trawl CAP_NET_RAW and CAP_NET_ADMIN",
-                      spec.kernel_interface));
+    if (const char* const missing = missing_capability(); missing != nullptr) {
+      return device_error(fmt::format(
+          "--link {}: no permission to send raw packets ({} is missing); run as root or "
+          "give trawl CAP_NET_RAW and CAP_NET_ADMIN",
+          spec.kernel_interface, missing));
     }
     if (!flags.up) {
       return device_error(
@@ -103,11 +114,12 @@ Result<void> Link::check(const LinkSpec& spec) {
   return {};
 }
 
-Result<void> Link::attach() {
+Result<void> Link::attach(const LinkOptions& options) {
+  if (spec_.kind == LinkKind::KernelInterface) return attach_interface(options);
   if (spec_.kind == LinkKind::Pci) {
     std::uint16_t port = 0;
-    if (rte_eth_dev_get_port_by_name(spec_.text.c_str(), &port) != 0 &&
-        rte_eth_dev_count_avail() == 0) {
+    const bool named = rte_eth_dev_get_port_by_name(spec_.text.c_str(), &port) == 0;
+    if (!named && rte_eth_dev_count_avail() == 0) {
       return device_error(
           fmt::format("--link {}: DPDK drives no such NIC; bind it to vfio-pci with "
                       "'dpdk-devbind.py -b vfio-pci {}'",
@@ -115,16 +127,40 @@ Result<void> Link::attach() {
     }
     port_ = port;
     driver_ = "pci";
-    return {};
+    return configure(options);
   }
-  if (spec_.kind == LinkKind::Vdev) {
-    // A bare net_null would deliver make-believe frames without end.
-    const bool bare_null = spec_.is_sink() && spec_.text.find(',') == std::string::npos;
-    return probe(bare_null ? spec_.text + ",no-rx=1" : spec_.text, spec_.driver());
+  // A bare net_null would deliver make-believe frames without end.
+  const bool bare_null = spec_.is_sink() && spec_.text.find(',') == std::string::npos;
+  if (auto done = probe(bare_null ? spec_.text + ",no-rx=1" : spec_.text, spec_.driver()); !done) {
+    return done;
   }
+  return configure(options);
+}
+
+// XDP can be refused early (no such support) or late (a missing right, no memory to lock);
+// af_packet needs less of the kernel, so it is tried then.
+Result<void> Link::attach_interface(const LinkOptions& options) {
   const std::string& name = spec_.kernel_interface;
-  if (probe(fmt::format("net_af_xdp_trawl,iface={}", name), "net_af_xdp")) return {};
-  return probe(fmt::format("net_af_packet_trawl,iface={},qdisc_bypass=1", name), "net_af_packet");
+  const unsigned queues = options.tx_queues;
+  auto done =
+      probe(fmt::format("net_af_xdp_trawl,iface={},queue_count={}", name, queues), "net_af_xdp");
+  if (done) done = configure(options);
+  if (done) return done;
+  log_info("{}: {}; using af_packet instead", name, done.error().message);
+  detach();
+  done = probe(fmt::format("net_af_packet_trawl,iface={},qpairs={},qdisc_bypass=1", name, queues),
+               "net_af_packet");
+  return done ? configure(options) : done;
+}
+
+void Link::detach() noexcept {
+  if (port_ != kNoPort) {
+    rte_eth_dev_stop(port_);
+    rte_eth_dev_close(port_);
+    port_ = kNoPort;
+  }
+  for (rte_mempool*& pool : tx_pools_) rte_mempool_free(std::exchange(pool, nullptr));
+  rte_mempool_free(std::exchange(rx_pool_, nullptr));
 }
 
 Result<void> Link::probe(const std::string& device, const std::string& driver) {
@@ -160,6 +196,7 @@ Result<void> Link::make_pools(const LinkOptions& options) {
 }
 
 Result<void> Link::configure(const LinkOptions& options) {
+  if (auto done = make_pools(options); !done) return done;
   rte_eth_conf conf{};
   const auto check = [this](int status, const char* step) -> Result<void> {
     if (status == 0) return {};
@@ -198,14 +235,7 @@ Result<void> Link::configure(const LinkOptions& options) {
   return {};
 }
 
-Link::~Link() {
-  if (port_ != 0xffff) {
-    rte_eth_dev_stop(port_);
-    rte_eth_dev_close(port_);
-  }
-  for (rte_mempool* pool : tx_pools_) rte_mempool_free(pool);
-  rte_mempool_free(rx_pool_);
-}
+Link::~Link() { detach(); }
 
 LinkCounters Link::counters() const noexcept {
   rte_eth_stats stats{};
@@ -217,6 +247,9 @@ LinkCounters Link::counters() const noexcept {
   counters.rx_missed = stats.imissed;
   counters.rx_errors = stats.ierrors;
   counters.rx_no_buffer = stats.rx_nombuf;
+  const internal::KernelLosses kernel = kernel_losses_.losses();
+  counters.tx_dropped = kernel.sent;
+  counters.rx_missed += kernel.received;
   return counters;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/mac.h"
 #include "base/result.h"
+#include "dataplane/internal/kernel_losses.h"
 #include "dataplane/link_spec.h"
 
 struct rte_mempool;
@@ -26,7 +27,8 @@ struct LinkCounters {
   std::uint64_t tx_frames = 0;
   std::uint64_t tx_errors = 0;
   std::uint64_t rx_frames = 0;
-  std::uint64_t rx_missed = 0;  // Arrived, but no descriptor was free: replies lost here.
+  std::uint64_t tx_dropped = 0;  // Taken by the kernel interface and dropped there.
+  std::uint64_t rx_missed = 0;   // Arrived, but there was no room: replies lost here.
   std::uint64_t rx_errors = 0;
   std::uint64_t rx_no_buffer = 0;
 };
@@ -63,9 +65,12 @@ class Link {
 
  private:
   static constexpr unsigned kMostQueues = 16;
+  static constexpr std::uint16_t kNoPort = 0xffff;
 
   Link() = default;
-  Result<void> attach();
+  Result<void> attach(const LinkOptions& options);
+  Result<void> attach_interface(const LinkOptions& options);
+  void detach() noexcept;
   Result<void> probe(const std::string& device, const std::string& driver);
   Result<void> make_pools(const LinkOptions& options);
   Result<void> configure(const LinkOptions& options);
@@ -73,10 +78,11 @@ class Link {
   LinkSpec spec_;
   std::string driver_;
   std::string device_name_;
-  std::uint16_t port_ = 0xffff;
+  std::uint16_t port_ = kNoPort;
   MacAddress mac_;
   rte_mempool* tx_pools_[kMostQueues] = {};
   rte_mempool* rx_pool_ = nullptr;
+  internal::LossMeter kernel_losses_;
 };
 
 }  // namespace trawl::dataplane

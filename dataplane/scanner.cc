@@ -43,13 +43,19 @@ BufferUse buffer_use(const Link& link) {
 // What one polling thread runs until told to stop.
 void poll_until_stopped(TxLoop* tx, RxLoop* rx, const SharedState& shared,
                         bool shares_cpu) noexcept {
+  // Where nothing else wants the core, yielding costs next to nothing; where something does (the
+  // control thread, a peer under test), it must get its turn.
+  const unsigned patience = shares_cpu ? 1 : 64;
+  unsigned idle = 0;
   if (tx != nullptr) tx->begin(TscClock::now());
   while (!shared.stop.load(std::memory_order_relaxed)) {
     const Ticks now = TscClock::now();
     bool busy = tx != nullptr && tx->poll(now);
     busy |= rx != nullptr && rx->poll(now);
-    if (busy) continue;
-    if (shares_cpu) {
+    if (busy) {
+      idle = 0;
+    } else if (++idle >= patience) {
+      idle = 0;
       sched_yield();
     } else {
       rte_pause();

@@ -63,11 +63,6 @@ SurveyMetadata describe(std::span<const char* const> args, const SurveyOptions& 
 // Everything between "the plan is good" and "the link is closed again".
 Result<ExitCode> run_on_link(const SurveyOptions& options, SurveyPlan plan,
                              SurveyMetadata& metadata) {
-  auto sink = make_result_writer({.path = options.output,
-                                  .format = options.format,
-                                  .fields = options.fields,
-                                  .states = options.states});
-  if (!sink) return Failure{sink.error()};
   auto survey = prepare_survey(options, std::move(plan), metadata.seed);
   if (!survey) return Failure{survey.error()};
   if (!survey->link->wait_until_up()) {
@@ -75,6 +70,12 @@ Result<ExitCode> run_on_link(const SurveyOptions& options, SurveyPlan plan,
                                               "or the process at the other end",
                                               options.link));
   }
+  // Last of all, since it empties a file that is there.
+  auto sink = make_result_writer({.path = options.output,
+                                  .format = options.format,
+                                  .fields = options.fields,
+                                  .states = options.states});
+  if (!sink) return Failure{sink.error()};
   SurveyController controller{options, *survey->link, *survey->scanner, **sink};
   const SurveyOutcome outcome = controller.run(interrupted);
   if (!options.quiet) {

@@ -193,6 +193,7 @@ void SurveyController::collect_drops() {
     if (info.kind == CounterKind::Ignored) ignored_.push_back({info.name, counters[i]});
   }
   drops_.push_back({"link_tx_errors", link.tx_errors});
+  drops_.push_back({"link_tx_dropped", link.tx_dropped});
   drops_.push_back({"link_rx_missed", link.rx_missed});
   drops_.push_back({"link_rx_errors", link.rx_errors});
   drops_.push_back({"link_rx_no_buffer", link.rx_no_buffer});
@@ -231,12 +232,14 @@ SurveyOutcome SurveyController::judge(SurveyOutcome outcome) {
   const auto counters = scanner_.counters();
   const dataplane::LinkCounters link = link_.counters();
   const std::uint64_t missed = link.rx_missed + link.rx_no_buffer;
+  const std::uint64_t unsent = link.tx_errors + link.tx_dropped;
   const std::uint64_t blocked = value_of(counters, Counter::ProbesBlocked);
-  if (missed > 0) {
-    return {ExitCode::Degraded,
-            fmt::format("degraded: the link lost {} frames before they could be "
-                        "read; lower --rate or give more --lcores",
-                        missed)};
+  if (missed + unsent > 0) {
+    return {
+        ExitCode::Degraded,
+        fmt::format("degraded: the link lost {} arriving and {} leaving frames on this machine; "
+                    "lower --rate or give more --lcores",
+                    missed, unsent)};
   }
   if (blocked > 0) {
     return {
