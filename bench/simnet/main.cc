@@ -146,7 +146,12 @@ void add_run(CLI::App& command, RunOptions& run) {
           "--max-runtime",
           [&run](double seconds) { run.max_runtime = std::chrono::duration<double>{seconds}; },
           "Stop by itself after this time")
-      ->check(CLI::PositiveNumber)
+      ->check([](const std::string& text) {
+        double seconds = 0;
+        return CLI::detail::lexical_cast(text, seconds) && seconds > 0
+                   ? std::string{}
+                   : fmt::format("'{}' is not a number of seconds above 0", text);
+      })
       ->type_name("SECONDS");
 }
 

@@ -16,6 +16,15 @@ constexpr double kMostRttMs = 60'000;
 
 Failure bad(std::string message) { return fail(ExitCode::Usage, std::move(message)); }
 
+// `text` as an error message may show it: short, and without what a terminal would act on.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMost = 60;
+  std::string out{text.substr(0, kMost)};
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text.size() > kMost ? out + "..." : out;
+}
+
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r";
   const std::size_t first = text.find_first_not_of(kBlank);
@@ -36,7 +45,8 @@ Result<double> parse_share(std::string_view text) {
   auto value = parse_number<double>(percent ? text.substr(0, text.size() - 1) : text);
   if (value && percent) *value /= 100;
   if (!value || !(*value >= 0) || !(*value <= 1)) {
-    return bad(fmt::format("'{}' is not a share; write one from 0 to 1, or 0% to 100%", text));
+    return bad(
+        fmt::format("'{}' is not a share; write one from 0 to 1, or 0% to 100%", shown(text)));
   }
   return *value;
 }
@@ -44,20 +54,21 @@ Result<double> parse_share(std::string_view text) {
 Result<PacketsPerSecond> parse_rate(std::string_view text) {
   const auto value = parse_number<double>(text);
   if (!value || !std::isfinite(*value) || !(*value > 0)) {
-    return bad(fmt::format("'{}' is not a number of packets per second above 0", text));
+    return bad(fmt::format("'{}' is not a number of packets per second above 0", shown(text)));
   }
   return PacketsPerSecond{*value};
 }
 
 Result<Ipv4Address> parse_address(std::string_view text) {
   const auto address = Ipv4Address::parse(text);
-  if (!address) return bad(fmt::format("'{}' is not an IPv4 address", text));
+  if (!address) return bad(fmt::format("'{}' is not an IPv4 address", shown(text)));
   return *address;
 }
 
 Result<Ipv4Prefix> parse_prefix(std::string_view text) {
   const auto prefix = Ipv4Prefix::parse(text);
-  if (!prefix) return bad(fmt::format("'{}' is not an IPv4 prefix like 198.18.0.0/15", text));
+  if (!prefix)
+    return bad(fmt::format("'{}' is not an IPv4 prefix like 198.18.0.0/15", shown(text)));
   return *prefix;
 }
 
@@ -72,7 +83,8 @@ Result<PortRange> parse_port_range(std::string_view text) {
   const auto last =
       dash == std::string_view::npos ? first : parse_number<std::uint16_t>(text.substr(dash + 1));
   if (!first || !last || *first > *last) {
-    return bad(fmt::format("'{}' is not a port or a rising range of ports up to 65535", text));
+    return bad(
+        fmt::format("'{}' is not a port or a rising range of ports up to 65535", shown(text)));
   }
   return PortRange{*first, *last};
 }
@@ -96,7 +108,7 @@ Result<void> add_open(PopulationOptions& options, std::string_view text) {
   return each_piece(text, [&](std::string_view piece) -> Result<void> {
     const std::size_t equals = piece.find('=');
     if (equals == std::string_view::npos) {
-      return bad(fmt::format("'{}' is not PORT=DENSITY, like 80=0.3", piece));
+      return bad(fmt::format("'{}' is not PORT=DENSITY, like 80=0.3", shown(piece)));
     }
     const auto range = parse_port_range(piece.substr(0, equals));
     if (!range) return tl::unexpected{range.error()};
@@ -114,7 +126,7 @@ Result<void> set_rtt(PopulationOptions& options, std::string_view text) {
       dash == std::string_view::npos ? low : parse_number<double>(text.substr(dash + 1));
   if (!low || !high || !(*low >= 0) || !(*high >= *low) || !(*high <= kMostRttMs)) {
     return bad(fmt::format("'{}' is not a time or a rising MIN-MAX in milliseconds, 0 to {:.0f}",
-                           text, kMostRttMs));
+                           shown(text), kMostRttMs));
   }
   using Milliseconds = std::chrono::duration<double, std::milli>;
   options.rtt_min = std::chrono::duration_cast<std::chrono::nanoseconds>(Milliseconds{*low});
@@ -125,7 +137,7 @@ Result<void> set_rtt(PopulationOptions& options, std::string_view text) {
 Result<void> set_rate_limit(PopulationOptions& options, std::string_view text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos) {
-    return bad(fmt::format("'{}' is not SHARE=PPS, like 0.1=50", text));
+    return bad(fmt::format("'{}' is not SHARE=PPS, like 0.1=50", shown(text)));
   }
   const auto share = parse_share(text.substr(0, equals));
   if (!share) return tl::unexpected{share.error()};
@@ -160,14 +172,14 @@ Result<void> add_prefix(std::vector<Ipv4Prefix>& into, std::string_view text) {
 
 Result<void> set_seed(PopulationOptions& options, std::string_view text) {
   const auto value = parse_number<std::uint64_t>(text);
-  if (!value) return bad(fmt::format("'{}' is not a number from 0 to 2^64-1", text));
+  if (!value) return bad(fmt::format("'{}' is not a number from 0 to 2^64-1", shown(text)));
   options.seed = *value;
   return {};
 }
 
 Result<void> set_switch(bool& into, std::string_view text) {
   if (text != "true" && text != "false") {
-    return bad(fmt::format("'{}' is neither true nor false", text));
+    return bad(fmt::format("'{}' is neither true nor false", shown(text)));
   }
   into = text == "true";
   return {};
@@ -234,7 +246,7 @@ Result<void> apply_option(PopulationOptions& options, std::string_view name,
                           std::string_view value) {
   const auto found = std::find_if(kOptions.begin(), kOptions.end(),
                                   [&](const PopulationOption& o) { return o.name == name; });
-  if (found == kOptions.end()) return bad(fmt::format("there is no option '{}'", name));
+  if (found == kOptions.end()) return bad(fmt::format("there is no option '{}'", shown(name)));
   return found->apply(options, value);
 }
 
@@ -251,13 +263,13 @@ Result<void> apply_config(PopulationOptions& options, std::string_view text,
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos) {
       return fail(ExitCode::BadInput,
-                  fmt::format("{}:{}: '{}' is not key = value", file, number, line));
+                  fmt::format("{}:{}: '{}' is not key = value", file, number, shown(line)));
     }
     const std::string_view name = trim(line.substr(0, equals));
     const auto applied = apply_option(options, name, trim(line.substr(equals + 1)));
     if (!applied) {
       return fail(ExitCode::BadInput,
-                  fmt::format("{}:{}: {}: {}", file, number, name, applied.error().message));
+                  fmt::format("{}:{}: {}: {}", file, number, shown(name), applied.error().message));
     }
   }
   return {};

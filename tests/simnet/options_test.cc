@@ -46,6 +46,10 @@ TEST(Options, ErrorsNameFileLineAndValue) {
             "sim.conf:2: live: '1.5' is not a share; write one from 0 to 1, or 0% to 100%");
   EXPECT_EQ(error_of("\n\nlively = 1\n"), "sim.conf:3: lively: there is no option 'lively'");
   EXPECT_EQ(error_of("hello"), "sim.conf:1: 'hello' is not key = value");
+  EXPECT_EQ(error_of("\x7f"
+                     "ELF\x1b[2J" +
+                     std::string(100, 'x')),
+            "sim.conf:1: '?ELF?[2J" + std::string(52, 'x') + "...' is not key = value");
   EXPECT_EQ(error_of("open = 80"), "sim.conf:1: open: '80' is not PORT=DENSITY, like 80=0.3");
 }
 
