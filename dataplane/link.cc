@@ -23,6 +23,7 @@
 
 #include "base/log.h"
 #include "dataplane/eal.h"
+#include "dataplane/internal/kernel_losses.h"
 
 namespace trawl::dataplane {
 namespace {
@@ -79,7 +80,7 @@ Result<std::unique_ptr<Link>> Link::open(const LinkSpec& spec, const LinkOptions
   }
   if (auto done = check(spec); !done) return Failure{done.error()};
   if (auto done = link->attach(options); !done) return Failure{done.error()};
-  link->kernel_losses_ = internal::LossMeter{spec.kernel_interface};
+  link->kernel_losses_ = std::make_unique<internal::LossMeter>(spec.kernel_interface);
   return link;
 }
 
@@ -235,6 +236,7 @@ Result<void> Link::configure(const LinkOptions& options) {
   return {};
 }
 
+Link::Link() = default;
 Link::~Link() { detach(); }
 
 LinkCounters Link::counters() const noexcept {
@@ -247,7 +249,7 @@ LinkCounters Link::counters() const noexcept {
   counters.rx_missed = stats.imissed;
   counters.rx_errors = stats.ierrors;
   counters.rx_no_buffer = stats.rx_nombuf;
-  const internal::KernelLosses kernel = kernel_losses_.losses();
+  const internal::KernelLosses kernel = kernel_losses_->losses();
   counters.tx_dropped = kernel.sent;
   counters.rx_missed += kernel.received;
   return counters;

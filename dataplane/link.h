@@ -6,12 +6,14 @@
 
 #include "base/mac.h"
 #include "base/result.h"
-#include "dataplane/internal/kernel_losses.h"
 #include "dataplane/link_spec.h"
 
 struct rte_mempool;
 
 namespace trawl::dataplane {
+namespace internal {
+class LossMeter;
+}
 
 struct LinkOptions {
   std::uint16_t tx_queues = 1;
@@ -67,7 +69,7 @@ class Link {
   static constexpr unsigned kMostQueues = 16;
   static constexpr std::uint16_t kNoPort = 0xffff;
 
-  Link() = default;
+  Link();
   Result<void> attach(const LinkOptions& options);
   Result<void> attach_interface(const LinkOptions& options);
   void detach() noexcept;
@@ -82,7 +84,7 @@ class Link {
   MacAddress mac_;
   rte_mempool* tx_pools_[kMostQueues] = {};
   rte_mempool* rx_pool_ = nullptr;
-  internal::LossMeter kernel_losses_;
+  std::unique_ptr<internal::LossMeter> kernel_losses_;
 };
 
 }  // namespace trawl::dataplane
