@@ -6,13 +6,13 @@
 namespace trawl::dataplane {
 namespace {
 
-template <std::size_t kWords>
-bool test(const std::array<std::uint64_t, kWords>& bits, std::uint32_t at) noexcept {
+template <std::size_t Words>
+bool test(const std::array<std::uint64_t, Words>& bits, std::uint32_t at) noexcept {
   return ((bits[at >> 6U] >> (at & 63U)) & 1U) != 0;
 }
 
-template <std::size_t kWords>
-void set(std::array<std::uint64_t, kWords>& bits, std::uint32_t at) noexcept {
+template <std::size_t Words>
+void set(std::array<std::uint64_t, Words>& bits, std::uint32_t at) noexcept {
   bits[at >> 6U] |= std::uint64_t{1} << (at & 63U);
 }
 

@@ -1,5 +1,7 @@
 #include "dataplane/probe_mac.h"
 
+#include <cpuid.h>
+
 #include "dataplane/internal/aes_blocks.h"
 
 namespace trawl::dataplane {
@@ -35,6 +37,16 @@ auto function_of(Implementation implementation) noexcept {
   return &internal::aes_portable;
 }
 
+// CPUID leaf 7, ECX bit 9. clang 14's __builtin_cpu_supports() does not know the name.
+bool cpu_has_vaes() noexcept {
+  constexpr unsigned kVaes = 1U << 9U;
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (ecx & kVaes) != 0;
+}
+
 }  // namespace
 
 ProbeMac::ProbeMac(const ScanKey& key) noexcept : ProbeMac{key, supported().back()} {}
@@ -49,7 +61,7 @@ std::vector<Implementation> ProbeMac::supported() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("aes") == 0 || __builtin_cpu_supports("sse4.1") == 0) return found;
   found.push_back(Implementation::AesNi);
-  const bool vaes = __builtin_cpu_supports("vaes") != 0;
+  const bool vaes = cpu_has_vaes();
   if (vaes && __builtin_cpu_supports("avx2") != 0) found.push_back(Implementation::Vaes256);
   if (vaes && __builtin_cpu_supports("avx512f") != 0) found.push_back(Implementation::Vaes512);
   return found;
