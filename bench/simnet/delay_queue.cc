@@ -15,7 +15,6 @@ constexpr std::int64_t kFinestGrain = 10'000;  // 10 us.
 DelayQueue::DelayQueue(Nanoseconds horizon, std::size_t slots)
     : grain_{std::max<std::int64_t>(kFinestGrain,
                                     2 * horizon.count() / static_cast<std::int64_t>(kBuckets) + 1)},
-      slots_{slots},
       free_slots_{slots},
       buckets_(kBuckets),
       pool_{std::make_unique_for_overwrite<Slot[]>(slots)} {

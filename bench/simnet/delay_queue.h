@@ -62,7 +62,6 @@ class DelayQueue {
   std::int64_t grain_;       // Nanoseconds a bucket.
   std::int64_t cursor_ = 0;  // The bucket to pop from, counted from time 0.
   std::size_t size_ = 0;
-  std::size_t slots_;
   std::size_t free_slots_;
   std::uint32_t fresh_ = 0;  // Slots from here on were never used.
   std::uint32_t free_ = kNone;

@@ -100,16 +100,29 @@ std::optional<std::uint64_t> namespace_inode(const std::string& name) {
   return info.st_ino;
 }
 
-LabLock::LabLock(const std::string& lab_name) {
+LabLock::LabLock(const std::string& lab_name)
+    : file_{fmt::format("{}/{}.lock", kRoot, lab_name)},
+      folder_{fmt::format("{}/{}", kRoot, lab_name)} {
   std::error_code ignored;
   fs::create_directories(kRoot, ignored);
-  fd_ =
-      open(fmt::format("{}/{}.lock", kRoot, lab_name).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd_ >= 0) flock(fd_, LOCK_EX);
+  // Whoever held it before may have removed the file that was opened here: then try again.
+  while (true) {
+    fd_ = open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd_ < 0 || flock(fd_, LOCK_EX) != 0) return;
+    struct stat ours {};
+    struct stat named {};
+    const bool is_current =
+        fstat(fd_, &ours) == 0 && stat(file_.c_str(), &named) == 0 && ours.st_ino == named.st_ino;
+    if (is_current) return;
+    close(fd_);
+  }
 }
 
 LabLock::~LabLock() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ < 0) return;
+  // Only a lab that exists keeps its lock file.
+  if (!fs::exists(folder_)) unlink(file_.c_str());
+  close(fd_);
 }
 
 }  // namespace trawl::control

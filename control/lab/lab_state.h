@@ -68,6 +68,8 @@ class LabLock {
   LabLock& operator=(const LabLock&) = delete;
 
  private:
+  std::string file_;
+  std::string folder_;
   int fd_ = -1;
 };
 

@@ -84,7 +84,8 @@ class WholeLab(unittest.TestCase):
         assert lab("down").returncode == 0
         assert namespaces() == []
         assert not any(is_running(pid) for pid in pids)
-        assert not os.path.exists(f"/run/trawl-lab/{NAME}")
+        left = os.listdir("/run/trawl-lab")
+        assert NAME not in left and f"{NAME}.lock" not in left, left
 
     def test_status_says_up_and_a_second_up_changes_nothing(self):
         before = processes()
