@@ -6,12 +6,10 @@
 #include <rte_mbuf.h>
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
 #include <thread>
 #include <utility>
@@ -20,33 +18,8 @@
 #include "dataplane/eal.h"
 #include "dataplane/link.h"
 #include "dataplane/scanner.h"
+#include "tests/dataplane/counted_new.h"
 #include "tests/dataplane/frames.h"
-
-namespace {
-
-// Allocations of every thread but the control thread while a scan runs.
-std::atomic<bool> counting{false};
-std::atomic<std::uint64_t> allocations{0};
-thread_local bool is_control_thread = false;
-
-void* allocate(std::size_t size, std::size_t alignment) {
-  if (counting.load(std::memory_order_relaxed) && !is_control_thread) ++allocations;
-  const std::size_t rounded = (std::max<std::size_t>(size, 1) + alignment - 1) & ~(alignment - 1);
-  void* const memory = std::aligned_alloc(alignment, rounded);
-  if (memory == nullptr) throw std::bad_alloc{};
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return allocate(size, alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return allocate(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace trawl::dataplane {
 namespace {
@@ -105,7 +78,7 @@ template <typename Done>
 void run(Scanner& scanner, Done done) {
   allocations = 0;
   scanner.start();
-  counting = true;
+  counting_allocations = true;
   const auto give_up = std::chrono::steady_clock::now() + 50s;
   while (!scanner.sending_finished() && std::chrono::steady_clock::now() < give_up) {
     std::this_thread::sleep_for(1ms);
@@ -114,7 +87,7 @@ void run(Scanner& scanner, Done done) {
   while (!done() && std::chrono::steady_clock::now() < last_wait) {
     std::this_thread::sleep_for(1ms);
   }
-  counting = false;
+  counting_allocations = false;
   EXPECT_TRUE(scanner.sending_finished());
   scanner.stop();
 }
@@ -150,11 +123,11 @@ Frame answer_of(Target target, unsigned flags) {
 // Without it, a count of zero below would prove nothing.
 TEST(Polling, AllocationsOfPollingThreadsAreSeen) {
   allocations = 0;
-  counting = true;
+  counting_allocations = true;
   Eal::launch(0, [] { delete new int{1}; });  // NOLINT
   Eal::join();
   const std::vector<int> of_the_control_thread(10);
-  counting = false;
+  counting_allocations = false;
   EXPECT_EQ(allocations, 1U);
 }
 
