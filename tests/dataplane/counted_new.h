@@ -3,7 +3,8 @@
 #include <atomic>
 #include <cstdint>
 
-// A program that links counted_new.cc counts the allocations of every thread but its control thread.
+// A program that links counted_new.cc counts the allocations of every thread but its control
+// thread.
 //
 // The replaced operators are in a source file of their own: where the compiler can inline them, it
 // sees malloc() and free() behind new and delete, and warns of a mismatch that is none.
