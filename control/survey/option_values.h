@@ -18,7 +18,8 @@ namespace trawl::control {
 // The seed as --seed takes it back: "0x" and 32 hex digits.
 [[nodiscard]] std::string format_seed(Uint128 seed);
 
-// CPU numbers in the order written: "0", "0,1", "2-5". None twice, none over 4095.
+// One CPU number for each polling thread, in the order written: "0", "0,1", "2-5". A CPU named twice
+// runs two threads, which take turns. At most 64 of them, none over 4095.
 [[nodiscard]] Result<std::vector<unsigned>> parse_cpu_list(std::string_view text,
                                                            std::string_view option);
 

@@ -41,10 +41,12 @@ TEST(CpuList, KeepsTheOrderWritten) {
   EXPECT_EQ(parse_cpu_list("0", "--lcores"), Cpus({0}));
   EXPECT_EQ(parse_cpu_list("3,1", "--lcores"), Cpus({3, 1}));
   EXPECT_EQ(parse_cpu_list("2-5,0", "--lcores"), Cpus({2, 3, 4, 5, 0}));
+  EXPECT_EQ(parse_cpu_list("0,1,1", "--lcores"), Cpus({0, 1, 1}));
+  EXPECT_EQ(parse_cpu_list("0-63", "--lcores")->size(), 64U);
 }
 
-TEST(CpuList, RefusesRepeatsReversalsAndGarbage) {
-  for (const char* text : {"", ",", "0,", "a", "1-", "-1", "5-2", "0,0", "1,0-3", "4096",
+TEST(CpuList, RefusesTooManyReversalsAndGarbage) {
+  for (const char* text : {"", ",", "0,", "a", "1-", "-1", "5-2", "0-64", "0-63,0", "4096",
                            "0-4294967295", "0-99999999999", "1.5", "0 1"}) {
     const auto got = parse_cpu_list(text, "--lcores");
     ASSERT_FALSE(got) << text;
