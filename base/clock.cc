@@ -6,18 +6,44 @@
 
 namespace trawl {
 
+namespace {
+
+// One moment by three clocks.
+struct Moment {
+  Ticks ticks = 0;
+  std::chrono::steady_clock::time_point steady;
+  std::chrono::system_clock::time_point wall;
+};
+
+// The tightest of several readings: one that was interrupted halfway would skew every rate.
+Moment read_clocks() {
+  constexpr int kReadings = 16;
+  Moment best;
+  Ticks tightest = ~Ticks{0};
+  for (int i = 0; i < kReadings; ++i) {
+    const Ticks before = TscClock::now();
+    const auto steady = std::chrono::steady_clock::now();
+    const auto wall = std::chrono::system_clock::now();
+    const Ticks after = TscClock::now();
+    if (after - before >= tightest) continue;
+    tightest = after - before;
+    best = {before + (after - before) / 2, steady, wall};
+  }
+  return best;
+}
+
+}  // namespace
+
 TscClock TscClock::calibrate() {
-  using Steady = std::chrono::steady_clock;
   constexpr auto kMeasure = std::chrono::milliseconds{20};
-  TscClock clock;
-  clock.start_wall_ = std::chrono::system_clock::now();
-  const auto begin = Steady::now();
-  clock.start_ticks_ = now();
+  const Moment begin = read_clocks();
   std::this_thread::sleep_for(kMeasure);
-  const auto end = Steady::now();
-  const Ticks end_ticks = now();
-  const double seconds = std::chrono::duration<double>(end - begin).count();
-  clock.ticks_per_second_ = static_cast<double>(end_ticks - clock.start_ticks_) / seconds;
+  const Moment end = read_clocks();
+  const double seconds = std::chrono::duration<double>(end.steady - begin.steady).count();
+  TscClock clock;
+  clock.start_wall_ = begin.wall;
+  clock.start_ticks_ = begin.ticks;
+  clock.ticks_per_second_ = static_cast<double>(end.ticks - begin.ticks) / seconds;
   return clock;
 }
 

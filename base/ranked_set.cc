@@ -63,6 +63,28 @@ bool RankedSet<Address>::intersects(const Interval<Address>& range) const noexce
   return static_cast<Value>(last_rank + std::prev(after)->delta) >= range.first.value();
 }
 
+template <typename Address>
+std::vector<Interval<Address>> RankedSet<Address>::intersection(
+    const Interval<Address>& range) const {
+  const auto address_of = [](const Start& start) {
+    return static_cast<Value>(start.rank + start.delta);
+  };
+  const auto end = starts_.begin() + static_cast<std::ptrdiff_t>(count_);
+  auto at = std::upper_bound(
+      starts_.begin(), end, range.first.value(),
+      [&](Value address, const Start& start) { return address < address_of(start); });
+  if (at != starts_.begin()) --at;
+  std::vector<Interval<Address>> found;
+  for (; at != end && address_of(*at) <= range.last.value(); ++at) {
+    const auto next = std::next(at);
+    const Value last_rank = next == end ? last_rank_ : static_cast<Value>(next->rank - 1);
+    const Address first = std::max(range.first, Address{address_of(*at)});
+    const Address last = std::min(range.last, Address{static_cast<Value>(last_rank + at->delta)});
+    if (first <= last) found.push_back({first, last});
+  }
+  return found;
+}
+
 template class RankedSet<Ipv4Address>;
 template class RankedSet<Ipv6Address>;
 

@@ -59,6 +59,8 @@ class RankedSet {
   }
   // True when the set holds an address of `range`.
   [[nodiscard]] bool intersects(const Interval<Address>& range) const noexcept;
+  // The addresses of `range` that the set holds, in rising order.
+  [[nodiscard]] std::vector<Interval<Address>> intersection(const Interval<Address>& range) const;
   // Bytes held by the tables.
   [[nodiscard]] std::size_t memory() const noexcept {
     return starts_.size() * sizeof(Start) +

@@ -10,6 +10,7 @@ constexpr std::array<CounterInfo, kCounters> kInfo{{
     {"probes_deferred", "probes that waited for a neighbour's address", Delay},
     {"probes_blocked", "probes stopped by the egress guard", Loss},
     {"probes_no_neighbour", "probes to on-link addresses that answered no ARP", Traffic},
+    {"probes_abandoned", "probes given up when the time was over", Loss},
     {"arp_requests", "ARP requests sent", Traffic},
     {"arp_answers", "ARP requests for our address answered", Traffic},
     {"tx_ring_full", "bursts the link took only in part (the rest was sent later)", Delay},

@@ -14,6 +14,7 @@ enum class Counter : std::uint8_t {
   ProbesDeferred,
   ProbesBlocked,
   ProbesNoNeighbour,
+  ProbesAbandoned,
   ArpRequests,
   ArpAnswers,
   TxRingFull,
@@ -35,7 +36,7 @@ enum class Counter : std::uint8_t {
   RxValid,
   RxWaits
 };
-inline constexpr std::size_t kCounters = 24;
+inline constexpr std::size_t kCounters = 25;
 
 enum class CounterKind : std::uint8_t {
   Traffic,  // What was done.

@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <charconv>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -80,8 +81,9 @@ void KernelInterface::read_arp(std::string_view text, std::string_view name) {
     std::istringstream fields{line};
     std::string address, type, flags, mac, mask, interface;
     fields >> address >> type >> flags >> mac >> mask >> interface;
-    constexpr std::string_view kComplete = "0x2";
-    if (!fields || interface != name || flags != kComplete) continue;
+    constexpr unsigned long kComplete = 0x2;  // ATF_COM; a permanent entry has more bits set.
+    if (!fields || interface != name) continue;
+    if ((std::strtoul(flags.c_str(), nullptr, 16) & kComplete) == 0) continue;
     if (Ipv4Address::parse(address) == gateway) gateway_mac = MacAddress::parse(mac);
   }
 }

@@ -1,5 +1,6 @@
 #include "dataplane/internal/kernel_losses.h"
 
+#include <linux/if_packet.h>
 #include <linux/if_xdp.h>
 #include <sys/socket.h>
 
@@ -12,8 +13,8 @@
 namespace trawl::dataplane::internal {
 namespace {
 
-// Every AF_XDP socket this process has open.
-std::vector<int> find_xdp_sockets() {
+// Every socket of address family `wanted` this process has open.
+std::vector<int> find_sockets(int wanted) {
   std::vector<int> found;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd", ignored}) {
@@ -23,7 +24,7 @@ std::vector<int> find_xdp_sockets() {
     int domain = 0;
     socklen_t size = sizeof domain;
     const bool is_socket = getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0;
-    if (is_socket && domain == AF_XDP) found.push_back(fd);
+    if (is_socket && domain == wanted) found.push_back(fd);
   }
   return found;
 }
@@ -35,6 +36,15 @@ std::uint64_t full_ring_drops(int fd) {
   socklen_t size = sizeof statistics;
   if (getsockopt(fd, SOL_XDP, XDP_STATISTICS, &statistics, &size) != 0) return 0;
   return statistics.rx_ring_full;
+}
+
+// Frames that found the ring of a packet socket full since the last call: reading resets the count
+// (packet(7), PACKET_STATISTICS).
+std::uint64_t packet_socket_drops(int fd) {
+  tpacket_stats statistics{};
+  socklen_t size = sizeof statistics;
+  if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) != 0) return 0;
+  return statistics.tp_drops;
 }
 
 }  // namespace
@@ -62,22 +72,29 @@ KernelLosses parse_interface_drops(std::string_view text, std::string_view inter
 }
 
 LossMeter::LossMeter(std::string interface)
-    : interface_{std::move(interface)}, sockets_{find_xdp_sockets()}, before_{read()} {}
+    : interface_{std::move(interface)},
+      xdp_sockets_{find_sockets(AF_XDP)},
+      packet_sockets_{find_sockets(AF_PACKET)},
+      before_{read()} {
+  for (const int fd : packet_sockets_) (void)packet_socket_drops(fd);
+}
 
 KernelLosses LossMeter::read() const {
   const std::ifstream file{"/proc/thread-self/net/dev"};
   std::ostringstream text;
   text << file.rdbuf();
   KernelLosses losses = parse_interface_drops(text.str(), interface_);
-  for (const int fd : sockets_) losses.received += full_ring_drops(fd);
+  for (const int fd : xdp_sockets_) losses.received += full_ring_drops(fd);
   return losses;
 }
 
-KernelLosses LossMeter::losses() const {
+KernelLosses LossMeter::losses() {
   if (interface_.empty()) return {};
   const KernelLosses now = read();
+  for (const int fd : packet_sockets_) ring_drops_ += packet_socket_drops(fd);
   // An interface that is gone counts nothing any more.
-  return {.received = now.received > before_.received ? now.received - before_.received : 0,
+  return {.received =
+              ring_drops_ + (now.received > before_.received ? now.received - before_.received : 0),
           .sent = now.sent > before_.sent ? now.sent - before_.sent : 0};
 }
 

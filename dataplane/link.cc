@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <linux/capability.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <rte_bus.h>
 #include <rte_dev.h>
@@ -53,6 +55,22 @@ InterfaceFlags interface_flags(const std::string& name) noexcept {
   return result;
 }
 
+// Receive queues the interface spreads frames over (ethtool(8) --show-channels), 1 when it can not
+// say. An AF_XDP socket gets the frames of its own queue only, so all of them must be opened.
+std::uint16_t receive_queues(const std::string& name) noexcept {
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return 1;
+  ethtool_channels channels{};
+  channels.cmd = ETHTOOL_GCHANNELS;
+  ifreq request{};
+  std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&channels);
+  const bool known = ioctl(fd, SIOCETHTOOL, &request) == 0;
+  ::close(fd);
+  const unsigned count = known ? channels.rx_count + channels.combined_count : 1;
+  return static_cast<std::uint16_t>(std::clamp(count, 1U, 1024U));
+}
+
 // Whether the calling thread has `capability` in effect (capabilities(7)).
 bool has_capability(unsigned capability) noexcept {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -75,8 +93,9 @@ Failure device_error(std::string message) { return fail(ExitCode::Device, std::m
 Result<std::unique_ptr<Link>> Link::open(const LinkSpec& spec, const LinkOptions& options) {
   std::unique_ptr<Link> link{new Link};
   link->spec_ = spec;
-  if (options.tx_queues > kMostQueues || options.rx_queues > kMostQueues) {
-    return device_error(fmt::format("a link has at most {} queues each way", kMostQueues));
+  if (options.senders > kMostQueues) {
+    return device_error(fmt::format("--link {}: a link has at most {} queues; give fewer --lcores",
+                                    spec.text, kMostQueues));
   }
   if (auto done = check(spec); !done) return Failure{done.error()};
   if (auto done = link->attach(options); !done) return Failure{done.error()};
@@ -128,30 +147,48 @@ Result<void> Link::attach(const LinkOptions& options) {
     }
     port_ = port;
     driver_ = "pci";
-    return configure(options);
+    return configure(options, options.senders);
   }
   // A bare net_null would deliver make-believe frames without end.
   const bool bare_null = spec_.is_sink() && spec_.text.find(',') == std::string::npos;
   if (auto done = probe(bare_null ? spec_.text + ",no-rx=1" : spec_.text, spec_.driver()); !done) {
     return done;
   }
-  return configure(options);
+  return configure(options, options.senders);
+}
+
+std::uint16_t Link::queues_for(const LinkSpec& spec, std::uint16_t senders) noexcept {
+  if (spec.kind != LinkKind::KernelInterface) return senders;
+  return std::max(senders, receive_queues(spec.kernel_interface));
+}
+
+ByteCount Link::memory_for(std::uint16_t queues) noexcept {
+  return ByteCount::mebibytes(std::max(192U, 96U + 32U * queues));
 }
 
 // XDP can be refused early (no such support) or late (a missing right, no memory to lock);
 // af_packet needs less of the kernel, so it is tried then.
 Result<void> Link::attach_interface(const LinkOptions& options) {
   const std::string& name = spec_.kernel_interface;
-  const unsigned queues = options.tx_queues;
-  auto done =
-      probe(fmt::format("net_af_xdp_trawl,iface={},queue_count={}", name, queues), "net_af_xdp");
-  if (done) done = configure(options);
-  if (done) return done;
-  log_info("{}: {}; using af_packet instead", name, done.error().message);
+  const std::uint16_t queues = queues_for(spec_, options.senders);
+  Result<void> done;
+  if (queues > kMostQueues) {
+    done = device_error(fmt::format("{} receive queues are more than {}", queues, kMostQueues));
+  } else {
+    done =
+        probe(fmt::format("net_af_xdp_trawl,iface={},queue_count={}", name, queues), "net_af_xdp");
+    if (done) done = configure(options, queues);
+    if (done) return done;
+  }
+  log_warning("{}: {}; using af_packet instead", name, done.error().message);
   detach();
-  done = probe(fmt::format("net_af_packet_trawl,iface={},qpairs={},qdisc_bypass=1", name, queues),
+  // Its own default is a ring of 512 frames: five milliseconds at 100,000 replies a second.
+  constexpr unsigned kRingFrames = 8192;
+  done = probe(fmt::format("net_af_packet_trawl,iface={},qpairs={},qdisc_bypass=1,blocksz=65536,"
+                           "framesz=2048,framecnt={}",
+                           name, options.senders, kRingFrames),
                "net_af_packet");
-  return done ? configure(options) : done;
+  return done ? configure(options, options.senders) : done;
 }
 
 void Link::detach() noexcept {
@@ -177,17 +214,19 @@ Result<void> Link::probe(const std::string& device, const std::string& driver) {
   return {};
 }
 
+// Every receive queue may hold a ring of buffers, and so may what af_xdp has under way to the wire.
 Result<void> Link::make_pools(const LinkOptions& options) {
   const auto make = [](const std::string& name, unsigned count) {
     return rte_pktmbuf_pool_create(name.c_str(), count - 1, kPoolCache, 0,
                                    RTE_MBUF_DEFAULT_BUF_SIZE, static_cast<int>(rte_socket_id()));
   };
-  for (unsigned queue = 0; queue < options.tx_queues; ++queue) {
+  for (unsigned queue = 0; queue < options.senders; ++queue) {
     tx_pools_[queue] = make(fmt::format("tx{}_{}", port_, queue), options.tx_buffers);
     if (tx_pools_[queue] == nullptr) break;
   }
-  rx_pool_ = make(fmt::format("rx{}", port_), options.rx_buffers);
-  if (rx_pool_ == nullptr || tx_pools_[options.tx_queues - 1] == nullptr) {
+  const unsigned needed = 2U * queues_ * (options.rx_ring + options.tx_ring);
+  rx_pool_ = make(fmt::format("rx{}", port_), std::max(options.rx_buffers, needed));
+  if (rx_pool_ == nullptr || tx_pools_[options.senders - 1] == nullptr) {
     return device_error(
         fmt::format("not enough memory for packet buffers ({}); free some hugepages "
                     "or memory",
@@ -196,7 +235,8 @@ Result<void> Link::make_pools(const LinkOptions& options) {
   return {};
 }
 
-Result<void> Link::configure(const LinkOptions& options) {
+Result<void> Link::configure(const LinkOptions& options, std::uint16_t queues) {
+  queues_ = queues;
   if (auto done = make_pools(options); !done) return done;
   rte_eth_conf conf{};
   const auto check = [this](int status, const char* step) -> Result<void> {
@@ -210,19 +250,18 @@ Result<void> Link::configure(const LinkOptions& options) {
     return device_error(fmt::format("--link {}: the {} driver failed to {} ({}): {}", spec_.text,
                                     driver_, step, rte_strerror(-status), Eal::last_log_line()));
   };
-  if (auto ok = check(rte_eth_dev_configure(port_, options.rx_queues, options.tx_queues, &conf),
-                      "take that many queues");
+  if (auto ok = check(rte_eth_dev_configure(port_, queues, queues, &conf), "take that many queues");
       !ok) {
     return ok;
   }
   std::uint16_t rx_ring = options.rx_ring;
   std::uint16_t tx_ring = options.tx_ring;
   rte_eth_dev_adjust_nb_rx_tx_desc(port_, &rx_ring, &tx_ring);
-  for (std::uint16_t queue = 0; queue < options.tx_queues; ++queue) {
+  for (std::uint16_t queue = 0; queue < queues; ++queue) {
     const int status = rte_eth_tx_queue_setup(port_, queue, tx_ring, SOCKET_ID_ANY, nullptr);
     if (auto ok = check(status, "set up a transmit queue"); !ok) return ok;
   }
-  for (std::uint16_t queue = 0; queue < options.rx_queues; ++queue) {
+  for (std::uint16_t queue = 0; queue < queues; ++queue) {
     const int status =
         rte_eth_rx_queue_setup(port_, queue, rx_ring, SOCKET_ID_ANY, nullptr, rx_pool_);
     if (auto ok = check(status, "set up a receive queue"); !ok) return ok;
@@ -244,7 +283,8 @@ LinkCounters Link::counters() const noexcept {
   LinkCounters counters;
   if (rte_eth_stats_get(port_, &stats) != 0) return counters;
   counters.tx_frames = stats.opackets;
-  counters.tx_errors = stats.oerrors;
+  // net_af_xdp counts here what its ring did not take, although it gives that back to us.
+  counters.tx_errors = driver_ == "net_af_xdp" ? 0 : stats.oerrors;
   counters.rx_frames = stats.ipackets;
   counters.rx_missed = stats.imissed;
   counters.rx_errors = stats.ierrors;

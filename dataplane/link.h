@@ -6,6 +6,7 @@
 
 #include "base/mac.h"
 #include "base/result.h"
+#include "base/units.h"
 #include "dataplane/link_spec.h"
 
 struct rte_mempool;
@@ -16,12 +17,11 @@ class LossMeter;
 }
 
 struct LinkOptions {
-  std::uint16_t tx_queues = 1;
-  std::uint16_t rx_queues = 1;
+  std::uint16_t senders = 1;     // Cores that send, each through a queue of its own.
   std::uint16_t tx_ring = 1024;  // Descriptors wanted; the driver's limits win.
   std::uint16_t rx_ring = 2048;
-  unsigned tx_buffers = 4096;  // Frame buffers per transmit queue, in a pool of its own.
-  unsigned rx_buffers = 16384;
+  unsigned tx_buffers = 4096;   // Frame buffers per sender, in a pool of its own.
+  unsigned rx_buffers = 16384;  // At least; more where there are many queues.
 };
 
 // What the link itself counted since it was opened.
@@ -52,7 +52,16 @@ class Link {
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
+  // How many queues each way a link will have: one for each sender, and as many as the interface
+  // spreads received frames over.
+  [[nodiscard]] static std::uint16_t queues_for(const LinkSpec& spec,
+                                                std::uint16_t senders) noexcept;
+  // The memory DPDK needs for that many.
+  [[nodiscard]] static ByteCount memory_for(std::uint16_t queues) noexcept;
+
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  // Queues each way; all of them must be read.
+  [[nodiscard]] std::uint16_t queues() const noexcept { return queues_; }
   [[nodiscard]] rte_mempool* tx_pool(unsigned queue) const noexcept { return tx_pools_[queue]; }
   [[nodiscard]] rte_mempool* rx_pool() const noexcept { return rx_pool_; }
   [[nodiscard]] MacAddress mac() const noexcept { return mac_; }
@@ -66,7 +75,7 @@ class Link {
   [[nodiscard]] bool wait_until_up() const;
 
  private:
-  static constexpr unsigned kMostQueues = 16;
+  static constexpr unsigned kMostQueues = 64;
   static constexpr std::uint16_t kNoPort = 0xffff;
 
   Link();
@@ -75,12 +84,13 @@ class Link {
   void detach() noexcept;
   Result<void> probe(const std::string& device, const std::string& driver);
   Result<void> make_pools(const LinkOptions& options);
-  Result<void> configure(const LinkOptions& options);
+  Result<void> configure(const LinkOptions& options, std::uint16_t queues);
 
   LinkSpec spec_;
   std::string driver_;
   std::string device_name_;
   std::uint16_t port_ = kNoPort;
+  std::uint16_t queues_ = 1;
   MacAddress mac_;
   rte_mempool* tx_pools_[kMostQueues] = {};
   rte_mempool* rx_pool_ = nullptr;

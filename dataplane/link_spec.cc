@@ -54,7 +54,8 @@ Result<LinkSpec> LinkSpec::parse(std::string_view text) {
   spec.text = std::string{text};
   if (text.rfind("net_", 0) == 0 || text.rfind("eth_", 0) == 0) {
     spec.kind = LinkKind::Vdev;
-    spec.kernel_interface = device_argument(text, "iface");
+    // To net_tap it is the name of an interface that the driver is to make.
+    if (spec.driver() != "net_tap") spec.kernel_interface = device_argument(text, "iface");
     return spec;
   }
   if (is_pci_address(text)) {

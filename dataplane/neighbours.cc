@@ -24,6 +24,7 @@ Result<Neighbours> Neighbours::make(const Config& config) {
   if (config.gateway_mac) {
     made.gateway_->store(kResolved | config.gateway_mac->to_integer());
     made.has_gateway_ = true;
+    made.gateway_fixed_ = config.gateway_mac_stands;
   }
   if (config.gateway) {
     made.gateway_address_ = *config.gateway;
@@ -36,7 +37,8 @@ Neighbours::Neighbours(Neighbours&& other) noexcept
     : tables_{std::exchange(other.tables_, {})},
       gateway_{std::move(other.gateway_)},
       gateway_address_{other.gateway_address_},
-      has_gateway_{other.has_gateway_} {}
+      has_gateway_{other.has_gateway_},
+      gateway_fixed_{other.gateway_fixed_} {}
 
 Neighbours::~Neighbours() {
   for (const Table& table : tables_) munmap(table.words, table.bytes);
@@ -49,10 +51,8 @@ void Neighbours::learn(Ipv4Address address, MacAddress mac) noexcept {
       table.words[offset(table, address)].store(word, std::memory_order_relaxed);
     }
   }
-  if (has_gateway_ && address == gateway_address_) {
-    // A gateway MAC given by the user stands.
-    std::uint64_t known = gateway_->load(std::memory_order_relaxed);
-    if ((known & kResolved) == 0) gateway_->store(word, std::memory_order_relaxed);
+  if (gateway_address_ && address == *gateway_address_ && !gateway_fixed_) {
+    gateway_->store(word, std::memory_order_relaxed);
   }
 }
 

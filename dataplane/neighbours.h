@@ -16,7 +16,8 @@ namespace trawl::dataplane {
 // Ethernet addresses of the gateway and of on-link hosts, learnt by ARP while the scan runs.
 //
 // One 64-bit word an on-link address, in memory the kernel supplies page by page as it is touched.
-// Receiving cores write what they learn, sending cores read: relaxed atomics, no locks.
+// Receiving cores write what they learn, sending cores read and count their requests: relaxed
+// atomics, no locks.
 class Neighbours {
  public:
   // One neighbour's word: 0 = never asked; kResolved | MAC; else the number of requests sent.
@@ -28,6 +29,7 @@ class Neighbours {
     std::vector<Ipv4Prefix> on_link;     // Reached without the gateway.
     std::optional<Ipv4Address> gateway;  // Asked for by ARP unless its MAC is known.
     std::optional<MacAddress> gateway_mac;
+    bool gateway_mac_stands = false;  // Given by the user: ARP does not change it.
   };
 
   // Fails with Runtime when the address space for the table is refused.
@@ -49,7 +51,13 @@ class Neighbours {
   // True when every target goes through the gateway.
   [[nodiscard]] bool only_gateway() const noexcept { return tables_.empty(); }
   [[nodiscard]] const Word* gateway() const noexcept { return gateway_.get(); }
-  [[nodiscard]] Ipv4Address gateway_address() const noexcept { return gateway_address_; }
+  // Whose MAC ARP can tell; nullopt where there is none to ask.
+  [[nodiscard]] std::optional<Ipv4Address> gateway_address() const noexcept {
+    return gateway_address_;
+  }
+  [[nodiscard]] bool gateway_known() const noexcept {
+    return (gateway_->load(std::memory_order_relaxed) & kResolved) != 0;
+  }
 
   // Notes that `address` said it is at `mac`. Addresses we would never ask for are ignored.
   void learn(Ipv4Address address, MacAddress mac) noexcept;
@@ -67,8 +75,9 @@ class Neighbours {
 
   std::vector<Table> tables_;
   std::unique_ptr<Word> gateway_ = std::make_unique<Word>(0);
-  Ipv4Address gateway_address_;
+  std::optional<Ipv4Address> gateway_address_;
   bool has_gateway_ = false;
+  bool gateway_fixed_ = false;
 };
 
 }  // namespace trawl::dataplane

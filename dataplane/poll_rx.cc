@@ -13,6 +13,9 @@ std::span<std::byte> bytes_of(rte_mbuf* frame) noexcept {
   return {rte_pktmbuf_mtod(frame, std::byte*), rte_pktmbuf_data_len(frame)};
 }
 
+// No reply takes longer; a stamp that says so is not ours.
+constexpr std::uint32_t kLongestRttUs = 60'000'000;
+
 // The claim as a reply, with what the echoed timestamp tells when it can be ours: hosts that echo
 // garbage, or middleboxes that rewrite it, cost the round-trip time and nothing else.
 Reply to_reply(const ReplyClaim& claim, Ticks now, std::uint64_t now_us) noexcept {
@@ -26,7 +29,7 @@ Reply to_reply(const ReplyClaim& claim, Ticks now, std::uint64_t now_us) noexcep
   reply.ttl = claim.ttl;
   const std::uint32_t attempt = ProbeStamp::attempt(claim.stamp);
   const std::uint32_t age = ProbeStamp::age(claim.stamp, now_us);
-  if (attempt != 0 && age <= now_us) {
+  if (attempt != 0 && age <= now_us && age < kLongestRttUs) {
     reply.attempt = static_cast<std::uint8_t>(attempt);
     reply.rtt_us = age;
   }

@@ -1,6 +1,7 @@
 #include "dataplane/internal/poll_tx.h"
 
 #include <rte_mempool.h>
+#include <rte_ring_elem.h>
 
 #include <algorithm>
 #include <chrono>
@@ -17,6 +18,7 @@ using namespace std::chrono_literals;
 constexpr std::array<std::chrono::milliseconds, 5> kPatience{1ms, 10ms, 250ms, 500ms, 1000ms};
 constexpr unsigned kFirstRepeat = 3;
 constexpr auto kGatewayRepeat = 250ms;
+constexpr auto kGatewayRefresh = 10s;  // Another router may have taken over.
 
 // Where the frame of a pool buffer lies: behind the mbuf and the headroom. Worked out rather than
 // read from the mbuf, which is in no near cache when a burst is stamped.
@@ -41,7 +43,8 @@ TxLoop::TxLoop(ScanPlan& plan, const SharedState& shared, const TxSeat& seat,
       counters_{counters},
       sender_{seat.port, seat.queue, seat.use},
       pacer_{plan.clock},
-      share_{plan.first, plan.last, seat.sender, seat.senders} {
+      first_lane_{seat.sender * kLanes / seat.senders},
+      last_lane_{(seat.sender + 1) * kLanes / seat.senders} {
   for (unsigned i = 0; i < kStages; ++i) patience_[i] = plan.clock.ticks_in(kPatience[i]);
   prepare_pool();
 }
@@ -59,25 +62,73 @@ void TxLoop::prepare_pool() noexcept {
 }
 
 void TxLoop::begin(Ticks now) noexcept {
-  pacer_.set_rate(plan_.rate.divided_by(seat_.senders), now);
+  rate_ = shared_.rate.load(std::memory_order_relaxed);
+  pacer_.set_rate(PacketsPerSecond{rate_}.divided_by(seat_.senders), now);
+  if (plan_.neighbours.gateway_known()) {
+    next_gateway_request_ = now + plan_.clock.ticks_in(kGatewayRefresh);
+  }
   if (plan_.max_runtime) deadline_ = now + plan_.clock.ticks_in(*plan_.max_runtime);
-  finish_if_done(now);
+}
+
+// Starts with the lane that lags most, so that a run with one sender keeps to the order.
+void TxLoop::adopt(const SweepRun* run) noexcept {
+  run_ = run;
+  exhausted_ = false;
+  block_left_ = 0;
+  lane_ = first_lane_;
+  std::uint64_t lowest = ~std::uint64_t{0};
+  for (unsigned lane = first_lane_; lane < last_lane_; ++lane) {
+    const LaneShare share{run->sweep.first, run->sweep.last, lane, kLanes};
+    const std::uint64_t taken = (*run->lanes)[lane].taken.load(std::memory_order_relaxed);
+    if (taken >= share.own_total() || share.position(taken) >= lowest) continue;
+    lowest = share.position(taken);
+    lane_ = lane;
+  }
+  lane_ = lane_ == first_lane_ ? last_lane_ - 1 : lane_ - 1;  // next_block() goes one on.
+}
+
+// Moves on to the next lane with positions left; false when there is none.
+bool TxLoop::next_block() noexcept {
+  const unsigned lanes = last_lane_ - first_lane_;
+  for (unsigned tried = 0; tried < lanes; ++tried) {
+    lane_ = lane_ + 1 == last_lane_ ? first_lane_ : lane_ + 1;
+    share_ = LaneShare{run_->sweep.first, run_->sweep.last, lane_, kLanes};
+    const std::uint64_t taken = (*run_->lanes)[lane_].taken.load(std::memory_order_relaxed);
+    if (taken >= share_.own_total()) continue;
+    block_left_ = share_.run(taken, LaneShare::kBlock);
+    return true;
+  }
+  exhausted_ = true;
+  return false;
+}
+
+void TxLoop::follow_rate(Ticks now) noexcept {
+  const double rate = shared_.rate.load(std::memory_order_relaxed);
+  if (rate == rate_) [[likely]]
+    return;
+  rate_ = rate;
+  pacer_.set_rate(PacketsPerSecond{rate}.divided_by(seat_.senders), now);
 }
 
 bool TxLoop::poll(Ticks now) noexcept {
   if (seat_.answers != nullptr) send_answers();
-  if (held_ > 0) {
-    const unsigned sent = send_held();
-    if (held_ > 0) {
-      if (now >= deadline_) finish_if_done(now);  // A link that takes nothing must not hold us.
-      return sent > 0;
-    }
-  }
-  if (finished_.load(std::memory_order_relaxed)) return false;
   if (now >= deadline_) {
-    finish_if_done(now);
+    give_up();
     return false;
   }
+  asked_ = 0;
+  if (held_ > 0) {
+    const unsigned sent = send_held();
+    if (held_ > 0) return sent > 0;
+    if (run_ != nullptr) {
+      confirm();
+      finish_if_done();
+    }
+  }
+  if (const SweepRun* const run = shared_.run.load(std::memory_order_acquire); run != run_) {
+    adopt(run);
+  }
+  follow_rate(now);
   if (shared_.replies_piling.load(std::memory_order_relaxed)) {
     counters_.add(Counter::TxBackPressure);
     return false;
@@ -86,11 +137,35 @@ bool TxLoop::poll(Ticks now) noexcept {
   const unsigned want = pacer_.allow(now, kBurst);
   if (want == 0) return false;
   if (!have_buffers(want)) return false;
-  unsigned count = take_waiting(now, want);
-  if (count == 0) count = take_new(now, want);
-  const unsigned sent = count > 0 ? send_burst(now, count) : 0;
-  finish_if_done(now);
+  unsigned sent = 0;
+  if (const unsigned count = take_requests(want); count > 0) {
+    sent = send_burst(now, count, ProbeStamp::kSentinelAttempt);
+  } else if (run_ != nullptr) {
+    sent = send_sweep(now, want);
+  }
   return sent > 0;
+}
+
+// A burst of the sweep. True to the order: what waited for its next hop goes first.
+unsigned TxLoop::send_sweep(Ticks now, unsigned want) noexcept {
+  const std::uint8_t attempt = run_->sweep.attempt;
+  unsigned sent = 0;
+  if (const unsigned waited = take_waiting(now, want); waited > 0) {
+    sent = send_burst(now, waited, attempt);
+  } else if (!exhausted_) {
+    const unsigned count = take_new(now, want);
+    if (count > 0) sent = send_burst(now, count, attempt);
+    if (held_ == 0) confirm();
+  }
+  counters_.set(Counter::PacingStalls, pacer_.stalls());
+  finish_if_done();
+  return sent;
+}
+
+// Everything taken of the present lane is with the link, or waits for a neighbour.
+void TxLoop::confirm() noexcept {
+  Lane& lane = (*run_->lanes)[lane_];
+  lane.sent.store(lane.taken.load(std::memory_order_relaxed), std::memory_order_release);
 }
 
 // Buffers first, so that no position is taken that could not be sent.
@@ -106,31 +181,34 @@ bool TxLoop::have_buffers(unsigned want) noexcept {
   return true;
 }
 
-void TxLoop::finish_if_done(Ticks now) noexcept {
-  if (now < deadline_) {
-    if (cursor_.load(std::memory_order_relaxed) < share_.own_total() || held_ > 0) return;
-    for (const WaitingQueue& queue : waiting_) {
-      if (!queue.empty()) return;
-    }
-  }
-  counters_.set(Counter::PacingStalls, pacer_.stalls());
-  finished_.store(true, std::memory_order_release);
+// The time is over: what was taken and has not left never will.
+void TxLoop::give_up() noexcept {
+  constexpr std::uint64_t kForGood = ~std::uint64_t{0};
+  if (finished_run_.load(std::memory_order_relaxed) == kForGood) return;
+  std::size_t left = held_;
+  for (const WaitingQueue& queue : waiting_) left += queue.size();
+  counters_.add(Counter::ProbesAbandoned, left);
+  finished_run_.store(kForGood, std::memory_order_release);
 }
 
-bool TxLoop::has_sent(std::uint64_t position) const noexcept {
-  return share_.has_sent(position, cursor_.load(std::memory_order_acquire));
+void TxLoop::finish_if_done() noexcept {
+  if (!exhausted_ || held_ > 0) return;
+  for (const WaitingQueue& queue : waiting_) {
+    if (!queue.empty()) return;
+  }
+  finished_run_.store(run_->number, std::memory_order_release);
 }
 
 // Nothing is generated for a gateway that has not answered yet when every probe needs it.
 bool TxLoop::gateway_ready(Ticks now) noexcept {
-  const auto* const word = plan_.neighbours.gateway();
-  if ((word->load(std::memory_order_relaxed) & Neighbours::kResolved) != 0) return true;
-  if (plan_.neighbours.gateway_address().value() == 0) return true;  // No gateway at all.
+  const Neighbours& neighbours = plan_.neighbours;
+  if (!neighbours.gateway_address()) return true;  // Nobody to ask.
+  const bool known = neighbours.gateway_known();
   if (now >= next_gateway_request_ && seat_.sender == 0) {
-    request(plan_.neighbours.gateway_address());
-    next_gateway_request_ = now + plan_.clock.ticks_in(kGatewayRepeat);
+    (void)request(*neighbours.gateway_address());
+    next_gateway_request_ = now + plan_.clock.ticks_in(known ? kGatewayRefresh : kGatewayRepeat);
   }
-  return !plan_.neighbours.only_gateway();
+  return known || !neighbours.only_gateway();
 }
 
 // Fills targets_ from the waiting queues with probes whose wait is over and whose hop is known.
@@ -138,7 +216,8 @@ unsigned TxLoop::take_waiting(Ticks now, unsigned want) noexcept {
   unsigned count = 0;
   for (unsigned stage = 0; stage < kStages; ++stage) {
     WaitingQueue& queue = waiting_[stage];
-    for (unsigned looked = 0; looked < kBurst && !queue.empty() && count < want; ++looked) {
+    for (unsigned looked = 0; looked < kBurst && !queue.empty(); ++looked) {
+      if (count + asked_ >= want) return count;
       if (queue.front().due > now) break;
       if (stage + 1 < kStages && waiting_[stage + 1].room() == 0) break;
       const Target target = queue.front().target;
@@ -149,26 +228,69 @@ unsigned TxLoop::take_waiting(Ticks now, unsigned want) noexcept {
   return count;
 }
 
-// Fills targets_ with the next positions of this sender's range, less what must wait or be blocked.
-unsigned TxLoop::take_new(Ticks now, unsigned want) noexcept {
-  const std::uint64_t cursor = cursor_.load(std::memory_order_relaxed);
-  std::uint64_t most = share_.run(cursor, want);
-  const bool may_wait = !plan_.neighbours.only_gateway();
-  if (may_wait) most = std::min<std::uint64_t>(most, waiting_[0].room());
-  const auto taken = static_cast<unsigned>(most);
-  if (taken == 0) return 0;
-  std::array<std::uint64_t, kBurst> indexes;
-  plan_.order.forward_batch(share_.position(cursor), {indexes.data(), taken});
-  plan_.space.at_batch({indexes.data(), taken}, {targets_.data(), taken});
+// Fills targets_ with what the control plane asked for besides the sweep.
+unsigned TxLoop::take_requests(unsigned want) noexcept {
+  if (seat_.requests == nullptr) return 0;
+  unsigned count = 0;
+  Target target;
+  while (count < want && rte_ring_sc_dequeue_elem(seat_.requests, &target, sizeof target) == 0) {
+    const auto* const word = plan_.neighbours.next_hop(target.ip);
+    const std::uint64_t known = word == nullptr ? 0 : word->load(std::memory_order_relaxed);
+    if ((known & Neighbours::kResolved) == 0) {
+      counters_.add(Counter::ProbesNoNeighbour);
+      continue;
+    }
+    heads_[count] = plan_.probe.frame_head(MacAddress::from_integer(known));
+    targets_[count++] = target;
+  }
+  return count;
+}
+
+// Takes the next positions of this loop's lanes, at most `want`, and writes the indexes of those
+// that are not left out.
+unsigned TxLoop::take_positions(unsigned want, std::span<std::uint64_t> indexes) noexcept {
+  if (block_left_ == 0 && !next_block()) return 0;
+  const Sweep& sweep = run_->sweep;
+  Lane& lane = (*run_->lanes)[lane_];
+  const std::uint64_t cursor = lane.taken.load(std::memory_order_relaxed);
+  const std::uint64_t position = share_.position(cursor);
+  const std::uint64_t skipped = sweep.skip ? sweep.skip->mask_from(position - sweep.first) : 0;
+  const std::uint64_t rest = block_left_ == 64 ? ~std::uint64_t{0} : (1ULL << block_left_) - 1;
+  // What is left out costs nothing of the rate.
+  const auto taken = static_cast<unsigned>(
+      (skipped & rest) == rest ? block_left_ : std::min<std::uint64_t>(want, block_left_));
+  block_left_ -= taken;
+  unsigned count = 0;
+  if ((skipped & rest) != rest) {
+    sweep.order.forward_batch(position, indexes.first(taken));
+    for (unsigned i = 0; i < taken; ++i) {
+      indexes[count] = indexes[i];
+      count += static_cast<unsigned>((skipped >> i & 1U) == 0);
+    }
+  }
   // Published before the frames leave: a reply can not overtake it.
-  cursor_.store(cursor + taken, std::memory_order_release);
+  lane.taken.store(cursor + taken, std::memory_order_release);
+  return count;
+}
+
+// Fills targets_ with the next positions of the sweep, less what must wait.
+unsigned TxLoop::take_new(Ticks now, unsigned want) noexcept {
+  const bool may_wait = !plan_.neighbours.only_gateway();
+  if (may_wait) want = static_cast<unsigned>(std::min<std::size_t>(want, waiting_[0].room()));
+  if (want == 0) return 0;
+  std::array<std::uint64_t, kBurst> indexes;
+  const unsigned taken = take_positions(want, indexes);
+  if (taken == 0) return 0;
+  run_->sweep.space->at_batch({indexes.data(), taken}, {targets_.data(), taken});
   if (!may_wait) {
     const auto word = plan_.neighbours.gateway()->load(std::memory_order_relaxed);
     std::fill_n(heads_.begin(), taken, plan_.probe.frame_head(MacAddress::from_integer(word)));
     return taken;
   }
+  // Before anything is asked for: a blocked neighbour gets no ARP request either.
+  const unsigned allowed = drop_blocked(taken);
   unsigned count = 0;
-  for (unsigned i = 0; i < taken; ++i) {
+  for (unsigned i = 0; i < allowed; ++i) {
     const Target target = targets_[i];
     if (resolve(target, 0, now, heads_[count])) targets_[count++] = target;
   }
@@ -178,6 +300,7 @@ unsigned TxLoop::take_new(Ticks now, unsigned want) noexcept {
 // True and `head` set when the next hop is known. Otherwise the probe waits on in queue
 // `stage`, or is given up after the last one.
 bool TxLoop::resolve(Target target, unsigned stage, Ticks now, std::uint64_t& head) noexcept {
+  const bool is_new = stage == 0;
   Neighbours::Word* const word = plan_.neighbours.next_hop(target.ip);
   std::uint64_t known =
       word == nullptr ? Neighbours::kSilent : word->load(std::memory_order_relaxed);
@@ -192,14 +315,20 @@ bool TxLoop::resolve(Target target, unsigned stage, Ticks now, std::uint64_t& he
     return false;
   }
   const unsigned requests = stage < kFirstRepeat ? 1 : stage - kFirstRepeat + 2;
-  const bool may_ask = !is_gateway && plan_.guard.allows(target.ip);
-  if (may_ask && known < requests && word->compare_exchange_strong(known, requests)) {
-    request(target.ip);
-    pacer_.sent(1);
+  if (!is_gateway && known < requests && word->compare_exchange_strong(known, requests)) {
+    if (request(target.ip)) {
+      pacer_.sent(1);
+      ++asked_;
+    } else {
+      // Not asked: whoever looks next may try, this probe among them.
+      std::uint64_t claimed = requests;
+      word->compare_exchange_strong(claimed, known);
+      stage = stage == 0 ? 0 : stage - 1;
+    }
   }
   const unsigned queue = std::min(stage, kStages - 1);
   waiting_[queue].push(WaitingProbe{target, now + patience_[queue]});
-  if (stage == 0) counters_.add(Counter::ProbesDeferred);
+  if (is_new) counters_.add(Counter::ProbesDeferred);
   return false;
 }
 
@@ -219,14 +348,14 @@ unsigned TxLoop::drop_blocked(unsigned count) noexcept {
 }
 
 // Guard, cookies, stamps, and off: targets_[0, count) with heads_[0, count).
-unsigned TxLoop::send_burst(Ticks now, unsigned count) noexcept {
+unsigned TxLoop::send_burst(Ticks now, unsigned count, std::uint8_t attempt) noexcept {
   const unsigned allowed = drop_blocked(count);
   if (allowed == 0) return 0;
   spare_ -= allowed;
   std::copy_n(spares_.begin() + spare_, allowed, frames_.begin());
   std::array<Cookie, kBurst> cookies;
   plan_.cookies.make({targets_.data(), allowed}, {cookies.data(), allowed});
-  const std::uint32_t stamp = ProbeStamp::encode(plan_.clock.microseconds_at(now), 1);
+  const std::uint32_t stamp = ProbeStamp::encode(plan_.clock.microseconds_at(now), attempt);
   for (unsigned i = 0; i < allowed; ++i) {
     rte_mbuf* const buffer = frames_[i];
     if (seat_.use == BufferUse::Keeps) {
@@ -262,16 +391,22 @@ void TxLoop::send_answers() noexcept {
   }
 }
 
-void TxLoop::request(Ipv4Address address) noexcept {
+// False when the link has no room for it.
+bool TxLoop::request(Ipv4Address address) noexcept {
   rte_mbuf* buffer = rte_pktmbuf_alloc(seat_.control_pool);
-  if (buffer == nullptr) return;  // Asked again after the next wait.
+  if (buffer == nullptr) {
+    counters_.add(Counter::TxNoBuffer);
+    return false;
+  }
   set_length(buffer, kArpFrameSize);
   write_arp_request({frame_of(buffer), kArpFrameSize}, plan_.mac, plan_.source, address);
   if (sender_.send(&buffer, 1) == 1) {
     counters_.add(Counter::ArpRequests);
-  } else {
-    rte_pktmbuf_free(buffer);
+    return true;
   }
+  counters_.add(Counter::TxRingFull);
+  rte_pktmbuf_free(buffer);
+  return false;
 }
 
 void TxLoop::release() noexcept {

@@ -20,6 +20,8 @@ struct ProbeStamp {
   static constexpr unsigned kAttemptBits = 3;
   static constexpr std::uint32_t kTimeMask = (1U << (32 - kAttemptBits)) - 1;
   static constexpr std::uint32_t kMostAttempts = (1U << kAttemptBits) - 1;
+  // Marks probes to targets known to answer, which tell how many probes get lost.
+  static constexpr std::uint32_t kSentinelAttempt = kMostAttempts;
 
   // Needs attempt in 1...kMostAttempts. Never 0, which some hosts take for "no timestamp".
   [[nodiscard]] static constexpr std::uint32_t encode(std::uint64_t microseconds,

@@ -22,11 +22,13 @@ using internal::BufferUse;
 using internal::RxLoop;
 using internal::RxSeat;
 using internal::SharedState;
+using internal::SweepRun;
 using internal::TxLoop;
 using internal::TxSeat;
 
 constexpr unsigned kReplyRing = 1U << 16U;
 constexpr unsigned kAnswerRing = 256;
+constexpr unsigned kRequestRing = 1024;
 
 struct FreeRing {
   void operator()(rte_ring* ring) const noexcept { rte_ring_free(ring); }
@@ -38,6 +40,11 @@ BufferUse buffer_use(const Link& link) {
   const bool hands_on =
       link.driver() == "net_ring" || link.spec().text.find("zero-copy=yes") != std::string::npos;
   return hands_on ? BufferUse::Keeps : BufferUse::Returns;
+}
+
+// A rate as one number that an atomic holds.
+double raw_rate(PacketsPerSecond rate) noexcept {
+  return rate.is_unlimited() ? -1.0 : rate.per_second();
 }
 
 // What one polling thread runs until told to stop.
@@ -78,6 +85,10 @@ struct Scanner::Impl {
   unsigned threads = 1;
   Ring replies;
   Ring answers;
+  Ring requests;
+  // The present sweep and the one before it, which a sender may still be leaving.
+  std::unique_ptr<SweepRun> run, last_run;
+  std::unique_ptr<Lanes> own_lanes, last_lanes;
   std::vector<std::unique_ptr<CoreCounters>> counters;
   std::vector<std::unique_ptr<TxLoop>> senders;
   std::unique_ptr<RxLoop> receiver;
@@ -94,7 +105,10 @@ Result<std::unique_ptr<Scanner>> Scanner::make(ScanPlan plan, Link& link, unsign
   impl->replies.reset(
       rte_ring_create_elem("replies", sizeof(Reply), kReplyRing, socket, kOneToOne));
   impl->answers.reset(rte_ring_create("arp_answers", kAnswerRing, socket, kOneToOne));
-  if (!impl->replies || !impl->answers) {
+  impl->requests.reset(
+      rte_ring_create_elem("requests", sizeof(Target), kRequestRing, socket, kOneToOne));
+  impl->shared.rate.store(raw_rate(impl->plan.rate));
+  if (!impl->replies || !impl->answers || !impl->requests) {
     return fail(ExitCode::Runtime,
                 fmt::format("not enough memory for rings ({})", rte_strerror(rte_errno)));
   }
@@ -107,15 +121,19 @@ Result<std::unique_ptr<Scanner>> Scanner::make(ScanPlan plan, Link& link, unsign
                       .pool = link.tx_pool(i),
                       .control_pool = link.rx_pool(),
                       .answers = i == 0 ? impl->answers.get() : nullptr,
+                      .requests = i == 0 ? impl->requests.get() : nullptr,
                       .sender = i,
                       .senders = senders};
     impl->senders.push_back(
         std::make_unique<TxLoop>(impl->plan, impl->shared, seat, *impl->counters.back()));
+    if (!impl->senders.back()->ready()) {
+      return fail(ExitCode::Runtime, "not enough address space for probes that wait for ARP");
+    }
   }
   if (impl->plan.receive) {
     impl->counters.push_back(std::make_unique<CoreCounters>());
     const RxSeat seat{.port = link.port(),
-                      .queues = senders,
+                      .queues = link.queues(),
                       .replies = impl->replies.get(),
                       .answers = impl->answers.get()};
     impl->receiver =
@@ -152,25 +170,47 @@ void Scanner::stop() {
   Eal::join();
 }
 
+void Scanner::begin_sweep(Sweep sweep, Lanes* lanes) {
+  impl_->last_run = std::move(impl_->run);
+  impl_->last_lanes = std::move(impl_->own_lanes);
+  if (lanes == nullptr) {
+    impl_->own_lanes = std::make_unique<Lanes>();
+    lanes = impl_->own_lanes.get();
+  }
+  const std::uint64_t number = impl_->last_run ? impl_->last_run->number + 1 : 1;
+  impl_->run = std::make_unique<SweepRun>(std::move(sweep), lanes, number);
+  impl_->shared.run.store(impl_->run.get(), std::memory_order_release);
+}
+
+const Sweep& Scanner::sweep() const noexcept { return impl_->run->sweep; }
+const Lanes& Scanner::lanes() const noexcept { return *impl_->run->lanes; }
+
+void Scanner::set_rate(PacketsPerSecond rate) noexcept {
+  impl_->shared.rate.store(raw_rate(rate), std::memory_order_relaxed);
+}
+
+PacketsPerSecond Scanner::rate() const noexcept {
+  return PacketsPerSecond{impl_->shared.rate.load(std::memory_order_relaxed)};
+}
+
+bool Scanner::request(Target target) noexcept {
+  return rte_ring_sp_enqueue_elem(impl_->requests.get(), &target, sizeof target) == 0;
+}
+
 bool Scanner::sending_finished() const noexcept {
   for (const auto& sender : impl_->senders) {
-    if (!sender->finished()) return false;
+    if (sender->finished_run() < impl_->run->number) return false;
   }
   return true;
 }
 
 bool Scanner::has_sent(std::uint64_t position) const noexcept {
-  if (position < impl_->plan.first || position >= impl_->plan.last) return false;
-  for (const auto& sender : impl_->senders) {
-    if (sender->has_sent(position)) return true;
-  }
-  return false;
+  return dataplane::has_sent(impl_->run->sweep, *impl_->run->lanes, position);
 }
 
 bool Scanner::gateway_known() const noexcept {
   const Neighbours& neighbours = impl_->plan.neighbours;
-  return neighbours.gateway_address().value() == 0 ||
-         (neighbours.gateway()->load(std::memory_order_relaxed) & Neighbours::kResolved) != 0;
+  return !neighbours.gateway_address() || neighbours.gateway_known();
 }
 
 std::size_t Scanner::take_replies(std::span<Reply> into) noexcept {

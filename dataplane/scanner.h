@@ -10,21 +10,23 @@
 #include "dataplane/link.h"
 #include "dataplane/reply.h"
 #include "dataplane/scan_plan.h"
+#include "dataplane/sweep.h"
 
 namespace trawl::dataplane {
 
-// How many queues a link needs for `threads` polling threads.
+// How many of `threads` polling threads send.
 [[nodiscard]] std::uint16_t senders_for(unsigned threads, bool receive) noexcept;
 
 // Runs one plan over one link on the polling threads of Eal: one thread sends and receives; of
 // more, the first receives and the others send.
 //
-// Meets its cores at three things only: the reply ring, the counters, and the stop flag.
+// Meets its cores at rings, counters and a few atomics only: replies and counters come out; sweeps,
+// rates, single targets and the order to stop go in.
 // Thread: one control thread.
 class Scanner {
  public:
-  // Needs `link` opened with senders_for(threads, plan.receive) queues each way, and to outlive
-  // this. Fails with Runtime when memory is short.
+  // Needs `link` opened for senders_for(threads, plan.receive) senders, and to outlive this. Fails
+  // with Runtime when memory is short.
   [[nodiscard]] static Result<std::unique_ptr<Scanner>> make(ScanPlan plan, Link& link,
                                                              unsigned threads);
   ~Scanner();
@@ -35,11 +37,24 @@ class Scanner {
   // Makes every loop return and waits for them. Replies still in the ring can be taken afterwards.
   void stop();
 
-  // True once every probe of the range was sent or given up, or max_runtime is over.
+  // Sends this sweep, going on from where `lanes` are, which must outlive the scan; without them,
+  // from the start. Before start(), or once sending_finished().
+  void begin_sweep(Sweep sweep, Lanes* lanes = nullptr);
+  // The one begun last. Needs one.
+  [[nodiscard]] const Sweep& sweep() const noexcept;
+  [[nodiscard]] const Lanes& lanes() const noexcept;
+  // From now on; of all senders together. Zero is a pause.
+  void set_rate(PacketsPerSecond rate) noexcept;
+  [[nodiscard]] PacketsPerSecond rate() const noexcept;
+  // Asks for one more probe, ahead of the sweep, with ProbeStamp::kSentinelAttempt; false when too
+  // many are waiting. Targets whose next hop is not known are passed over.
+  bool request(Target target) noexcept;
+
+  // True once every probe of the sweep was sent or given up, or max_runtime is over.
   [[nodiscard]] bool sending_finished() const noexcept;
-  // Whether the probe for `position` of the plan's order may have left already.
+  // Whether the probe for `position` of the present sweep may have left already.
   [[nodiscard]] bool has_sent(std::uint64_t position) const noexcept;
-  // True unless probes wait for a gateway that has not answered.
+  // False while the gateway has not answered ARP.
   [[nodiscard]] bool gateway_known() const noexcept;
   // Moves replies out of the ring; returns how many.
   [[nodiscard]] std::size_t take_replies(std::span<Reply> into) noexcept;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 
@@ -65,6 +67,18 @@ std::string format_metadata(const SurveyMetadata& metadata) {
       .text("exit_reason", metadata.exit_reason)
       .raw("counters", without_line_feed(format_status_json(metadata.progress, metadata.ended)));
   return object.done() + "\n";
+}
+
+Result<void> check_metadata(const std::string& path) {
+  if (path.empty() || path == "-") return {};
+  std::FILE* const file = std::fopen(path.c_str(), "ae");
+  if (file == nullptr) {
+    return fail(ExitCode::Output,
+                fmt::format("{} cannot be written: {}; choose another place for --metadata", path,
+                            std::system_category().message(errno)));
+  }
+  std::fclose(file);
+  return {};
 }
 
 Result<void> write_metadata(const std::string& path, const SurveyMetadata& metadata) {

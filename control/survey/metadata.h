@@ -34,6 +34,10 @@ struct SurveyMetadata {
 // One JSON object over several lines, with a line feed at the end.
 [[nodiscard]] std::string format_metadata(const SurveyMetadata& metadata);
 
+// Whether `path` ("" for none) can be written to, without changing a file that is there; creates
+// one that is not. Fails with Output.
+[[nodiscard]] Result<void> check_metadata(const std::string& path);
+
 // Writes format_metadata() to `path`, "-" for standard output. Fails with Output, and then leaves a
 // regular file empty.
 [[nodiscard]] Result<void> write_metadata(const std::string& path, const SurveyMetadata& metadata);

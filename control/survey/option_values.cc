@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <optional>
 
+#include "control/survey/quantity.h"
 #include "control/survey/text.h"
 
 namespace trawl::control {
@@ -81,6 +83,65 @@ Result<std::vector<unsigned>> parse_cpu_list(std::string_view text, std::string_
     if (comma == std::string_view::npos) return cpus;
     text.remove_prefix(comma + 1);
   }
+}
+
+std::string_view to_string(RetryMode mode) noexcept {
+  switch (mode) {
+    case RetryMode::None: return "none";
+    case RetryMode::Responsive: return "responsive";
+    case RetryMode::All: return "all";
+  }
+  return "none";
+}
+
+Result<RetryMode> parse_retry_mode(std::string_view text, std::string_view option) {
+  for (const RetryMode mode : {RetryMode::None, RetryMode::Responsive, RetryMode::All}) {
+    if (text == to_string(mode)) return mode;
+  }
+  constexpr std::array<std::string_view, 3> kModes{"none", "responsive", "all"};
+  return fail(ExitCode::Usage, fmt::format("{}: {} is unknown{}; expected none, responsive or all",
+                                           option, quote(text), did_you_mean(text, kModes)));
+}
+
+Result<Shard> parse_shard(std::string_view text, std::string_view option) {
+  const std::size_t slash = text.find('/');
+  const auto number = parse_whole<std::uint32_t>(text.substr(0, slash));
+  const auto count = slash == std::string_view::npos
+                         ? std::nullopt
+                         : parse_whole<std::uint32_t>(text.substr(slash + 1));
+  if (number && count && *number >= 1 && *number <= *count) return Shard{*number, *count};
+  return fail(ExitCode::Usage,
+              fmt::format("{}: {} is no part of a whole; expected one such as 2/8, from 1/8 to 8/8",
+                          option, quote(text)));
+}
+
+Result<unsigned> parse_probe_count(std::string_view text, std::string_view option) {
+  constexpr unsigned kMost = 5;  // Of attempts 1...7, one is the retry's and one the sentinels'.
+  const auto count = parse_whole<unsigned>(text);
+  if (count && *count >= 1 && *count <= kMost) return *count;
+  return fail(ExitCode::Usage, fmt::format("{}: {} is no number of probes; expected 1 to {}",
+                                           option, quote(text), kMost));
+}
+
+Result<ByteCount> parse_byte_count(std::string_view text, std::string_view option) {
+  constexpr double kLeast = 1U << 20U;
+  constexpr double kMost = 1e15;
+  auto quantity = split_quantity(text);
+  double bytes = 0.0;
+  if (quantity) {
+    std::string_view suffix = quantity->suffix;
+    const double thousands = take_multiplier(suffix);
+    const double unit = thousands >= 1e9   ? 1024.0 * 1024.0 * 1024.0
+                        : thousands >= 1e6 ? 1024.0 * 1024.0
+                        : thousands >= 1e3 ? 1024.0
+                                           : 1.0;
+    if (suffix.empty() || suffix == "B" || suffix == "iB") bytes = quantity->value * unit;
+  }
+  if (bytes >= kLeast && bytes <= kMost) return ByteCount{static_cast<std::uint64_t>(bytes)};
+  return fail(ExitCode::Usage,
+              fmt::format("{}: {} is no amount of memory; expected one such as 512M or 2G, at "
+                          "least 1M",
+                          option, quote(text)));
 }
 
 Result<Ipv4Address> parse_address(std::string_view text, std::string_view option) {

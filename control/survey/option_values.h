@@ -7,6 +7,9 @@
 #include "base/ip.h"
 #include "base/mac.h"
 #include "base/result.h"
+#include "base/units.h"
+#include "control/survey/retry_mode.h"
+#include "control/survey/shard.h"
 
 // Values of single options. Each fails with Usage: one sentence that names `option`, quotes the
 // text and says what was expected.
@@ -18,10 +21,22 @@ namespace trawl::control {
 // The seed as --seed takes it back: "0x" and 32 hex digits.
 [[nodiscard]] std::string format_seed(Uint128 seed);
 
-// One CPU number for each polling thread, in the order written: "0", "0,1", "2-5". A CPU named twice
-// runs two threads, which take turns. At most 64 of them, none over 4095.
+// One CPU number for each polling thread, in the order written: "0", "0,1", "2-5". A CPU named
+// twice runs two threads, which take turns. At most 64 of them, none over 4095.
 [[nodiscard]] Result<std::vector<unsigned>> parse_cpu_list(std::string_view text,
                                                            std::string_view option);
+
+// "i/n" with 1 <= i <= n: part i of n. Below 2^32.
+[[nodiscard]] Result<Shard> parse_shard(std::string_view text, std::string_view option);
+
+[[nodiscard]] Result<RetryMode> parse_retry_mode(std::string_view text, std::string_view option);
+
+// How many probes a target gets: 1...5.
+[[nodiscard]] Result<unsigned> parse_probe_count(std::string_view text, std::string_view option);
+
+// "512M", "2G", "65536": bytes; k, M and G are powers of 1024, and may be followed by B or iB. At
+// least 1M.
+[[nodiscard]] Result<ByteCount> parse_byte_count(std::string_view text, std::string_view option);
 
 [[nodiscard]] Result<Ipv4Address> parse_address(std::string_view text, std::string_view option);
 

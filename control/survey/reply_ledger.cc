@@ -29,9 +29,9 @@ PortState state_of(unsigned rank) noexcept {
 
 }  // namespace
 
-ReplyLedger::ReplyLedger(std::uint64_t targets) {
+ReplyLedger::ReplyLedger(std::uint64_t targets, ByteCount largest_array) {
   const std::uint64_t words = (targets + kTargetsPerWord - 1) / kTargetsPerWord;
-  if (words * sizeof(std::uint64_t) <= kLargestArray.count()) {
+  if (words * sizeof(std::uint64_t) <= largest_array.count()) {
     array_.resize(words);
   } else {
     slots_.resize(kFirstSlots);
@@ -67,6 +67,18 @@ unsigned ReplyLedger::exchange_in_set(std::uint64_t index, unsigned rank) {
   used_ += static_cast<std::size_t>(slots_[at] == 0);
   slots_[at] = (key << kRankBits) | std::max(old, rank);
   return old;
+}
+
+bool ReplyLedger::knows(std::uint64_t index) const noexcept {
+  if (!array_.empty()) {
+    const unsigned shift = static_cast<unsigned>(index % kTargetsPerWord) * kRankBits;
+    return (array_[index / kTargetsPerWord] >> shift & kRankMask) != 0;
+  }
+  const std::uint64_t key = index + 1;
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = mix64(key) & mask;
+  while (slots_[at] != 0 && slots_[at] >> kRankBits != key) at = (at + 1) & mask;
+  return slots_[at] != 0;
 }
 
 void ReplyLedger::grow() {

@@ -24,11 +24,13 @@ class ReplyLedger {
 
   enum class Outcome { First, Improved, Duplicate };
 
-  // Needs targets <= 2^48.
-  explicit ReplyLedger(std::uint64_t targets);
+  // Needs targets <= 2^48. The array is used where it takes no more than `largest_array`.
+  explicit ReplyLedger(std::uint64_t targets, ByteCount largest_array = kLargestArray);
 
   // Needs index < targets. On Improved, `before` is what the target counted as until now.
   [[nodiscard]] Outcome record(std::uint64_t index, PortState state, PortState& before);
+  // Whether the target has answered anything.
+  [[nodiscard]] bool knows(std::uint64_t index) const noexcept;
   [[nodiscard]] ByteCount memory() const noexcept;
 
  private:

@@ -69,18 +69,26 @@ dataplane::Permutation scan_order(std::uint64_t targets, Uint128 seed) noexcept 
   return {targets, mix64(low ^ mix64(high)), mix64(high + mix64(low))};
 }
 
+std::pair<std::uint64_t, std::uint64_t> shard_of(std::uint64_t total, Shard shard) noexcept {
+  const auto bound = [&](std::uint64_t part) {
+    return static_cast<std::uint64_t>(Uint128{total} * part / shard.count);
+  };
+  return {bound(shard.number - 1), bound(shard.number)};
+}
+
 Result<void> print_targets(const SurveyOptions& options, const SurveyPlan& plan) {
   auto file = OutputFile::create(options.output);
   if (!file) return Failure{file.error()};
   const dataplane::TargetSpace space{plan.addresses, plan.ports};
   const dataplane::Permutation order = scan_order(space.size(), draw_seed(options));
-  const std::uint64_t last =
+  const std::uint64_t most =
       options.max_targets ? options.max_targets->of(space.size()) : space.size();
+  const auto [first, last] = shard_of(most, options.shard);
   constexpr std::size_t kBatch = 512;
   std::array<std::uint64_t, kBatch> indexes;
   std::array<dataplane::Target, kBatch> targets;
   std::array<char, kBatch * kLongestLine + 2> text;
-  for (std::uint64_t at = 0; at < last; at += kBatch) {
+  for (std::uint64_t at = first; at < last; at += kBatch) {
     const std::size_t count = std::min<std::uint64_t>(kBatch, last - at);
     order.forward_batch(at, {indexes.data(), count});
     space.at_batch({indexes.data(), count}, {targets.data(), count});

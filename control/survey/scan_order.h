@@ -20,6 +20,10 @@ namespace trawl::control {
 // The visiting order of `targets` targets, from other bits than the secret shows.
 [[nodiscard]] dataplane::Permutation scan_order(std::uint64_t targets, Uint128 seed) noexcept;
 
+// The positions [first, second) of `total` that belong to the shard.
+[[nodiscard]] std::pair<std::uint64_t, std::uint64_t> shard_of(std::uint64_t total,
+                                                               Shard shard) noexcept;
+
 // Prints "address:port" of each target, in the order a survey with the same options and seed would
 // probe them, to options.output. Fails with Output.
 [[nodiscard]] Result<void> print_targets(const SurveyOptions& options, const SurveyPlan& plan);

@@ -19,6 +19,7 @@ double ratio(double part, double whole) { return whole > 0.0 ? part / whole : 0.
 std::string_view to_string(SurveyPhase phase) {
   switch (phase) {
     case SurveyPhase::Sending: return "sending";
+    case SurveyPhase::BetweenSweeps: return "between-sweeps";
     case SurveyPhase::CoolingDown: return "cooling-down";
     case SurveyPhase::Done: return "done";
   }
@@ -67,7 +68,7 @@ double SurveyProgress::average_reply_rate() const noexcept {
 }
 
 double SurveyProgress::percent_done() const noexcept {
-  return 100.0 * ratio(static_cast<double>(sent), static_cast<double>(targets));
+  return 100.0 * ratio(static_cast<double>(sweep_done), static_cast<double>(sweep_total));
 }
 
 double SurveyProgress::hit_rate() const noexcept {
@@ -81,7 +82,7 @@ std::optional<std::chrono::seconds> SurveyProgress::remaining() const noexcept {
   if (phase == SurveyPhase::Sending) {
     const double rate = average_send_rate();
     if (rate <= 0.0) return std::nullopt;
-    left = static_cast<double>(targets - std::min(sent, targets)) / rate;
+    left = static_cast<double>(sweep_total - std::min(sweep_done, sweep_total)) / rate;
     if (runtime_left) left = std::min(left, Seconds{*runtime_left}.count());
   }
   left += Seconds{cooldown_left}.count();
@@ -112,13 +113,16 @@ std::string format_elapsed(std::chrono::nanoseconds time) {
 
 std::string format_progress_line(const SurveyProgress& progress) {
   const auto left = progress.remaining();
+  const std::string percent = format_percent(progress.percent_done());
   std::string when = left ? format_left(*left) + " left" : "time left unknown";
+  if (progress.phase == SurveyPhase::BetweenSweeps) when = "waiting before the next sweep";
   if (progress.phase == SurveyPhase::CoolingDown) when = "waiting for replies, " + when;
   if (progress.phase == SurveyPhase::Done) when = "done";
   return fmt::format(
       "{} {} ({}); send: {} {} ({} avg); recv: {} {} ({} avg); open: {}; drops: {}; hitrate: "
       "{:.2f}%",
-      format_elapsed(progress.elapsed), format_percent(progress.percent_done()), when,
+      format_elapsed(progress.elapsed),
+      progress.sweep > 1 ? fmt::format("sweep {} {}", progress.sweep, percent) : percent, when,
       progress.sent, format_rate(progress.send_rate), format_rate(progress.average_send_rate()),
       progress.replies, format_rate(progress.reply_rate),
       format_rate(progress.average_reply_rate()), progress.found_in(PortState::Open),
@@ -139,7 +143,9 @@ std::string format_status_json(const SurveyProgress& progress,
     object.null("remaining_s");
   }
   object.number("targets", progress.targets)
+      .number("sweep", std::uint64_t{progress.sweep})
       .number("sent", progress.sent)
+      .number("repeats", progress.repeats)
       .number("no_neighbour", progress.no_neighbour)
       .number("send_pps", progress.send_rate)
       .number("send_avg_pps", progress.average_send_rate())
@@ -152,7 +158,8 @@ std::string format_status_json(const SurveyProgress& progress,
   object.number("duplicates", progress.duplicates)
       .number("dropped", progress.dropped())
       .raw("drops", counters_json(progress.drops))
-      .raw("ignored", counters_json(progress.ignored));
+      .raw("ignored", counters_json(progress.ignored))
+      .raw("others", counters_json(progress.others));
   return object.done() + "\n";
 }
 
@@ -171,6 +178,9 @@ std::string format_summary(const SurveyProgress& progress) {
   fmt::format_to(std::back_inserter(text), "survey ended after {}\n",
                  format_elapsed(progress.elapsed));
   row("sent", progress.sent, share + ", " + rate);
+  if (progress.repeats > 0) {
+    row("of them repeats", progress.repeats, "to targets that had been silent");
+  }
   if (progress.no_neighbour > 0) {
     row("no neighbour", progress.no_neighbour, "on-link targets that answered no ARP");
   }

@@ -18,7 +18,7 @@ struct NamedCounter {
   std::uint64_t value = 0;
 };
 
-enum class SurveyPhase { Sending, CoolingDown, Done };
+enum class SurveyPhase { Sending, BetweenSweeps, CoolingDown, Done };
 
 // Where a survey stands at one moment. The text formatters below are pure functions of this.
 struct SurveyProgress {
@@ -28,8 +28,12 @@ struct SurveyProgress {
   std::chrono::nanoseconds cooldown_left{0};
   std::optional<std::chrono::nanoseconds> runtime_left;  // Absent without --max-runtime.
 
-  std::uint64_t targets = 0;       // To be probed in all, after --max-targets.
-  std::uint64_t sent = 0;          // Probes handed to the link.
+  std::uint64_t targets = 0;      // To be probed in all: of this shard, after --max-targets.
+  unsigned sweep = 1;             // Which pass over them, or over those that were silent.
+  std::uint64_t sweep_total = 0;  // Targets it visits, and how many of them it has visited.
+  std::uint64_t sweep_done = 0;
+  std::uint64_t sent = 0;          // Probes handed to the link, in all sweeps.
+  std::uint64_t repeats = 0;       // Those of them that went to silent targets once more.
   std::uint64_t no_neighbour = 0;  // Targets on the link that answered no ARP, so got no probe.
   std::uint64_t replies = 0;       // Valid ones, duplicates included.
   std::uint64_t duplicates = 0;
@@ -41,6 +45,7 @@ struct SurveyProgress {
   // they were not replies to this survey.
   std::span<const NamedCounter> drops;
   std::span<const NamedCounter> ignored;
+  std::span<const NamedCounter> others;  // Traffic and delays, nothing lost.
 
   [[nodiscard]] std::uint64_t found_in(PortState state) const noexcept {
     return found[static_cast<std::size_t>(state)];
@@ -49,7 +54,7 @@ struct SurveyProgress {
   // Packets/s since the first probe.
   [[nodiscard]] double average_send_rate() const noexcept;
   [[nodiscard]] double average_reply_rate() const noexcept;
-  // Percent of targets sent, and percent of probes sent that found an open port.
+  // Percent of this sweep, and percent of probes sent that found an open port.
   [[nodiscard]] double percent_done() const noexcept;
   [[nodiscard]] double hit_rate() const noexcept;
   // Until the end of the cooldown, at the average rate; nullopt before anything is known.

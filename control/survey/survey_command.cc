@@ -70,13 +70,18 @@ Result<ExitCode> run_on_link(const SurveyOptions& options, SurveyPlan plan,
                                               "or the process at the other end",
                                               options.link));
   }
+  if (interrupted.load()) return ExitCode::Interrupted;
+  // Rather now than after hours of probing.
+  if (auto writable = check_metadata(options.metadata); !writable) {
+    return Failure{writable.error()};
+  }
   // Last of all, since it empties a file that is there.
   auto sink = make_result_writer({.path = options.output,
                                   .format = options.format,
                                   .fields = options.fields,
                                   .states = options.states});
   if (!sink) return Failure{sink.error()};
-  SurveyController controller{options, *survey->link, *survey->scanner, **sink};
+  SurveyController controller{options, *survey->planner, *survey->link, *survey->scanner, **sink};
   const SurveyOutcome outcome = controller.run(interrupted);
   if (!options.quiet) {
     std::fputs(format_summary(controller.progress()).c_str(), stderr);
@@ -106,15 +111,16 @@ ExitCode survey_main(std::span<const char* const> args) {
     std::fputs(text->text.c_str(), stdout);
     return ExitCode::Done;
   }
-  install_signals();
   const auto& options = std::get<SurveyOptions>(*parsed);
   if (options.verbose) set_log_level(LogLevel::Debug);
   auto plan = make_survey_plan(options);
   if (!plan) return report(plan.error());
   if (options.dry_run) {
+    // Signals keep their usual effect: `| head` ends it, and so does the first interrupt.
     const auto printed = print_targets(options, *plan);
     return printed ? ExitCode::Done : report(printed.error());
   }
+  install_signals();
   SurveyMetadata metadata = describe(args, options, *plan, draw_seed(options));
   const auto code = run_on_link(options, std::move(*plan), metadata);
   dataplane::Eal::stop();

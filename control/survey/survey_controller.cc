@@ -1,10 +1,10 @@
 #include "control/survey/survey_controller.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "base/log.h"
 
@@ -13,119 +13,96 @@ namespace {
 
 using namespace std::chrono_literals;
 using dataplane::Counter;
-using dataplane::CounterKind;
 
-constexpr std::size_t kBatch = 4096;
 constexpr auto kIdleNap = 500us;
 constexpr auto kHealthInterval = 100ms;
 constexpr auto kGatewayPatience = 3s;
 
-std::uint64_t value_of(const dataplane::CounterValues& values, Counter counter) {
-  return values[static_cast<std::size_t>(counter)];
-}
-
 }  // namespace
 
-SurveyController::SurveyController(const SurveyOptions& options, dataplane::Link& link,
-                                   dataplane::Scanner& scanner, ResultSink& sink)
+SurveyController::SurveyController(const SurveyOptions& options, const SweepPlanner& planner,
+                                   dataplane::Link& link, dataplane::Scanner& scanner,
+                                   ResultSink& sink)
     : options_{options},
+      planner_{planner},
       link_{link},
       scanner_{scanner},
       sink_{sink},
-      ledger_{scanner.plan().space.size()},
-      batch_(kBatch),
-      terminal_{isatty(STDERR_FILENO) == 1} {
-  verdicts_.reserve(kBatch);
-  progress_.targets = scanner.plan().last - scanner.plan().first;
-}
+      intake_{planner, scanner, sink, options.memory},
+      monitor_{options, link, scanner, intake_} {}
 
 SurveyOutcome SurveyController::run(const std::atomic<bool>& interrupted) {
-  started_ = last_sample_ = Clock::now();
+  started_ = sweep_started_ = Clock::now();
   next_second_ = started_ + 1s;
   next_health_check_ = started_;
+  scanner_.begin_sweep(*planner_.sweep(sweep_, intake_.ledger(), intake_.answering()));
   scanner_.start();
   SurveyOutcome outcome;
-  const auto failed = [&outcome](const Error& error) {
-    outcome = SurveyOutcome{error.code, error.message};
-    return true;
-  };
   for (bool over = false; !over;) {
-    const auto handled = handle_replies();
-    if (!handled) {
-      over = failed(handled.error());
-      continue;
-    }
-    if (*handled == kBatch) continue;  // More are waiting.
-    over = is_over(interrupted, outcome);
-    if (auto second = once_a_second(); !second) over = failed(second.error());
-    if (auto health = check_health(); !health) over = failed(health.error());
-    if (!over && *handled == 0) std::this_thread::sleep_for(kIdleNap);
+    const auto stepped = step(interrupted);
+    over = !stepped || *stepped;
+    if (!stepped) outcome = SurveyOutcome{stepped.error().code, stepped.error().message};
+  }
+  if (outcome.code == ExitCode::Done && interrupted.load()) {
+    outcome = SurveyOutcome{ExitCode::Interrupted, "interrupted"};
+  } else if (outcome.code == ExitCode::Done && cut_short_) {
+    outcome.reason = "max-runtime";
   }
   scanner_.stop();
-  const bool can_write = outcome.code != ExitCode::Output;
-  for (auto rest = handle_replies(); can_write && rest && *rest > 0;) rest = handle_replies();
-  if (auto closed = sink_.close(); !closed && can_write) failed(closed.error());
-  end_progress_line();
+  if (outcome.code != ExitCode::Output) {
+    auto rest = intake_.take_batch();
+    while (rest && *rest > 0) rest = intake_.take_batch();
+    Result<void> ended = rest ? Result<void>{} : Failure{rest.error()};
+    if (auto closed = sink_.close(); ended && !closed) ended = closed;
+    if (!ended) outcome = SurveyOutcome{ended.error().code, ended.error().message};
+  }
+  monitor_.end();
   return judge(std::move(outcome));
 }
 
-bool SurveyController::is_over(const std::atomic<bool>& interrupted, SurveyOutcome& outcome) {
-  if (interrupted.load()) {
-    outcome = SurveyOutcome{ExitCode::Interrupted, "interrupted"};
-    return true;
-  }
+// A batch of replies and a look around; true when the survey is over.
+Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
+  const auto handled = intake_.take_batch();
+  if (!handled) return Failure{handled.error()};
+  const bool over = interrupted.load() || is_over();
+  if (auto second = once_a_second(); !second) return Failure{second.error()};
+  if (auto health = check_health(); !health) return Failure{health.error()};
+  if (!over && *handled == 0) std::this_thread::sleep_for(kIdleNap);
+  return over;
+}
+
+bool SurveyController::is_over() {
   if (!scanner_.sending_finished()) return false;
   const auto now = Clock::now();
-  if (sending_ended_ == Clock::time_point{}) sending_ended_ = now;
-  const bool cut_short = options_.max_runtime && now - started_ >= *options_.max_runtime;
-  if (cut_short && progress().sent < progress_.targets) outcome.reason = "max-runtime";
-  return !scanner_.plan().receive || now - sending_ended_ >= options_.cooldown;
+  if (phase_ == SurveyPhase::Sending) end_sweep(now);
+  if (phase_ == SurveyPhase::BetweenSweeps) {
+    if (now - sweep_ended_ < options_.retry_delay || begin_next_sweep()) return false;
+    phase_ = SurveyPhase::CoolingDown;
+  }
+  return !scanner_.plan().receive || now - sweep_ended_ >= options_.cooldown;
 }
 
-Result<std::size_t> SurveyController::handle_replies() {
-  const std::size_t count = scanner_.take_replies(batch_);
-  verdicts_.clear();
-  for (std::size_t i = 0; i < count; ++i) {
-    const dataplane::Reply& reply = batch_[i];
-    if (!accept(reply)) continue;
-    Verdict verdict{.time = scanner_.plan().clock.wall_time_at(reply.arrival),
-                    .ip = Ipv4Address{reply.ip},
-                    .port = reply.port,
-                    .state = reply.state,
-                    .reason = reply.reason,
-                    .ttl = reply.ttl,
-                    .rtt_us = {},
-                    .attempt = reply.attempt,
-                    .from = Ipv4Address{reply.from}};
-    if (reply.rtt_us != dataplane::Reply::kNoRtt) verdict.rtt_us = reply.rtt_us;
-    verdicts_.push_back(verdict);
-  }
-  if (!verdicts_.empty()) {
-    if (auto written = sink_.write(verdicts_); !written) return Failure{written.error()};
-  }
-  return count;
+void SurveyController::end_sweep(Clock::time_point now) {
+  sweep_ended_ = now;
+  sending_time_ += now - sweep_started_;
+  cut_short_ =
+      options_.max_runtime && now - started_ >= *options_.max_runtime &&
+      dataplane::taken_in_all(scanner_.lanes()) < scanner_.sweep().last - scanner_.sweep().first;
+  const bool more = !cut_short_ && sweep_ < planner_.most_sweeps() && scanner_.plan().receive;
+  phase_ = more ? SurveyPhase::BetweenSweeps : SurveyPhase::CoolingDown;
 }
 
-// Counts the reply; true when it tells something new.
-bool SurveyController::accept(const dataplane::Reply& reply) {
-  const dataplane::ScanPlan& plan = scanner_.plan();
-  const auto index = plan.space.index_of({Ipv4Address{reply.ip}, reply.port});
-  if (!index) {
-    ++not_in_plan_;
-    return false;
+// False when there is nothing left to probe.
+bool SurveyController::begin_next_sweep() {
+  auto next = planner_.sweep(sweep_ + 1, intake_.ledger(), intake_.answering());
+  if (!next) return false;
+  ++sweep_;
+  if (planner_.is_retry(sweep_) && !std::exchange(repeating_, true)) {
+    sent_before_repeats_ = progress().sent;
   }
-  if (!scanner_.has_sent(plan.order.inverse(*index))) {
-    ++before_probe_;
-    return false;
-  }
-  ++progress_.replies;
-  PortState before{};
-  switch (ledger_.record(*index, reply.state, before)) {
-    case ReplyLedger::Outcome::Duplicate: ++progress_.duplicates; return false;
-    case ReplyLedger::Outcome::Improved: --progress_.found[static_cast<std::size_t>(before)]; break;
-    case ReplyLedger::Outcome::First: break;
-  }
-  ++progress_.found[static_cast<std::size_t>(reply.state)];
+  sweep_started_ = Clock::now();
+  phase_ = SurveyPhase::Sending;
+  scanner_.begin_sweep(std::move(*next));
   return true;
 }
 
@@ -134,7 +111,8 @@ Result<void> SurveyController::once_a_second() {
   if (now < next_second_) return {};
   next_second_ = std::max(next_second_ + 1s, now);
   if (auto flushed = sink_.flush(); !flushed) return flushed;
-  show_progress();
+  (void)progress();
+  monitor_.show();
   return {};
 }
 
@@ -144,96 +122,52 @@ Result<void> SurveyController::check_health() {
   next_health_check_ = now + kHealthInterval;
   if (!link_.is_up()) {
     return fail(ExitCode::Device,
-                fmt::format("link {} went down after {} of {} probes; what was found so far is "
+                fmt::format("link {} went down after {} of {} targets; what was found so far is "
                             "written; bring it up and run again",
-                            link_.spec().text, progress().sent, progress_.targets));
+                            link_.spec().text, progress().sweep_done, progress().sweep_total));
   }
-  if (!scanner_.gateway_known() && now - started_ > kGatewayPatience) {
-    return fail(
-        ExitCode::Device,
-        fmt::format("the gateway {} answers no ARP on {}; check the link, or give "
-                    "--gateway or --gateway-mac",
-                    scanner_.plan().neighbours.gateway_address().to_string(), link_.spec().text));
-  }
+  if (!scanner_.gateway_known() && now - started_ > kGatewayPatience) return gateway_silent();
   return {};
 }
 
+Failure SurveyController::gateway_silent() const {
+  return fail(
+      ExitCode::Device,
+      fmt::format("the gateway {} answers no ARP on {}; check the link, or give --gateway "
+                  "or --gateway-mac",
+                  scanner_.plan().neighbours.gateway_address()->to_string(), link_.spec().text));
+}
+
 const SurveyProgress& SurveyController::progress() {
-  update_progress();
-  return progress_;
-}
-
-void SurveyController::update_progress() {
   const auto now = Clock::now();
-  const auto counters = scanner_.counters();
-  const bool sending = sending_ended_ == Clock::time_point{};
-  progress_.phase = sending ? SurveyPhase::Sending : SurveyPhase::CoolingDown;
-  progress_.elapsed = now - started_;
-  progress_.sending_time = (sending ? now : sending_ended_) - started_;
-  progress_.cooldown_left =
-      sending ? options_.cooldown
-              : std::max(Clock::duration{0}, options_.cooldown - (now - sending_ended_));
-  if (options_.max_runtime) {
-    progress_.runtime_left =
-        std::max(std::chrono::nanoseconds{0}, *options_.max_runtime - progress_.elapsed);
-  }
-  progress_.sent = value_of(counters, Counter::ProbesSent);
-  progress_.no_neighbour = value_of(counters, Counter::ProbesNoNeighbour);
-  collect_drops();
-}
-
-void SurveyController::collect_drops() {
-  const auto counters = scanner_.counters();
-  const dataplane::LinkCounters link = link_.counters();
-  drops_.clear();
-  ignored_.clear();
-  for (std::size_t i = 0; i < dataplane::kCounters; ++i) {
-    const auto& info = dataplane::counter_info(static_cast<Counter>(i));
-    if (info.kind == CounterKind::Loss) drops_.push_back({info.name, counters[i]});
-    if (info.kind == CounterKind::Ignored) ignored_.push_back({info.name, counters[i]});
-  }
-  drops_.push_back({"link_tx_errors", link.tx_errors});
-  drops_.push_back({"link_tx_dropped", link.tx_dropped});
-  drops_.push_back({"link_rx_missed", link.rx_missed});
-  drops_.push_back({"link_rx_errors", link.rx_errors});
-  drops_.push_back({"link_rx_no_buffer", link.rx_no_buffer});
-  ignored_.push_back({"replies_not_in_plan", not_in_plan_});
-  ignored_.push_back({"replies_before_probe", before_probe_});
-  progress_.ignored = ignored_;
-  progress_.drops = drops_;
-}
-
-void SurveyController::show_progress() {
-  const auto now = Clock::now();
-  update_progress();
-  const double seconds = std::chrono::duration<double>(now - last_sample_).count();
-  progress_.send_rate = static_cast<double>(progress_.sent - last_sent_) / seconds;
-  progress_.reply_rate = static_cast<double>(progress_.replies - last_replies_) / seconds;
-  last_sample_ = now;
-  last_sent_ = progress_.sent;
-  last_replies_ = progress_.replies;
-  if (options_.status_json) {
-    fmt::print(stderr, "{}", format_status_json(progress_, std::chrono::system_clock::now()));
-  } else if (terminal_ && !options_.quiet) {
-    fmt::print(stderr, "\r\x1b[K{}", format_progress_line(progress_));
-    line_shown_ = true;
-  }
-}
-
-void SurveyController::end_progress_line() const {
-  if (line_shown_) fmt::print(stderr, "\r\x1b[K");
+  const bool sending = phase_ == SurveyPhase::Sending;
+  const auto wait = phase_ == SurveyPhase::BetweenSweeps ? options_.retry_delay : options_.cooldown;
+  const Clock::duration waited = sending ? Clock::duration{0} : now - sweep_ended_;
+  return monitor_.update(
+      {.phase = phase_,
+       .sweep = sweep_,
+       .started = started_,
+       .now = now,
+       .sending_time = sending_time_ + (sending ? now - sweep_started_ : Clock::duration{0}),
+       .wait_left = std::max(std::chrono::nanoseconds{0}, wait - waited),
+       .sent_before_repeats = sent_before_repeats_,
+       .repeating = repeating_});
 }
 
 // A survey that lost replies or probes on this machine says so in its exit code.
 SurveyOutcome SurveyController::judge(SurveyOutcome outcome) {
-  update_progress();
-  progress_.phase = SurveyPhase::Done;
+  const std::uint64_t sent = progress().sent;
+  phase_ = outcome.code == ExitCode::Done ? SurveyPhase::Done : phase_;
   if (outcome.code != ExitCode::Done) return outcome;
-  const auto counters = scanner_.counters();
-  const dataplane::LinkCounters link = link_.counters();
+  if (sent == 0 && !scanner_.gateway_known()) {
+    const Failure silent = gateway_silent();
+    return {silent.value().code, silent.value().message};
+  }
+  const dataplane::LinkCounters& link = monitor_.link_counters();
   const std::uint64_t missed = link.rx_missed + link.rx_no_buffer;
   const std::uint64_t unsent = link.tx_errors + link.tx_dropped;
-  const std::uint64_t blocked = value_of(counters, Counter::ProbesBlocked);
+  const std::uint64_t blocked =
+      scanner_.counters()[static_cast<std::size_t>(Counter::ProbesBlocked)];
   if (missed + unsent > 0) {
     return {
         ExitCode::Degraded,

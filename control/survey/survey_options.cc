@@ -5,7 +5,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "control/survey/option_values.h"
@@ -39,6 +41,7 @@ interrupted with everything found written, 1 anything else.
 struct Texts {
   std::string ports, max_targets, rate, source_ip, source_ports, gateway, gateway_mac, lcores, seed;
   std::string cooldown, max_runtime, format, fields, states;
+  std::string shard, probes, retries, retry_delay, memory;
 };
 
 void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
@@ -72,6 +75,30 @@ void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
                  "Probe only the first N targets of the order, such as 10k,\nor a share such as 5%")
       ->type_name("N")
       ->group(kGroup);
+  app.add_option("--shard", texts.shard,
+                 "Only part I of N of the targets, such as 2/8: the parts of one\n"
+                 "--seed are disjoint and complete")
+      ->type_name("I/N")
+      ->group(kGroup);
+}
+
+// How often a target is asked, and what is kept of the answers.
+void add_repeat_options(CLI::App& app, Texts& texts) {
+  const auto add = [&app](const char* name, std::string& into, const char* description,
+                          const char* type) {
+    app.add_option(name, into, description)->type_name(type)->group("How often");
+  };
+  add("--probes", texts.probes,
+      "Probes to every target, 1 to 5, each in a sweep of its own\n(default 1)", "N");
+  add("--retries", texts.retries,
+      "Then once more to silent targets: none, all, or responsive:\n"
+      "in /24s where something answered (default responsive)",
+      "MODE");
+  add("--retry-delay", texts.retry_delay, "Pause between two sweeps (default 1s)", "TIME");
+  add("--memory", texts.memory,
+      "For an array over all targets that tells duplicates; when it\n"
+      "is not enough, targets that answered are kept one by one\n(default 512M)",
+      "SIZE");
 }
 
 void add_network_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
@@ -172,6 +199,13 @@ Result<void> take_values(const CLI::App& app, const Texts& texts, SurveyOptions&
   take(std::type_identity<Time>{}, "--cooldown", texts.cooldown, options.cooldown, parse_duration);
   take(std::type_identity<Time>{}, "--max-runtime", texts.max_runtime, options.max_runtime,
        parse_duration);
+  take(std::type_identity<Shard>{}, "--shard", texts.shard, options.shard, parse_shard);
+  take(std::type_identity<unsigned>{}, "--probes", texts.probes, options.probes, parse_probe_count);
+  take(std::type_identity<RetryMode>{}, "--retries", texts.retries, options.retries,
+       parse_retry_mode);
+  take(std::type_identity<Time>{}, "--retry-delay", texts.retry_delay, options.retry_delay,
+       parse_duration);
+  take(std::type_identity<ByteCount>{}, "--memory", texts.memory, options.memory, parse_byte_count);
   take(std::type_identity<OutputFormat>{}, "--format", texts.format, options.format,
        parse_output_format);
   take(std::type_identity<std::vector<ResultField>>{}, "--fields", texts.fields, options.fields,
@@ -181,7 +215,7 @@ Result<void> take_values(const CLI::App& app, const Texts& texts, SurveyOptions&
 }
 
 // Options that are each in order, but not together.
-Result<void> check_together(const SurveyOptions& options) {
+Result<void> check_together(const CLI::App& app, const SurveyOptions& options) {
   if (options.targets.empty() && options.target_files.empty()) {
     return usage("no targets are given; name addresses or prefixes, or a file with -f FILE");
   }
@@ -189,11 +223,27 @@ Result<void> check_together(const SurveyOptions& options) {
   if (options.link.empty() && !options.dry_run) {
     return usage("no link is given; name a network card such as --link eth1, or add --dry-run");
   }
+  if (options.shard.count > 1 && !options.seed) {
+    return usage("--shard needs --seed: parts fit together only in one and the same order");
+  }
   if (options.max_runtime && options.max_runtime->count() == 0) {
     return usage("--max-runtime: no time at all would send nothing; expected a time such as 90s");
   }
   if (options.gateway && options.gateway_mac) {
     return usage("--gateway and --gateway-mac both name the next hop; give one of them");
+  }
+  if (options.retry_delay.count() > 0 && options.probes == 1 &&
+      options.retries == RetryMode::None && app.count("--retry-delay") > 0) {
+    return usage("--retry-delay: there is no second sweep to wait for; see --retries and --probes");
+  }
+  if (options.dry_run) {
+    for (const char* option : {"--metadata", "--format", "--fields", "--states", "--status-json"}) {
+      if (app.count(option) == 0) continue;
+      return usage(
+          fmt::format("{} has no meaning with --dry-run, which prints targets alone; leave "
+                      "one of them out",
+                      option));
+    }
   }
   if (options.quiet && options.verbose) {
     return usage("--quiet and --verbose contradict each other; give one of them");
@@ -201,12 +251,25 @@ Result<void> check_together(const SurveyOptions& options) {
   return {};
 }
 
+// Whether both name one file, however they spell it.
+bool is_same_file(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty()) return false;
+  const auto path_of = [](const std::string& name) { return name == "-" ? "/dev/stdout" : name; };
+  if (a == b) return true;
+  std::error_code ignored;
+  const std::filesystem::path left{path_of(a)};
+  const std::filesystem::path right{path_of(b)};
+  // Terminals and pipes are not replaced: two may share one.
+  return std::filesystem::equivalent(left, right, ignored) &&
+         std::filesystem::is_regular_file(left, ignored);
+}
+
 // Reading a file twice is harmless; standard input can be read once, and outputs replace inputs.
 Result<void> check_files(const SurveyOptions& options) {
   if (options.output.empty()) {
     return usage("--output: an empty file name is given; name a file, or - for standard output");
   }
-  if (options.metadata == options.output) {
+  if (is_same_file(options.metadata, options.output)) {
     return usage("--output and --metadata go to the same place; give two different files");
   }
   std::vector<std::string> inputs = options.target_files;
@@ -216,7 +279,8 @@ Result<void> check_files(const SurveyOptions& options) {
   }
   for (const std::string& path : inputs) {
     if (path.empty()) return usage("an empty file name is given; name a file, or - for input");
-    if (path != "-" && (path == options.output || path == options.metadata)) {
+    if (path != "-" &&
+        (is_same_file(path, options.output) || is_same_file(path, options.metadata))) {
       return usage(fmt::format("{} would be read and then replaced by results; write elsewhere",
                                quote(path)));
     }
@@ -266,6 +330,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   app.allow_extras();
   add_target_options(app, options, texts);
   add_network_options(app, options, texts);
+  add_repeat_options(app, texts);
   add_output_options(app, options, texts);
   std::vector<std::string> reversed{args.begin(), args.end()};  // The order CLI11 wants.
   std::ranges::reverse(reversed);
@@ -288,7 +353,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   }
   options.format = format_for_path(options.output);  // Unless --format says otherwise.
   if (auto taken = take_values(app, texts, options); !taken) return Failure{taken.error()};
-  if (auto fits = check_together(options); !fits) return Failure{fits.error()};
+  if (auto fits = check_together(app, options); !fits) return Failure{fits.error()};
   if (auto fits = check_files(options); !fits) return Failure{fits.error()};
   return options;
 }

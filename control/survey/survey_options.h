@@ -11,10 +11,13 @@
 #include "base/ip.h"
 #include "base/mac.h"
 #include "base/result.h"
+#include "base/units.h"
 #include "control/survey/port_spec.h"
 #include "control/survey/quantity.h"
 #include "control/survey/rate_spec.h"
 #include "control/survey/result_format.h"
+#include "control/survey/retry_mode.h"
+#include "control/survey/shard.h"
 
 namespace trawl::control {
 
@@ -34,6 +37,10 @@ struct SurveyOptions {
   std::vector<std::string> exclude_files;
   std::vector<std::string> allow_special;
   std::optional<TargetLimit> max_targets;
+  Shard shard;
+  unsigned probes = 1;  // To every target; 1...5.
+  RetryMode retries = RetryMode::Responsive;
+  std::chrono::nanoseconds retry_delay = std::chrono::seconds{1};
 
   // How it is sent.
   std::string link;  // As written; "" only in a dry run.
@@ -57,6 +64,8 @@ struct SurveyOptions {
   bool status_json = false;
   bool quiet = false;  // Neither progress nor summary; errors only.
   bool verbose = false;
+
+  ByteCount memory = ByteCount::mebibytes(512);  // For what each target is known to be.
 };
 
 // Text to print to standard output before leaving with ExitCode::Done (--help, --version).

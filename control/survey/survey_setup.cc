@@ -88,7 +88,11 @@ Result<SourceChoice> choose_source(const SurveyOptions& options, const LinkSpec&
   }
   config.gateway = options.gateway;
   config.gateway_mac = options.gateway_mac;
+  config.gateway_mac_stands = options.gateway_mac.has_value();
   if (config.gateway || config.gateway_mac) return choice;
+  // A gateway that no target needs must not be waited for.
+  const bool needed = !all_on_link(targets, config.on_link);
+  if (!needed) return choice;
   if (link.is_sink()) {
     config.gateway_mac = kSinkMac;
   } else if (kernel.gateway) {
@@ -96,7 +100,7 @@ Result<SourceChoice> choose_source(const SurveyOptions& options, const LinkSpec&
     config.gateway_mac = kernel.gateway_mac;
   } else if (link.kernel_interface.empty() && link.kind == LinkKind::Vdev) {
     config.gateway = kVirtualGateway;
-  } else if (!all_on_link(targets, config.on_link)) {
+  } else {
     return fail(ExitCode::Usage,
                 fmt::format("--link {} has no gateway and not every target is on the link; give "
                             "--gateway ADDRESS or --gateway-mac MAC",
@@ -119,6 +123,20 @@ Result<std::vector<unsigned>> choose_cpus(const SurveyOptions& options,
   return options.lcores;
 }
 
+SweepPlanner::Config plan_sweeps(const SurveyOptions& options, SurveyPlan& plan, Uint128 seed) {
+  const std::uint64_t targets = plan.size();
+  const std::uint64_t most = options.max_targets ? options.max_targets->of(targets) : targets;
+  const auto [first, last] = shard_of(most, options.shard);
+  return {.space = std::make_shared<const dataplane::TargetSpace>(std::move(plan.addresses),
+                                                                  std::move(plan.ports)),
+          .order = scan_order(targets, seed),
+          .seed = seed,
+          .first = first,
+          .last = last,
+          .probes = options.probes,
+          .retries = options.retries};
+}
+
 Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan plan, Uint128 seed) {
   using dataplane::Link;
   using dataplane::ProbeTemplate;
@@ -134,27 +152,29 @@ Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan p
   const auto choice = choose_source(options, *spec, kernel, plan.addresses);
   if (!choice) return Failure{choice.error()};
   if (kernel.has_default_route && !options.quiet) {
-    log_info("{} carries the default route; while the survey runs, other traffic on it may stall",
-             spec->kernel_interface);
-  }
-  if (auto started = dataplane::Eal::start({.polling_cpus = *cpus, .link = *spec}); !started) {
-    return Failure{started.error()};
+    log_warning(
+        "{} carries the default route; while the survey runs, other traffic on it may stall",
+        spec->kernel_interface);
   }
   const bool receive = !spec->is_sink();
   const auto threads = static_cast<unsigned>(cpus->size());
-  const std::uint16_t queues = dataplane::senders_for(threads, receive);
+  const std::uint16_t senders = dataplane::senders_for(threads, receive);
+  const ByteCount memory = Link::memory_for(Link::queues_for(*spec, senders));
+  if (auto started =
+          dataplane::Eal::start({.polling_cpus = *cpus, .link = *spec, .memory = memory});
+      !started) {
+    return Failure{started.error()};
+  }
   PreparedSurvey survey;
-  auto link = Link::open(*spec, {.tx_queues = queues, .rx_queues = queues});
+  auto link = Link::open(*spec, {.senders = senders});
   if (!link) return Failure{link.error()};
   survey.link = std::move(*link);
   auto neighbours = Neighbours::make(choice->neighbours);
   if (!neighbours) return Failure{neighbours.error()};
-  const std::uint64_t targets = plan.size();
+  survey.planner = std::make_unique<SweepPlanner>(plan_sweeps(options, plan, seed));
   const dataplane::PortRange ports{options.source_ports.first, options.source_ports.last};
   const MacAddress mac = survey.link->mac();
-  dataplane::ScanPlan scan{.space = {std::move(plan.addresses), std::move(plan.ports)},
-                           .order = scan_order(targets, seed),
-                           .cookies = {scan_key(seed), choice->source, ports},
+  dataplane::ScanPlan scan{.cookies = {scan_key(seed), choice->source, ports},
                            .probe = {mac, choice->source},
                            .parser = {choice->source, ports},
                            .guard = dataplane::EgressGuard{plan.blocked},
@@ -162,8 +182,6 @@ Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan p
                            .clock = TscClock::calibrate(),
                            .mac = mac,
                            .source = choice->source,
-                           .first = 0,
-                           .last = options.max_targets ? options.max_targets->of(targets) : targets,
                            .rate = options.rate.for_frame(ProbeTemplate::kSize),
                            .max_runtime = options.max_runtime,
                            .receive = receive,

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "control/survey/survey_options.h"
 #include "control/survey/survey_plan.h"
+#include "control/survey/sweep_planner.h"
 #include "dataplane/kernel_interface.h"
 #include "dataplane/link.h"
 #include "dataplane/neighbours.h"
@@ -33,6 +34,7 @@ struct SourceChoice {
 
 // A survey with its devices open, ready to start. Members go in reverse order.
 struct PreparedSurvey {
+  std::unique_ptr<SweepPlanner> planner;
   std::unique_ptr<dataplane::Link> link;
   std::unique_ptr<dataplane::Scanner> scanner;
 };

@@ -17,8 +17,9 @@ void write_arp_request(std::span<std::byte> frame, MacAddress mac, Ipv4Address s
 
 enum class ArpOutcome { Nothing, Learnt, AnswerWritten };
 
-// Reads an ARP frame: learns the sender's address when it is one we need, and, when it asks for
-// `source`, turns the frame into our answer. Needs frame to be writable; shorter ones are ignored.
+// Reads an ARP frame: learns from a reply what we need, and turns a request for `source` into our
+// answer; a request alone proves nothing about its sender. Needs frame to be writable; shorter ones
+// are ignored.
 [[nodiscard]] ArpOutcome handle_arp(std::span<std::byte> frame, MacAddress mac, Ipv4Address source,
                                     Neighbours& neighbours) noexcept;
 

@@ -6,20 +6,30 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <span>
 
 #include "dataplane/counters.h"
 #include "dataplane/internal/frame_sender.h"
 #include "dataplane/internal/waiting_probes.h"
 #include "dataplane/pacer.h"
 #include "dataplane/scan_plan.h"
-#include "dataplane/sender_share.h"
+#include "dataplane/sweep.h"
 
 namespace trawl::dataplane::internal {
 
+// A sweep on its way: what is probed, and how far each lane is.
+struct SweepRun {
+  Sweep sweep;
+  Lanes* lanes = nullptr;
+  std::uint64_t number = 0;  // 1, 2, ...
+};
+
 // What the cores of one scan share besides the plan. Each field has one writer.
 struct alignas(64) SharedState {
-  std::atomic<bool> stop{false};            // Control: leave the loops.
-  std::atomic<bool> replies_piling{false};  // Receiver: the reply ring is nearly full.
+  std::atomic<bool> stop{false};              // Control: leave the loops.
+  std::atomic<const SweepRun*> run{nullptr};  // Control: replaced when every sender finished it.
+  std::atomic<double> rate{0.0};              // Control: packets/s of all senders, < 0: no limit.
+  std::atomic<bool> replies_piling{false};    // Receiver: the reply ring is nearly full.
 };
 
 // Where one sending loop sits.
@@ -29,9 +39,10 @@ struct TxSeat {
   BufferUse use = BufferUse::Returns;
   rte_mempool* pool = nullptr;          // Holds probe frames only, prepared from the template.
   rte_mempool* control_pool = nullptr;  // For ARP frames.
-  rte_ring* answers = nullptr;  // ARP answers made by the receiver; nullptr on other senders.
-  unsigned sender = 0;          // Which share of the positions this loop takes,
-  unsigned senders = 1;         // of how many.
+  rte_ring* answers = nullptr;   // ARP answers made by the receiver; nullptr on other senders.
+  rte_ring* requests = nullptr;  // Of Target elements: what control wants; nullptr on others.
+  unsigned sender = 0;           // Which share of the lanes this loop owns,
+  unsigned senders = 1;          // of how many; at most kLanes.
 };
 
 // The sending loop of one core: permute, pick, guard, cookie, stamp, send; a burst at a time.
@@ -48,28 +59,39 @@ class TxLoop {
   void begin(Ticks now) noexcept;
   // One burst at most. True when a frame was sent.
   bool poll(Ticks now) noexcept;
-  // Every probe of the range was sent or given up, or the time is over. Any thread.
-  [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
-  // Whether the probe at `position`, which must be in the plan's range, may have left. Any thread.
-  [[nodiscard]] bool has_sent(std::uint64_t position) const noexcept;
+  // The number of the last run of which every probe of this loop's lanes was sent or given up; ~0
+  // once the time is over. Any thread.
+  [[nodiscard]] std::uint64_t finished_run() const noexcept {
+    return finished_run_.load(std::memory_order_acquire);
+  }
+  // False when there was no memory for what waits.
+  [[nodiscard]] bool ready() const noexcept { return waiting_.back().room() > 0; }
   // Gives held frames back to their pool. Needs the loop to have ended.
   void release() noexcept;
 
  private:
   static constexpr unsigned kStages = 5;
 
+  void adopt(const SweepRun* run) noexcept;
+  bool next_block() noexcept;
+  void follow_rate(Ticks now) noexcept;
   unsigned send_held() noexcept;
   void send_answers() noexcept;
   bool gateway_ready(Ticks now) noexcept;
   bool have_buffers(unsigned want) noexcept;
+  unsigned send_sweep(Ticks now, unsigned want) noexcept;
+  void confirm() noexcept;
+  unsigned take_requests(unsigned want) noexcept;
   unsigned take_waiting(Ticks now, unsigned want) noexcept;
   unsigned take_new(Ticks now, unsigned want) noexcept;
+  unsigned take_positions(unsigned want, std::span<std::uint64_t> indexes) noexcept;
   bool resolve(Target target, unsigned stage, Ticks now, std::uint64_t& head) noexcept;
-  void request(Ipv4Address address) noexcept;
+  bool request(Ipv4Address address) noexcept;
   unsigned drop_blocked(unsigned count) noexcept;
-  unsigned send_burst(Ticks now, unsigned count) noexcept;
+  unsigned send_burst(Ticks now, unsigned count, std::uint8_t attempt) noexcept;
   void prepare_pool() noexcept;
-  void finish_if_done(Ticks now) noexcept;
+  void finish_if_done() noexcept;
+  void give_up() noexcept;
 
   ScanPlan& plan_;
   const SharedState& shared_;
@@ -77,17 +99,24 @@ class TxLoop {
   CoreCounters& counters_;
   FrameSender sender_;
   Pacer pacer_;
-  const SenderShare share_;
-  std::atomic<std::uint64_t> cursor_{0};  // Own positions generated so far.
-  std::atomic<bool> finished_{false};
+  const SweepRun* run_ = nullptr;
+  std::atomic<std::uint64_t> finished_run_{0};
+  double rate_ = 0.0;    // As last seen in shared_.
+  unsigned first_lane_;  // This loop owns lanes [first_lane_, last_lane_),
+  unsigned last_lane_;
+  unsigned lane_ = 0;  // is in this one,
+  LaneShare share_{0, 0, 0, 1};
+  std::uint64_t block_left_ = 0;  // and has this many positions of its block to go.
+  bool exhausted_ = false;        // No lane has any left.
   Ticks deadline_ = ~Ticks{0};
   Ticks next_gateway_request_ = 0;
   std::array<Ticks, kStages> patience_{};
   std::array<WaitingQueue, kStages> waiting_;
   std::array<Target, kBurst> targets_;
-  std::array<std::uint64_t, kBurst> heads_;  // The first bytes of each frame: where it goes.
-  std::array<rte_mbuf*, kBurst> spares_{};   // Allocated, not used yet.
+  std::array<std::uint64_t, kBurst> heads_{};  // The first bytes of each frame: where it goes.
+  std::array<rte_mbuf*, kBurst> spares_{};     // Allocated, not used yet.
   std::array<rte_mbuf*, kBurst> frames_{};
+  unsigned asked_ = 0;  // ARP requests sent in this poll.
   unsigned spare_ = 0;
   unsigned held_ = 0;  // frames_[held_first_, held_first_ + held_) wait for room in the link.
   unsigned held_first_ = 0;

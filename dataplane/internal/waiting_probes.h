@@ -35,6 +35,7 @@ class WaitingQueue {
   WaitingQueue& operator=(const WaitingQueue&) = delete;
 
   [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
+  [[nodiscard]] std::size_t size() const noexcept { return tail_ - head_; }
   [[nodiscard]] std::size_t room() const noexcept {
     return probes_ == nullptr ? 0 : kCapacity - (tail_ - head_);
   }

@@ -17,14 +17,15 @@ using namespace std::chrono_literals;
 constexpr NamedCounter kDrops[] = {{"tx_ring_full", 0}, {"rx_missed", 7}, {"reply_ring_full", 2}};
 
 constexpr std::array<NamedCounter, 1> kIgnored{{{"rx_forged", 4}}};
+constexpr std::array<NamedCounter, 1> kOthers{{{"probes_deferred", 5}}};
 
 SurveyProgress example() {
   SurveyProgress progress;
   progress.elapsed = 6s;
   progress.sending_time = 6s;
   progress.cooldown_left = 8s;
-  progress.targets = 38'000'000;
-  progress.sent = 8'126'349;
+  progress.targets = progress.sweep_total = 38'000'000;
+  progress.sent = progress.sweep_done = 8'126'349;
   progress.replies = 104'692;
   progress.duplicates = 3;
   progress.found = {1234, 100'000, 55};
@@ -32,6 +33,7 @@ SurveyProgress example() {
   progress.reply_rate = 17.9e3;
   progress.drops = kDrops;
   progress.ignored = kIgnored;
+  progress.others = kOthers;
   return progress;
 }
 
@@ -44,7 +46,7 @@ TEST(ProgressLine, ReadsAsAWhole) {
 TEST(ProgressLine, SaysWhatItIsWaitingFor) {
   SurveyProgress progress = example();
   progress.phase = SurveyPhase::CoolingDown;
-  progress.sent = progress.targets;
+  progress.sent = progress.sweep_done = progress.targets;
   progress.cooldown_left = 2500ms;
   EXPECT_NE(format_progress_line(progress).find("100% (waiting for replies, 3s left)"),
             std::string::npos);
@@ -60,14 +62,14 @@ TEST(ProgressLine, IsDefinedBeforeAnythingHappened) {
 
 TEST(ProgressLine, NeverShowsHundredPercentBeforeTheEnd) {
   SurveyProgress progress = example();
-  progress.sent = progress.targets - 1;
+  progress.sent = progress.sweep_done = progress.targets - 1;
   EXPECT_NE(format_progress_line(progress).find(" 99% "), std::string::npos);
 }
 
 TEST(Remaining, IsBoundedByTheRuntimeLeft) {
   SurveyProgress progress = example();
-  progress.sent = 6;
-  progress.targets = 100;
+  progress.sent = progress.sweep_done = 6;
+  progress.targets = progress.sweep_total = 100;
   EXPECT_EQ(progress.remaining(), 94s + 8s);
   progress.runtime_left = 10s;
   EXPECT_EQ(progress.remaining(), 18s);
@@ -77,8 +79,8 @@ TEST(Remaining, IsBoundedByTheRuntimeLeft) {
 
 TEST(Remaining, DoesNotOverflowAtTheSlowestRate) {
   SurveyProgress progress = example();
-  progress.sent = 1;
-  progress.targets = std::uint64_t{1} << 48U;
+  progress.sent = progress.sweep_done = 1;
+  progress.targets = progress.sweep_total = std::uint64_t{1} << 48U;
   progress.sending_time = 1000s;
   EXPECT_EQ(progress.remaining(), 1'000'000'000s);
 }
@@ -106,10 +108,10 @@ TEST(StatusJson, IsOneLineWithEveryCounter) {
       format_status_json(example(), std::chrono::system_clock::time_point{}),
       R"({"schema":"trawl.status.v1","ts":"1970-01-01T00:00:00.000000Z","phase":"sending",)"
       R"("elapsed_s":6.000,"percent_done":21.385,"remaining_s":31,"targets":38000000,)"
-      R"("sent":8126349,"no_neighbour":0,"send_pps":1350000.000,"send_avg_pps":1354391.500,)"
+      R"("sweep":1,"sent":8126349,"repeats":0,"no_neighbour":0,"send_pps":1350000.000,"send_avg_pps":1354391.500,)"
       R"("replies":104692,"reply_pps":17900.000,"reply_avg_pps":17448.667,"open":1234,)"
       R"("closed":100000,"unreachable":55,"duplicates":3,"dropped":9,)"
-      R"("drops":{"tx_ring_full":0,"rx_missed":7,"reply_ring_full":2},"ignored":{"rx_forged":4}})"
+      R"("drops":{"tx_ring_full":0,"rx_missed":7,"reply_ring_full":2},"ignored":{"rx_forged":4},"others":{"probes_deferred":5}})"
       "\n");
 }
 

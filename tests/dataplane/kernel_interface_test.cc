@@ -89,6 +89,9 @@ TEST(KernelInterface, ArpEntriesThatAreNoAnswerAreSkipped) {
     found.read_arp(line, "eth1");
     EXPECT_FALSE(found.gateway_mac) << line;
   }
+  KernelInterface permanent = with_routes(kDefaultRoute);
+  permanent.read_arp("192.168.0.2 0x1 0x6 02:00:00:00:00:22 * eth1\n", "eth1");
+  EXPECT_TRUE(permanent.gateway_mac);
   KernelInterface no_gateway;
   no_gateway.read_arp(kArpTable, "eth1");
   EXPECT_FALSE(no_gateway.gateway_mac);

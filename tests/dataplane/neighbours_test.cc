@@ -71,13 +71,29 @@ TEST(Neighbours, AddressesWeWouldNeverAskForAreIgnored) {
 }
 
 TEST(Neighbours, GatewayMacGivenByTheUserStands) {
-  Neighbours neighbours = make({.on_link = {}, .gateway = kGateway, .gateway_mac = kMac});
+  Neighbours neighbours =
+      make({.on_link = {}, .gateway = kGateway, .gateway_mac = kMac, .gateway_mac_stands = true});
   neighbours.learn(kGateway, kOther);
   EXPECT_EQ(neighbours.gateway()->load(), Neighbours::kResolved | kMac.to_integer());
   Neighbours no_address = make({.on_link = {}, .gateway = {}, .gateway_mac = kMac});
   EXPECT_EQ(no_address.next_hop(kFar), no_address.gateway());
   no_address.learn(Ipv4Address{0}, kOther);
   EXPECT_EQ(no_address.gateway()->load(), Neighbours::kResolved | kMac.to_integer());
+}
+
+TEST(Neighbours, GatewayMacOfTheKernelGivesWayToAnAnswer) {
+  Neighbours neighbours = make({.on_link = {}, .gateway = kGateway, .gateway_mac = kMac});
+  EXPECT_TRUE(neighbours.gateway_known());
+  neighbours.learn(kGateway, kOther);
+  EXPECT_EQ(neighbours.gateway()->load(), Neighbours::kResolved | kOther.to_integer());
+}
+
+TEST(Neighbours, AddressZeroIsAGatewayLikeAnyOther) {
+  Neighbours neighbours = make({.on_link = {}, .gateway = Ipv4Address{0}, .gateway_mac = {}});
+  EXPECT_FALSE(neighbours.gateway_known());
+  EXPECT_EQ(neighbours.gateway_address(), Ipv4Address{0});
+  neighbours.learn(Ipv4Address{0}, kMac);
+  EXPECT_TRUE(neighbours.gateway_known());
 }
 
 TEST(Neighbours, OverlappingSubnetsAllLearn) {

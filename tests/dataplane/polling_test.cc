@@ -46,11 +46,7 @@ struct PlanOptions {
 };
 
 ScanPlan make_plan(const PlanOptions& options) {
-  TargetSpace targets = space();
-  const std::uint64_t size = targets.size();
-  return ScanPlan{.space = std::move(targets),
-                  .order = {size, 1, 2},
-                  .cookies = {kKey, kOurs, kPorts},
+  return ScanPlan{.cookies = {kKey, kOurs, kPorts},
                   .probe = {kOurMac, kOurs},
                   .parser = {kOurs, kPorts},
                   .guard = EgressGuard{options.blocked},
@@ -58,17 +54,32 @@ ScanPlan make_plan(const PlanOptions& options) {
                   .clock = TscClock::calibrate(),
                   .mac = kOurMac,
                   .source = kOurs,
-                  .first = options.first,
-                  .last = std::min(options.last, size),
                   .rate = PacketsPerSecond::unlimited(),
                   .max_runtime = 60s,
                   .receive = options.receive,
                   .shares_cpu = true};
 }
 
+Sweep make_sweep(std::uint64_t first, std::uint64_t last) {
+  auto targets = std::make_shared<TargetSpace>(space());
+  const std::uint64_t size = targets->size();
+  return {.space = std::move(targets),
+          .order = {size, 1, 2},
+          .first = first,
+          .last = std::min(last, size),
+          .attempt = 1,
+          .skip = {}};
+}
+
+Result<std::unique_ptr<Scanner>> make_scanner(const PlanOptions& options, Link& link,
+                                              unsigned threads) {
+  auto scanner = Scanner::make(make_plan(options), link, threads);
+  if (scanner) (*scanner)->begin_sweep(make_sweep(options.first, options.last));
+  return scanner;
+}
+
 std::unique_ptr<Link> open_link(const std::string& text, unsigned threads, bool receive) {
-  const std::uint16_t queues = senders_for(threads, receive);
-  auto link = Link::open(*LinkSpec::parse(text), {.tx_queues = queues, .rx_queues = queues});
+  auto link = Link::open(*LinkSpec::parse(text), {.senders = senders_for(threads, receive)});
   EXPECT_TRUE(link) << link.error().message;
   return link ? std::move(*link) : nullptr;
 }
@@ -94,6 +105,14 @@ void run(Scanner& scanner, Done done) {
 
 std::uint64_t count(const Scanner& scanner, Counter counter) {
   return scanner.counters()[static_cast<std::size_t>(counter)];
+}
+
+void wait_until_sent(const Scanner& scanner) {
+  const auto give_up = std::chrono::steady_clock::now() + 10s;
+  while (!scanner.sending_finished() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(1ms);
+  }
+  ASSERT_TRUE(scanner.sending_finished());
 }
 
 // Puts frames where the link's receiver finds them, before its loops start.
@@ -136,7 +155,7 @@ TEST(Polling, SinkTakesEveryProbeAndSendersAllocateNothing) {
   for (unsigned threads = 1; threads <= kMostThreads; ++threads) {
     const auto link = open_link("net_null" + std::to_string(threads), threads, false);
     ASSERT_TRUE(link);
-    auto scanner = Scanner::make(make_plan({.receive = false}), *link, threads);
+    auto scanner = make_scanner({.receive = false}, *link, threads);
     ASSERT_TRUE(scanner);
     run(**scanner, [] { return true; });
     EXPECT_EQ(allocations, 0U) << threads << " threads";
@@ -152,8 +171,7 @@ TEST(Polling, SinkTakesEveryProbeAndSendersAllocateNothing) {
 TEST(Polling, OnlyTheRangeOfThePlanIsSent) {
   const auto link = open_link("net_null7", 2, false);
   ASSERT_TRUE(link);
-  auto scanner =
-      Scanner::make(make_plan({.receive = false, .first = 1000, .last = 5001}), *link, 2);
+  auto scanner = make_scanner({.receive = false, .first = 1000, .last = 5001}, *link, 2);
   ASSERT_TRUE(scanner);
   run(**scanner, [] { return true; });
   EXPECT_EQ(count(**scanner, Counter::ProbesSent), 4001U);
@@ -163,13 +181,95 @@ TEST(Polling, OnlyTheRangeOfThePlanIsSent) {
   EXPECT_FALSE((*scanner)->has_sent(5001));
 }
 
+TEST(Polling, NextSweepLeavesOutWhatItIsTold) {
+  const auto link = open_link("net_null14", 2, false);
+  ASSERT_TRUE(link);
+  auto made = make_scanner({.receive = false, .last = 10'000}, *link, 2);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  scanner.start();
+  wait_until_sent(scanner);
+  EXPECT_EQ(count(scanner, Counter::ProbesSent), 10'000U);
+  Sweep again = make_sweep(1000, 9000);
+  const auto skip = std::make_shared<PositionSet>(8000);
+  for (std::uint64_t offset = 0; offset < 8000; ++offset) {
+    if (offset < 1280 || offset % 3 == 0) skip->add(offset);  // Whole blocks and single ones.
+  }
+  again.skip = skip;
+  scanner.begin_sweep(std::move(again));
+  EXPECT_FALSE(scanner.sending_finished());
+  wait_until_sent(scanner);
+  scanner.stop();
+  std::uint64_t left = 0;
+  for (std::uint64_t offset = 1280; offset < 8000; ++offset) left += offset % 3 == 0 ? 0 : 1;
+  EXPECT_EQ(count(scanner, Counter::ProbesSent), 10'000U + left);
+}
+
+// As after a crash: each lane goes on where it was, whatever number of cores it had before.
+TEST(Polling, SweepGoesOnWhereItsLanesAre) {
+  Lanes lanes;
+  std::uint64_t done = 0;
+  for (unsigned threads = 1; threads <= kMostThreads; ++threads) {
+    const auto link = open_link("net_null2" + std::to_string(threads), threads, false);
+    ASSERT_TRUE(link);
+    ScanPlan plan = make_plan({.receive = false});
+    plan.rate = PacketsPerSecond{200'000.0};
+    auto made = Scanner::make(std::move(plan), *link, threads);
+    ASSERT_TRUE(made);
+    Scanner& scanner = **made;
+    scanner.begin_sweep(make_sweep(0, 32768 * 3), &lanes);
+    scanner.start();
+    if (threads < kMostThreads) {
+      std::this_thread::sleep_for(100ms);
+    } else {
+      scanner.set_rate(PacketsPerSecond::unlimited());
+      wait_until_sent(scanner);
+    }
+    scanner.stop();
+    done += count(scanner, Counter::ProbesSent);
+    for (const Lane& lane : lanes) EXPECT_EQ(lane.sent.load(), lane.taken.load());
+    EXPECT_EQ(taken_in_all(lanes), done) << "nothing twice, nothing left out";
+  }
+  EXPECT_EQ(done, 32768U * 3);
+}
+
+TEST(Polling, RateCanBeChangedAndPausedOnTheWay) {
+  const auto link = open_link("net_null15", 1, false);
+  ASSERT_TRUE(link);
+  ScanPlan plan = make_plan({.receive = false});
+  plan.rate = PacketsPerSecond{0.0};
+  auto made = Scanner::make(std::move(plan), *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  scanner.begin_sweep(make_sweep(0, 5000));
+  scanner.start();
+  std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(count(scanner, Counter::ProbesSent), 0U);
+  scanner.set_rate(PacketsPerSecond{1e6});
+  wait_until_sent(scanner);
+  scanner.stop();
+  EXPECT_EQ(count(scanner, Counter::ProbesSent), 5000U);
+}
+
+TEST(Polling, RequestedTargetsAreProbedBesidesTheSweep) {
+  const auto link = open_link("net_null16", 1, false);
+  ASSERT_TRUE(link);
+  auto made = make_scanner({.receive = false, .last = 100}, *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  for (std::uint64_t i = 0; i < 70; ++i) EXPECT_TRUE(scanner.request(space().at(i)));
+  run(scanner, [&] { return count(scanner, Counter::ProbesSent) == 170; });
+  EXPECT_EQ(allocations, 0U);
+  EXPECT_EQ(count(scanner, Counter::ProbesSent), 170U);
+}
+
 TEST(Polling, GuardStopsWhatThePlanShouldNotHold) {
   Ipv4Set blocked;
   blocked.add(*Ipv4Prefix::parse("198.19.3.0/24"));
   blocked.add(*Ipv4Prefix::parse("198.19.77.5"));
   const auto link = open_link("net_null8", 1, false);
   ASSERT_TRUE(link);
-  auto scanner = Scanner::make(make_plan({.blocked = blocked, .receive = false}), *link, 1);
+  auto scanner = make_scanner({.blocked = blocked, .receive = false}, *link, 1);
   ASSERT_TRUE(scanner);
   run(**scanner, [] { return true; });
   EXPECT_EQ(count(**scanner, Counter::ProbesBlocked), 257U * 3);
@@ -181,7 +281,7 @@ TEST(Polling, RingGivesBackEveryProbeAsAForeignFrame) {
   for (unsigned threads = 1; threads <= kMostThreads; ++threads) {
     const auto link = open_link("net_ring" + std::to_string(threads), threads, true);
     ASSERT_TRUE(link);
-    auto made = Scanner::make(make_plan({}), *link, threads);
+    auto made = make_scanner({}, *link, threads);
     ASSERT_TRUE(made);
     Scanner& scanner = **made;
     run(scanner,
@@ -210,7 +310,7 @@ TEST(Polling, GenuineAnswersArriveAndForgedOnesDoNot) {
   }
   frames.push_back(answer_of(targets.at(1), kFlagRst | kFlagAck));
   inject(*link, frames);
-  auto made = Scanner::make(make_plan({.last = 1}), *link, 1);
+  auto made = make_scanner({.last = 1}, *link, 1);
   ASSERT_TRUE(made);
   Scanner& scanner = **made;
   run(scanner, [&] { return count(scanner, Counter::RxFrames) == frames.size() + 1; });
@@ -234,7 +334,7 @@ TEST(Polling, ArpForOurAddressIsAnswered) {
   const auto link = open_link("net_ring9", 1, true);
   ASSERT_TRUE(link);
   inject(*link, {arp_frame({}), arp_frame({.target_ip = kPeer})});
-  auto made = Scanner::make(make_plan({.last = 1}), *link, 1);
+  auto made = make_scanner({.last = 1}, *link, 1);
   ASSERT_TRUE(made);
   Scanner& scanner = **made;
   run(scanner, [&] { return count(scanner, Counter::RxFrames) == 4; });
@@ -246,8 +346,8 @@ TEST(Polling, ArpForOurAddressIsAnswered) {
 TEST(Polling, NothingIsSentBeforeTheGatewayAnswers) {
   const auto link = open_link("net_ring10", 1, true);
   ASSERT_TRUE(link);
-  auto made = Scanner::make(
-      make_plan({.neighbours = {.on_link = {}, .gateway = kPeer, .gateway_mac = {}}}), *link, 1);
+  auto made =
+      make_scanner({.neighbours = {.on_link = {}, .gateway = kPeer, .gateway_mac = {}}}, *link, 1);
   ASSERT_TRUE(made);
   Scanner& scanner = **made;
   scanner.start();
@@ -266,9 +366,8 @@ TEST(Polling, ScanGoesOnWhenTheGatewayAnswers) {
   const auto link = open_link("net_ring11", 1, true);
   ASSERT_TRUE(link);
   inject(*link, {arp_frame({.operation = 2, .sender_ip = kPeer, .target = kOurMac})});
-  auto made = Scanner::make(
-      make_plan({.neighbours = {.on_link = {}, .gateway = kPeer, .gateway_mac = {}}, .last = 1000}),
-      *link, 1);
+  auto made = make_scanner(
+      {.neighbours = {.on_link = {}, .gateway = kPeer, .gateway_mac = {}}, .last = 1000}, *link, 1);
   ASSERT_TRUE(made);
   Scanner& scanner = **made;
   run(scanner, [] { return true; });
@@ -294,7 +393,7 @@ TEST(Polling, OnLinkTargetsAreProbedOnceTheirAddressIsKnown) {
     probes += static_cast<std::uint64_t>(targets.at(order.forward(i)).ip == answering.ip);
   }
   inject(*link, {arp_frame({.operation = 2, .sender_ip = answering.ip, .target = kOurMac})});
-  auto made = Scanner::make(make_plan(options), *link, 1);
+  auto made = make_scanner(options, *link, 1);
   ASSERT_TRUE(made);
   Scanner& scanner = **made;
   run(scanner, [] { return true; });
@@ -314,6 +413,7 @@ TEST(Polling, FullLinkDoesNotOutlastTheRuntime) {
   auto made = Scanner::make(std::move(plan), *link, 1);
   ASSERT_TRUE(made);
   Scanner& scanner = **made;
+  scanner.begin_sweep(make_sweep(0, 32768 * 3));
   scanner.start();
   const auto give_up = std::chrono::steady_clock::now() + 5s;
   while (!scanner.sending_finished() && std::chrono::steady_clock::now() < give_up) {

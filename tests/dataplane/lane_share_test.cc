@@ -1,4 +1,4 @@
-#include "dataplane/sender_share.h"
+#include "dataplane/lane_share.h"
 
 #include <gtest/gtest.h>
 
@@ -12,12 +12,12 @@
 namespace trawl::dataplane {
 namespace {
 
-// Every position that `senders` sending cores take of [first, last), as TxLoop takes them.
+// Every position that `senders` lanes hold of [first, last).
 std::vector<std::uint64_t> positions_taken(std::uint64_t first, std::uint64_t last,
                                            unsigned senders, std::uint64_t burst) {
   std::vector<std::uint64_t> positions;
   for (unsigned sender = 0; sender < senders; ++sender) {
-    const SenderShare share{first, last, sender, senders};
+    const LaneShare share{first, last, sender, senders};
     std::uint64_t cursor = 0;
     while (cursor < share.own_total()) {
       const std::uint64_t run = share.run(cursor, burst);
@@ -30,7 +30,7 @@ std::vector<std::uint64_t> positions_taken(std::uint64_t first, std::uint64_t la
   return positions;
 }
 
-TEST(SenderShare, SendersTogetherTakeEachPositionOnce) {
+TEST(LaneShare, SendersTogetherTakeEachPositionOnce) {
   for (unsigned senders = 1; senders <= 5; ++senders) {
     for (const std::uint64_t first : {0ULL, 1ULL, 64ULL, 1ULL << 47U}) {
       for (std::uint64_t total = 0; total < 700; ++total) {
@@ -43,7 +43,7 @@ TEST(SenderShare, SendersTogetherTakeEachPositionOnce) {
   }
 }
 
-TEST(SenderShare, ShardsAndSendersTogetherProbeEachTargetOnce) {
+TEST(LaneShare, ShardsAndSendersTogetherProbeEachTargetOnce) {
   constexpr std::uint64_t kSize = 393'216 + 17;
   const Permutation order{kSize, 42, 43};
   for (const std::uint64_t shards : {1U, 2U, 3U, 7U}) {
@@ -62,8 +62,8 @@ TEST(SenderShare, ShardsAndSendersTogetherProbeEachTargetOnce) {
   }
 }
 
-TEST(SenderShare, RunsAreConsecutivePositions) {
-  const SenderShare share{10, 10'000, 1, 3};
+TEST(LaneShare, RunsAreConsecutivePositions) {
+  const LaneShare share{10, 10'000, 1, 3};
   for (std::uint64_t cursor = 0; cursor < share.own_total(); ++cursor) {
     const std::uint64_t run = share.run(cursor, 64);
     ASSERT_GT(run, 0U);
@@ -74,12 +74,12 @@ TEST(SenderShare, RunsAreConsecutivePositions) {
 }
 
 // A reply is counted only when its probe may have left.
-TEST(SenderShare, HasSentExactlyWhatComesBeforeTheCursor) {
+TEST(LaneShare, HasSentExactlyWhatComesBeforeTheCursor) {
   constexpr std::uint64_t kFirst = 5;
   constexpr std::uint64_t kLast = 1000;
   for (unsigned senders = 1; senders <= 4; ++senders) {
     for (unsigned sender = 0; sender < senders; ++sender) {
-      const SenderShare share{kFirst, kLast, sender, senders};
+      const LaneShare share{kFirst, kLast, sender, senders};
       for (const std::uint64_t cursor :
            {std::uint64_t{0}, std::uint64_t{1}, share.own_total() / 2, share.own_total()}) {
         std::vector<bool> expected(kLast);
@@ -93,12 +93,12 @@ TEST(SenderShare, HasSentExactlyWhatComesBeforeTheCursor) {
   }
 }
 
-TEST(SenderShare, SharesDifferByOneBlockAtMost) {
+TEST(LaneShare, SharesDifferByOneBlockAtMost) {
   for (std::uint64_t total = 0; total < 2000; total += 7) {
     std::array<std::uint64_t, 3> shares;
-    for (unsigned i = 0; i < 3; ++i) shares[i] = SenderShare(0, total, i, 3).own_total();
+    for (unsigned i = 0; i < 3; ++i) shares[i] = LaneShare(0, total, i, 3).own_total();
     const auto [least, most] = std::minmax_element(shares.begin(), shares.end());
-    EXPECT_LE(*most - *least, SenderShare::kBlock);
+    EXPECT_LE(*most - *least, LaneShare::kBlock);
   }
 }
 

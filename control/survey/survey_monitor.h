@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "control/survey/reply_intake.h"
+#include "control/survey/status.h"
+#include "control/survey/survey_options.h"
+#include "dataplane/link.h"
+#include "dataplane/scanner.h"
+
+namespace trawl::control {
+
+// Gathers what there is to know of a running survey, and shows it.
+//
+// Thread: the control thread.
+class SurveyMonitor {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // What the monitor can not see for itself.
+  struct Stage {
+    SurveyPhase phase = SurveyPhase::Sending;
+    unsigned sweep = 1;
+    Clock::time_point started;
+    Clock::time_point now;
+    std::chrono::nanoseconds sending_time{0};
+    std::chrono::nanoseconds wait_left{0};  // Of the cooldown or the pause between sweeps.
+    std::uint64_t sent_before_repeats = 0;  // Meaningful once repeats began.
+    bool repeating = false;
+  };
+
+  SurveyMonitor(const SurveyOptions& options, const dataplane::Link& link,
+                const dataplane::Scanner& scanner, const ReplyIntake& intake);
+
+  // Spans in it are valid until the next call.
+  const SurveyProgress& update(const Stage& stage);
+  [[nodiscard]] const SurveyProgress& progress() const noexcept { return progress_; }
+  // As of the last update.
+  [[nodiscard]] const dataplane::LinkCounters& link_counters() const noexcept { return counters_; }
+
+  // Once a second: a line on the terminal, or a JSON object on standard error.
+  void show();
+  // Leaves the terminal clean.
+  void end();
+
+ private:
+  void collect_counters();
+
+  const SurveyOptions& options_;
+  const dataplane::Link& link_;
+  const dataplane::Scanner& scanner_;
+  const ReplyIntake& intake_;
+  SurveyProgress progress_;
+  dataplane::LinkCounters counters_;
+  std::vector<NamedCounter> drops_, ignored_, others_;
+  Clock::time_point last_shown_;
+  std::uint64_t last_sent_ = 0;
+  std::uint64_t last_replies_ = 0;
+  bool terminal_;
+  bool line_shown_ = false;
+};
+
+}  // namespace trawl::control

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/ip.h"
+#include "control/survey/reply_ledger.h"
+#include "control/survey/retry_mode.h"
+#include "dataplane/sweep.h"
+
+namespace trawl::control {
+
+// The /24s in which something answered.
+class AnsweringNetworks {
+ public:
+  void add(Ipv4Address address) noexcept {
+    bits_[address.value() >> 14U] |= std::uint64_t{1} << (address.value() >> 8U & 63U);
+  }
+  [[nodiscard]] bool contains(Ipv4Address address) const noexcept {
+    return (bits_[address.value() >> 14U] >> (address.value() >> 8U & 63U) & 1U) != 0;
+  }
+  [[nodiscard]] std::uint64_t count() const noexcept;
+  // The addresses of `all` that lie in these networks.
+  [[nodiscard]] Ipv4Set of(const RankedSet<Ipv4Address>& all) const;
+
+ private:
+  std::vector<std::uint64_t> bits_ = std::vector<std::uint64_t>(std::size_t{1} << 18U);
+};
+
+// What a survey sweeps over, in order: every target `probes` times, then intervals in which probes
+// got lost, then silent targets by RetryMode. Only targets of its own range of positions (a shard,
+// or the first few) are ever probed.
+//
+// A sweep follows from the plan and what was known when it began, so that a resumed survey makes
+// the same one again.
+// Thread: one user.
+class SweepPlanner {
+ public:
+  struct Config {
+    std::shared_ptr<const dataplane::TargetSpace> space;
+    dataplane::Permutation order;
+    Uint128 seed = 0;
+    std::uint64_t first = 0;  // Positions [first, last) of `order` are this survey's.
+    std::uint64_t last = 0;
+    unsigned probes = 1;
+    RetryMode retries = RetryMode::Responsive;
+  };
+
+  explicit SweepPlanner(Config config) : config_{std::move(config)} {}
+
+  // The sweep numbered `number`, from 1. nullopt when it would be empty, which ends the survey.
+  [[nodiscard]] std::optional<dataplane::Sweep> sweep(unsigned number, const ReplyLedger& ledger,
+                                                      const AnsweringNetworks& answering) const;
+  // Another pass over the silent positions of [first, last), which lost probes.
+  [[nodiscard]] dataplane::Sweep repeat(std::uint64_t first, std::uint64_t last,
+                                        const ReplyLedger& ledger) const;
+  // Whether sweep `number` repeats silent targets only.
+  [[nodiscard]] bool is_retry(unsigned number) const noexcept { return number > config_.probes; }
+  [[nodiscard]] unsigned most_sweeps() const noexcept {
+    return config_.probes + (config_.retries == RetryMode::None ? 0 : 1);
+  }
+  [[nodiscard]] const Config& config() const noexcept { return config_; }
+
+ private:
+  [[nodiscard]] dataplane::Sweep everything(std::uint8_t attempt) const;
+  [[nodiscard]] std::optional<dataplane::Sweep> silent_in(const AnsweringNetworks& answering,
+                                                          const ReplyLedger& ledger,
+                                                          unsigned number) const;
+
+  Config config_;
+};
+
+}  // namespace trawl::control
