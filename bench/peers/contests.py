@@ -77,8 +77,8 @@ def veth(seconds: float, work: pathlib.Path, pair: LinkPair) -> list[Contest]:
         return lambda: pair.rate(command, seconds, log)
 
     def trawl(link: str) -> Callable[[], float]:
-        return rate_of([programs.TRAWL, "survey", "--link", link, "--rate", "max", "--lcores",
-                        str(programs.SENDER_CPU), "-p", "80", SPACE, "--allow-special", SPACE,
+        return rate_of([programs.TRAWL, "survey", "--retries", "none", "--link", link, "--rate",
+                        "max", "--lcores", str(programs.SENDER_CPU), "-p", "80", SPACE, "--allow-special", SPACE,
                         "--gateway-mac", pair.receiver_mac, "--cooldown", "0s", "-q", "-o",
                         "/dev/null"])
 

@@ -63,9 +63,10 @@ def still_running(process: subprocess.Popen, log: pathlib.Path) -> None:
 
 def run_trawl(arguments: list[str], prefix: tuple[str, ...] = (), codes: tuple[int, ...] = (0,)
               ) -> dict:
-    """Runs a survey to its end; its metadata."""
+    """Runs a survey that asks each target once to its end; its metadata."""
     with tempfile.NamedTemporaryFile(prefix="trawl-peers-", suffix=".json") as metadata:
-        done = subprocess.run([*prefix, TRAWL, "survey", *arguments, "--metadata", metadata.name],
+        done = subprocess.run([*prefix, TRAWL, "survey", "--retries", "none",
+                               *arguments, "--metadata", metadata.name],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode not in codes:
             raise RuntimeError(f"trawl survey {' '.join(arguments)} ended with code "

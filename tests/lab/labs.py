@@ -193,8 +193,10 @@ class Lab:
         return [TRAWL, "lab", "exec", "--name", self.name, "--ns", suffix, "--"]
 
     def command(self, *arguments: str, link: str = "scan0") -> list[str]:
+        """One probe a target unless the arguments say otherwise."""
+        once = [] if "--retries" in arguments else ["--retries", "none"]
         return [*self.within(), TRAWL, "survey", "--link", link, "--allow-special", NETWORK, "-q",
-                "--cooldown", "1s", *arguments]
+                "--cooldown", "1s", *once, *arguments]
 
     def start(self, *arguments: str, link: str = "scan0", output: pathlib.Path | None = None,
               before: tuple[str, ...] = ()) -> Survey:
