@@ -7,7 +7,6 @@
 #include <charconv>
 #include <cmath>
 #include <fstream>
-#include <iterator>
 
 namespace trawl::simnet {
 namespace {
@@ -277,8 +276,9 @@ Result<void> apply_config(PopulationOptions& options, std::string_view text,
 
 Result<void> apply_config_file(PopulationOptions& options, const std::string& file) {
   std::ifstream stream{file, std::ios::binary};
-  const std::string text{std::istreambuf_iterator<char>{stream}, {}};
-  if (!stream.good() && !stream.eof()) {
+  std::string text;
+  std::getline(stream, text, '\0');  // Unlike a stream iterator, does not throw on a folder.
+  if (!stream.eof()) {
     return fail(ExitCode::BadInput, fmt::format("cannot read the configuration file {}", file));
   }
   return apply_config(options, text, file);

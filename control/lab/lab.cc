@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string_view>
 #include <thread>
 
@@ -304,9 +303,7 @@ Result<bool> lab_status(const std::string& name) {
     fmt::print("process    {} {}{}\n", process.id.pid, process.name,
                is_alive(process.id) ? "" : "  not running");
   }
-  std::ifstream stats{state.file(kStatsFile)};
-  const std::string json{std::istreambuf_iterator<char>{stats}, {}};
-  print_counters(json);
+  print_counters(text_of(state.file(kStatsFile)));
   return whole;
 }
 

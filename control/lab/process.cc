@@ -13,7 +13,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <thread>
@@ -114,8 +113,7 @@ int exec_error(Pipe& report) {
 }  // namespace
 
 std::optional<ProcessId> find_process(pid_t pid) {
-  std::ifstream file{fmt::format("/proc/{}/stat", pid)};
-  const std::string text{std::istreambuf_iterator<char>{file}, {}};
+  const std::string text = text_of(fmt::format("/proc/{}/stat", pid));
   // The command in parentheses may hold anything, so fields are counted from its end; the state is
   // field 3 and the start time field 22.
   const std::size_t after_name = text.rfind(") ");
@@ -229,10 +227,15 @@ bool run_in_namespace(const std::string& name, const std::function<bool()>& body
   return wait_for(pid) == 0;
 }
 
-std::string last_line_of(const std::string& file) {
+std::string text_of(const std::string& file) {
   std::ifstream stream{file};
-  const std::string text{std::istreambuf_iterator<char>{stream}, {}};
-  return last_line(text);
+  std::string text;
+  // Unlike a stream iterator, getline makes a failed read the end of the text, not an exception: a
+  // file of /proc fails once its process has ended.
+  std::getline(stream, text, '\0');
+  return text;
 }
+
+std::string last_line_of(const std::string& file) { return last_line(text_of(file)); }
 
 }  // namespace trawl::control

@@ -48,6 +48,8 @@ void end_process(const ProcessId& process, std::chrono::milliseconds patience);
 // cannot be entered or `body` says so.
 [[nodiscard]] bool run_in_namespace(const std::string& name, const std::function<bool()>& body);
 
+// A text file up to where it ends or cannot be read on; empty when it cannot be read at all.
+[[nodiscard]] std::string text_of(const std::string& file);
 // The end of a log for an error message: its last line, without control characters.
 [[nodiscard]] std::string last_line_of(const std::string& file);
 

@@ -53,6 +53,18 @@ TEST(Options, ErrorsNameFileLineAndValue) {
   EXPECT_EQ(error_of("open = 80"), "sim.conf:1: open: '80' is not PORT=DENSITY, like 80=0.3");
 }
 
+TEST(Options, AFileThatCannotBeReadIsBadInput) {
+  for (const char* const file : {"/nonexistent.conf", "/tmp"}) {
+    PopulationOptions options;
+    const auto applied = apply_config_file(options, file);
+    ASSERT_FALSE(applied) << file;
+    EXPECT_EQ(applied.error().code, ExitCode::BadInput);
+    EXPECT_EQ(applied.error().message, std::string{"cannot read the configuration file "} + file);
+  }
+  PopulationOptions options;
+  EXPECT_TRUE(apply_config_file(options, "/dev/null"));
+}
+
 TEST(Options, BadValuesAreRefused) {
   PopulationOptions options;
   const std::pair<const char*, const char*> cases[] = {
