@@ -32,14 +32,22 @@ std::vector<char*> argument_pointers(const Arguments& arguments) {
   return pointers;
 }
 
-std::string last_line(std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  const std::size_t start = text.rfind('\n');
-  if (start != std::string_view::npos) text.remove_prefix(start + 1);
+// A line as an error message may quote it.
+std::string printable(std::string_view text) {
   std::string line{text};
   std::replace_if(
       line.begin(), line.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
   return line;
+}
+
+std::string first_line(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
+  return printable(text.substr(0, text.find_first_of("\r\n")));
+}
+
+std::string last_line(std::string_view text) {
+  text = text.substr(0, text.find_last_not_of("\r\n") + 1);
+  return printable(text.substr(text.find_last_of("\r\n") + 1));
 }
 
 std::string spell(const Arguments& arguments) {
@@ -179,8 +187,11 @@ Result<std::string> run(const Arguments& arguments) {
   if (status == 0) return text;
   const bool is_ours =
       status == static_cast<int>(ExitCode::Usage) || status == static_cast<int>(ExitCode::BadInput);
+  // What is wrong with a command line comes first, advice after it; others end with the reason.
+  const bool is_usage = status == static_cast<int>(ExitCode::Usage);
   return fail(is_ours ? static_cast<ExitCode>(status) : ExitCode::Runtime,
-              fmt::format("'{}' failed: {}", spell(arguments), last_line(complaint)));
+              fmt::format("'{}' failed: {}", spell(arguments),
+                          is_usage ? first_line(complaint) : last_line(complaint)));
 }
 
 Result<ProcessId> start_daemon(const Arguments& arguments, const std::string& log_file) {

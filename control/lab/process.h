@@ -32,9 +32,9 @@ void end_process(const ProcessId& process, std::chrono::milliseconds patience);
 // naming the Debian package that has it.
 [[nodiscard]] Result<std::string> find_tool(const std::string& name, const std::string& package);
 
-// Runs to the end and returns what it wrote to standard output. Fails with Runtime, quoting what it
-// wrote to standard error, when it cannot start or exits with anything but 0; the error's code is
-// the exit code where that is one of ours (Usage, BadInput).
+// Runs to the end and returns what it wrote to standard output. Fails with Runtime when it cannot
+// start or exits with anything but 0; the error's code is the exit code where that is one of ours
+// (Usage, BadInput). Quotes the last line it wrote to standard error, after Usage the first.
 [[nodiscard]] Result<std::string> run(const Arguments& arguments);
 
 // Starts a process of its own session that outlives this one; its output goes to `log_file`.

@@ -43,5 +43,31 @@ TEST(LabProcess, LastLineOfALogIsFitToPrint) {
   EXPECT_EQ(last_line_of(log.path()), "second  [2J");
 }
 
+std::string error_of(const char* script) {
+  const auto told = run({"/bin/sh", "-c", script});
+  return told ? "" : told.error().message;
+}
+
+TEST(LabProcess, AFailedCommandIsQuotedWhereItSaysWhatIsWrong) {
+  const std::string usage =
+      error_of("printf '\n--frob: not expected\nRun with --help\n' >&2; exit 2");
+  EXPECT_TRUE(usage.ends_with(" failed: --frob: not expected")) << usage;
+  const std::string other = error_of("printf 'starting\nno \033memory\n\n' >&2; exit 1");
+  EXPECT_TRUE(other.ends_with(" failed: no  memory")) << other;
+  EXPECT_TRUE(error_of("exit 3").ends_with(" failed: "));
+}
+
+TEST(LabProcess, ACommandsOwnExitCodesPassOn) {
+  const auto code_of = [](const char* script) {
+    return run({"/bin/sh", "-c", script}).error().code;
+  };
+  EXPECT_EQ(code_of("exit 2"), ExitCode::Usage);
+  EXPECT_EQ(code_of("exit 3"), ExitCode::BadInput);
+  EXPECT_EQ(code_of("exit 9"), ExitCode::Runtime);
+  EXPECT_EQ(run({"/bin/sh", "-c", "echo fine"}), "fine\n");
+  EXPECT_EQ(run({"/nonexistent"}).error().message,
+            "cannot start /nonexistent: No such file or directory");
+}
+
 }  // namespace
 }  // namespace trawl::control

@@ -135,7 +135,7 @@ class WholeLab(unittest.TestCase):
 
     def test_bad_options_name_themselves(self):
         for words, wanted in ((["--live", "2"], "--live: '2' is not a share"),
-                              (["--frob", "1"], "--frob")):
+                              (["--frob", "1"], "not expected")):
             told = lab("up", *words, name=NAME + "x")
             self.assertEqual(told.returncode, 2)
             self.assertIn(wanted, told.stderr)
