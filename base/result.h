@@ -11,7 +11,7 @@ enum class ExitCode : int {
   Done = 0,
   Runtime = 1,       // Something failed that is none of the below.
   Usage = 2,         // The command line is wrong.
-  BadInput = 3,      // A target, port, exclude or configuration file is wrong, or nothing is left.
+  BadInput = 3,      // A target, exclude or configuration file is wrong, or nothing is left.
   Device = 4,        // Link, EAL, driver or permission.
   Degraded = 5,      // The survey ended, but frames were lost on this machine.
   Output = 6,        // Results or metadata could not be written.
