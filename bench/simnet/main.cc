@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -46,11 +47,21 @@ struct PopulationArguments {
     }
   }
 
-  // The configuration file first, so that the command line has the last word.
+  // What the configuration file says; it may be a pipe, which can be read only once.
+  [[nodiscard]] Result<std::string> read_config() const {
+    return config.empty() ? Result<std::string>{} : read_config_file(config);
+  }
+
   [[nodiscard]] Result<PopulationOptions> parse() const {
+    const auto text = read_config();
+    return text ? parse(*text) : tl::unexpected{text.error()};
+  }
+
+  // The configuration file first, so that the command line has the last word.
+  [[nodiscard]] Result<PopulationOptions> parse(std::string_view config_text) const {
     PopulationOptions parsed;
-    if (!config.empty()) {
-      if (auto read = apply_config_file(parsed, config); !read) return tl::unexpected{read.error()};
+    if (auto read = apply_config(parsed, config_text, config); !read) {
+      return tl::unexpected{read.error()};
     }
     const auto options = population_options();
     for (std::size_t i = 0; i < options.size(); ++i) {
@@ -105,13 +116,16 @@ Result<void> print_truth(const PopulationArguments& population_arguments,
   return write_truth(*population, request, stdout);
 }
 
-// Checks the options and prints them as a configuration file.
+// Checks the options and prints them as a configuration file: that of --config, then the others.
 Result<void> print_config(const PopulationArguments& arguments) {
-  auto options = arguments.parse();
+  const auto text = arguments.read_config();
+  if (!text) return tl::unexpected{text.error()};
+  auto options = arguments.parse(*text);
   if (!options) return tl::unexpected{options.error()};
   if (const auto made = Population::make(std::move(*options)); !made) {
     return tl::unexpected{made.error()};
   }
+  fmt::print("{}{}", *text, text->empty() || text->ends_with('\n') ? "" : "\n");
   const auto known = population_options();
   for (std::size_t i = 0; i < known.size(); ++i) {
     for (const std::string& value : arguments.values[i])

@@ -274,14 +274,14 @@ Result<void> apply_config(PopulationOptions& options, std::string_view text,
   return {};
 }
 
-Result<void> apply_config_file(PopulationOptions& options, const std::string& file) {
+Result<std::string> read_config_file(const std::string& file) {
   std::ifstream stream{file, std::ios::binary};
   std::string text;
   std::getline(stream, text, '\0');  // Unlike a stream iterator, does not throw on a folder.
   if (!stream.eof()) {
     return fail(ExitCode::BadInput, fmt::format("cannot read the configuration file {}", file));
   }
-  return apply_config(options, text, file);
+  return text;
 }
 
 Result<std::vector<std::uint16_t>> parse_ports(std::string_view text) {

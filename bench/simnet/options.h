@@ -69,7 +69,8 @@ struct PopulationOption {
 // Reads "key = value" lines; '#' starts a comment. Fails with BadInput, naming file and line.
 [[nodiscard]] Result<void> apply_config(PopulationOptions& options, std::string_view text,
                                         const std::string& file);
-[[nodiscard]] Result<void> apply_config_file(PopulationOptions& options, const std::string& file);
+// The text of a configuration file. Fails with BadInput when it cannot be read.
+[[nodiscard]] Result<std::string> read_config_file(const std::string& file);
 
 // "80,443,8000-8010", or "-" for all of 1-65535; sorted, without repeats.
 [[nodiscard]] Result<std::vector<std::uint16_t>> parse_ports(std::string_view text);

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string_view>
 #include <thread>
 
@@ -77,11 +78,22 @@ Result<void> check_privileges() {
               "it as root");
 }
 
-// Whether an option with this key was given, as "--key value" or "--key=value".
-bool is_given(const std::vector<std::string>& words, const std::string& key) {
-  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
-    return word == "--" + key || word.starts_with("--" + key + "=");
-  });
+// The values that a configuration in the form of trawl-simnet gives `key`, in their order.
+std::vector<std::string> values_of(const std::string& config, std::string_view key) {
+  const auto trim = [](std::string_view text) {
+    constexpr std::string_view kBlank = " \t\r";
+    text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
+    return text.substr(0, text.find_last_not_of(kBlank) + 1);
+  };
+  std::vector<std::string> values;
+  std::istringstream lines{config};
+  for (std::string line; std::getline(lines, line);) {
+    const std::string_view setting = std::string_view{line}.substr(0, line.find('#'));
+    const std::size_t equals = setting.find('=');
+    if (equals == std::string_view::npos || trim(setting.substr(0, equals)) != key) continue;
+    values.emplace_back(trim(setting.substr(equals + 1)));
+  }
+  return values;
 }
 
 // Writes the configuration that run and truth share.
@@ -94,7 +106,7 @@ Result<void> write_population(const LabState& state, const std::string& simnet,
   const std::string path = state.file(kConfigFile);
   std::ofstream stream{path};
   for (const Setting& setting : kPopulation) {
-    if (is_given(options.population, setting.key)) continue;
+    if (!values_of(*given, setting.key).empty()) continue;
     stream << setting.key << " = " << setting.value << '\n';
   }
   stream << "gateway = " << kGatewayAddress << '\n';

@@ -20,7 +20,7 @@ PAGES = {
                    + [["simnet", "truth"], ["simnet", "config"]],
 }
 # What trawl-simnet knows and the lab sets by itself, and what belongs to other commands.
-OWN_OF_SIMNET = {"--config", "--gateway", "--forward", "--uplink-address", "--server"}
+OWN_OF_SIMNET = {"--gateway", "--forward", "--uplink-address", "--server"}
 IN_PAGE = re.compile(r"\bFl Fl ([a-z][a-z-]*)")
 
 

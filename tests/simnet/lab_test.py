@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -140,6 +141,31 @@ class WholeLab(unittest.TestCase):
             self.assertEqual(told.returncode, 2)
             self.assertIn(wanted, told.stderr)
             self.assertEqual(namespaces(NAME + "x"), [])
+
+
+class SmallLab(unittest.TestCase):
+    """Without servers, under a name of its own."""
+
+    NAME = NAME + "s"
+
+    def up(self, *words):
+        made = lab("up", "--no-servers", *words, name=self.NAME)
+        self.addCleanup(lab, "down", name=self.NAME)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        return made.stderr
+
+    def truth(self, *words):
+        lines = lab("truth", *words, name=self.NAME).stdout.splitlines()
+        return [(row["ip"], row["port"], row["state"]) for row in map(json.loads, lines)]
+
+    def test_a_population_file_counts_unless_an_option_overrides_it(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+            file.write("# Mine.\n  prefix=198.18.64.0/24\nlive = 0 # Nobody.\ndrop = 0")
+            file.flush()
+            self.up("--config", file.name, "--open-default=1", "--live", "1", "--open", "9=0")
+        self.assertEqual(self.truth("--ports", "7-9"),
+                         [(f"198.18.64.{n}", port, "open") for n in range(256)
+                          for port in (7, 8)])
 
 
 class BrokenLab(unittest.TestCase):
