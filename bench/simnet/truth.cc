@@ -69,12 +69,16 @@ Failure output_failed() {
 
 Result<void> write_truth(const Population& population, const TruthRequest& request,
                          std::FILE* out) {
-  // Servers may lie in a forwarded prefix outside every simulated one.
+  // Servers and the router's own addresses may lie outside every simulated prefix.
   Ipv4Set addresses;
+  const auto add = [&](Ipv4Address address) {
+    addresses.add(Ipv4Prefix{address, Ipv4Address::kBits});
+  };
+  const PopulationOptions& options = population.options();
   for (const auto& interval : population.intervals()) addresses.add(interval);
-  for (const FixedHost& server : population.options().servers) {
-    addresses.add(Ipv4Prefix{server.address, Ipv4Address::kBits});
-  }
+  for (const FixedHost& server : options.servers) add(server.address);
+  for (const Ipv4Address gateway : options.gateways) add(gateway);
+  if (options.uplink_address) add(*options.uplink_address);
   LineWriter writer{request.format, out};
   writer.header();
   for (const auto& interval : addresses.intervals()) {

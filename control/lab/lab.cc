@@ -212,25 +212,34 @@ Result<void> build(LabState& state, const std::string& simnet, const LabUpOption
   return start_simnet(state, simnet, options);
 }
 
-void print_welcome(const LabUpOptions& options) {
+void print_welcome(const LabState& state, const LabUpOptions& options) {
+  std::string networks;
+  std::string allowed;
+  std::string targets;
+  for (const std::string& network : values_of(text_of(state.file(kConfigFile)), "prefix")) {
+    networks += (networks.empty() ? "" : ", ") + network;
+    allowed += fmt::format(" --allow-special {}", network);
+    targets += fmt::format(" {}", network);
+  }
   const std::string lab = options.name == "lab" ? "" : fmt::format(" --name {}", options.name);
   const std::string trawl = (own_folder() / "trawl").string();
   fmt::print(stderr,
              "lab '{}' is up; nothing in it can reach any other network\n"
              "  scanner  {} on scan0 in namespace {}\n"
-             "  network  198.18.0.0/15 behind {}, simulated\n",
-             options.name, kScannerAddress, namespace_name(options.name, "scan"), kGatewayAddress);
+             "  network  {} behind {}, simulated\n",
+             options.name, kScannerAddress, namespace_name(options.name, "scan"), networks,
+             kGatewayAddress);
   if (options.with_servers) {
     for (const Server& server : kServers) {
       fmt::print(stderr, "  server   {} ports {}: {}\n", server.address, server.ports, server.name);
     }
   }
   fmt::print(stderr,
-             "try: {0} lab exec{1} -- {0} survey --link scan0 -p 80,443,22 "
-             "--allow-special 198.18.0.0/15 198.18.0.0/15\n"
+             "try: {0} lab exec{1} -- {0} survey --link scan0 -p 80,443,22"
+             "{2}{3}\n"
              "     {0} lab truth{1} --ports 80,443,22\n"
              "     {0} lab down{1}\n",
-             trawl, lab);
+             trawl, lab, allowed, targets);
 }
 
 // The counters that are not 0 of the JSON that trawl-simnet writes.
@@ -282,7 +291,7 @@ Result<void> lab_up(const LabUpOptions& options) {
     take_down(state);
     return built;
   }
-  print_welcome(options);
+  print_welcome(state, options);
   return {};
 }
 

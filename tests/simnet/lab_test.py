@@ -167,6 +167,15 @@ class SmallLab(unittest.TestCase):
                          [(f"198.18.64.{n}", port, "open") for n in range(256)
                           for port in (7, 8)])
 
+    def test_another_prefix_is_named_and_its_gateway_is_part_of_the_truth(self):
+        said = self.up("--prefix", "10.1.0.0/24", "--prefix", "10.2.0.0/24")
+        self.assertIn("network  10.1.0.0/24, 10.2.0.0/24 behind", said)
+        self.assertIn("--allow-special 10.1.0.0/24 --allow-special 10.2.0.0/24 "
+                      "10.1.0.0/24 10.2.0.0/24\n", said)
+        self.assertNotIn("198.18.0.0/15", said)
+        self.assertEqual(self.truth("--ports", "80", "--states", "closed")[-1],
+                         ("198.18.0.2", 80, "closed"))
+
 
 class BrokenLab(unittest.TestCase):
     def tearDown(self):

@@ -196,6 +196,31 @@ TEST(Truth, IsExactlyWhatTheResponderAnswers) {
   EXPECT_EQ(truth_of(population, request), expected.str());
 }
 
+TEST(Truth, NamesTheRouterWhereverItIs) {
+  PopulationOptions options;
+  options.prefixes = {*Ipv4Prefix::parse("10.1.0.0/30")};
+  options.live = 0;
+  options.unreachable = 0;
+  options.gateways = {*Ipv4Address::parse("198.18.0.2"), *Ipv4Address::parse("198.18.0.3")};
+  options.silent = {*Ipv4Address::parse("198.18.0.3")};
+  options.uplink_address = *Ipv4Address::parse("198.18.255.14");
+  const Population population = make(options);
+  Counters counters;
+  Responder responder =
+      Responder::make(population, MacAddress::from_integer(kRouterMac), counters).value();
+  const std::vector<std::uint16_t> ports{80};
+  TruthRequest request;
+  request.ports = ports;
+  EXPECT_EQ(truth_of(population, request), "");
+  for (bool& state : request.states) state = true;
+  request.format = TruthFormat::Csv;
+  EXPECT_EQ(truth_of(population, request),
+            "ip,port,state\n198.18.0.2,80,closed\n198.18.255.14,80,closed\n");
+  EXPECT_EQ(observed(responder, options.gateways[0], 80), "closed");
+  EXPECT_EQ(observed(responder, options.gateways[1], 80), "");
+  EXPECT_EQ(observed(responder, *options.uplink_address, 80), "closed");
+}
+
 TEST(Truth, NamesServersBehindTheUplinkInsteadOfSimulatedHosts) {
   PopulationOptions options;
   options.prefixes = {*Ipv4Prefix::parse("198.18.255.0/28")};
