@@ -3,6 +3,7 @@
 import pathlib
 import unittest
 
+import guardian
 import labs
 
 USAGE, BAD_INPUT, DEVICE, OUTPUT = 2, 3, 4, 6
@@ -134,15 +135,12 @@ class Hugepages(unittest.TestCase):
             self.assertEqual(16, survey.counters["sent"])
 
     def with_pages(self, count: int, check) -> None:
-        before = self.PAGES.read_text()
-        try:
-            self.PAGES.write_text(str(count))
-        except OSError as error:
-            self.skipTest(f"cannot change nr_hugepages: {error}")
-        try:
+        with guardian.Guardian(guardian.restore(str(self.PAGES))):
+            try:
+                self.PAGES.write_text(str(count))
+            except OSError as error:
+                self.skipTest(f"cannot change nr_hugepages: {error}")
             check(int(self.PAGES.with_name("free_hugepages").read_text()))
-        finally:
-            self.PAGES.write_text(before)
 
     def test_without(self) -> None:
         def check(free: int) -> None:

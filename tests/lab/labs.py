@@ -1,6 +1,7 @@
 """What the lab tests share: sealed labs, surveys in them, captures, and when to skip.
 
-Every lab has a name of its own, made of the test's process id, and is taken down whatever happens.
+Every lab has a name of its own, made of the test's process id, and is taken down by a guardian
+whatever happens to the test.
 No test sends outside namespaces that have no route out.
 """
 import contextlib
@@ -18,6 +19,8 @@ import threading
 import time
 import unittest
 from collections.abc import Callable, Iterator
+
+import guardian
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("TRAWL_BUILD", ROOT / "build"))
@@ -48,8 +51,6 @@ def main(*tools: str) -> None:
     for binary in (TRAWL, SIMNET):
         if not os.access(binary, os.X_OK):
             skip_all(f"needs {binary}; build it first")
-    # Ends through the finally clauses, so that no lab stays.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     unittest.main(module="__main__", verbosity=2)
 
 
@@ -171,10 +172,15 @@ class Lab:
     def __init__(self, *options: str) -> None:
         self.name = f"t{os.getpid()}n{next(_serial)}"
         self.options = options
-        self._folder = tempfile.TemporaryDirectory(prefix="trawl-lab-test-")
-        self.folder = pathlib.Path(self._folder.name)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="trawl-lab-test-"))
+        # A survey that still runs in the scanner's namespace would outlive it.
+        self._guardian = guardian.Guardian(
+            ["sh", "-c", 'ip netns pids "$1" | xargs -r kill -KILL || true', "sh",
+             self.namespace("scan")],
+            [TRAWL, "lab", "down", "--name", self.name], ["rm", "-rf", str(self.folder)])
 
     def __enter__(self) -> "Lab":
+        self._guardian.__enter__()
         try:
             must(TRAWL, "lab", "up", "--name", self.name, *self.options)
         except BaseException:
@@ -183,8 +189,7 @@ class Lab:
         return self
 
     def __exit__(self, *_: object) -> None:
-        run([TRAWL, "lab", "down", "--name", self.name])
-        self._folder.cleanup()
+        self._guardian.__exit__()
 
     def namespace(self, suffix: str) -> str:
         return f"trawl-{self.name}-{suffix}"

@@ -14,6 +14,9 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lab"))
+import guardian
+
 TRAWL = ""
 NAME = f"t{os.getpid()}"
 # What a kernel's connect() says about each state of the truth.
@@ -228,4 +231,8 @@ if __name__ == "__main__":
     if os.geteuid() != 0:
         print("skipped: needs root")
         sys.exit(77)
-    unittest.main(verbosity=2)
+    undo = [[TRAWL, "lab", "down", "--name", NAME + suffix] for suffix in ("", "x", "s", "b")]
+    theirs = ["sh", "-c", 'test ! -e "/run/netns/$1" || ip netns del "$1"', "sh",
+              f"trawl-{NAME}b-sim"]
+    with guardian.Guardian(*undo, theirs):
+        unittest.main(verbosity=2)
