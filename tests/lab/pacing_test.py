@@ -23,7 +23,10 @@ class Pacing(unittest.TestCase):
     def test_never_more_than_asked(self) -> None:
         for rate in (1000, 20000):
             survey = self.lab.survey(*TARGETS, "--rate", str(rate), "--max-runtime", "2s")
+            self.assertEqual(0, survey.code, survey.stderr)
             self.assertLessEqual(survey.counters["sent"], rate * 2 * 1.005)
+            # A busy machine may hold the sender up for some of the time, not for most of it.
+            self.assertGreaterEqual(survey.counters["sent"], rate * 2 / 3)
 
     def test_no_burst_after_a_stop(self) -> None:
         rate = 1000
