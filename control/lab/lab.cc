@@ -199,6 +199,7 @@ void take_down(LabState& state) {
                pid);
   }
   state.remove();
+  remove_server_folders();
 }
 
 Result<void> build(LabState& state, const std::string& simnet, const LabUpOptions& options) {

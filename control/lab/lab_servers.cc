@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -46,6 +47,12 @@ Result<void> run_tool(std::string_view name, std::initializer_list<std::string> 
   if (!done) return tl::unexpected{done.error()};
   return {};
 }
+
+// Shared by the sshd of every lab and of the machine. The mark says that a lab made it; neither its
+// name nor the lock's is that of a lab. The lock is held from making the folder until an sshd runs.
+constexpr const char* kSshdFolder = "/run/sshd";
+constexpr const char* kSshdFolderIsOurs = "/run/trawl-lab/.made-run-sshd";
+constexpr const char* kSshdLock = ".run-sshd";
 
 // {0}: the lab's folder.
 constexpr const char* kNginxConfig = R"(daemon off;
@@ -111,8 +118,11 @@ Result<Arguments> prepare_nginx(const LabState& state) {
 }
 
 Result<Arguments> prepare_sshd(const LabState& state) {
-  // sshd insists on this folder, which its service would make; it stays, as a service may use it.
-  mkdir("/run/sshd", 0755);
+  // sshd insists on this folder, which its service would make.
+  if (access(kSshdFolder, F_OK) != 0) {
+    std::ofstream{kSshdFolderIsOurs};
+    mkdir(kSshdFolder, 0755);
+  }
   const std::string key = state.file("ssh_host_ed25519_key");
   auto made = run_tool("ssh-keygen", {"-q", "-t", "ed25519", "-N", "", "-f", key});
   if (!made) return tl::unexpected{made.error()};
@@ -189,6 +199,7 @@ Result<void> check_server_tools() {
 Result<void> start_servers(LabState& state) {
   const auto ip = tool("ip");
   if (!ip) return tl::unexpected{ip.error()};
+  const LabLock sshd_folder{kSshdLock};
   for (const Server& server : kServers) {
     auto arguments = prepare(server, state);
     if (!arguments) return tl::unexpected{arguments.error()};
@@ -202,6 +213,14 @@ Result<void> start_servers(LabState& state) {
     if (auto up = wait_until_listening(server, *process, log); !up) return up;
   }
   return {};
+}
+
+void remove_server_folders() {
+  const LabLock sshd_folder{kSshdLock};
+  // Any sshd, of another lab or of the machine, needs the folder for each connection.
+  if (access(kSshdFolderIsOurs, F_OK) != 0 || is_running("sshd")) return;
+  rmdir(kSshdFolder);
+  unlink(kSshdFolderIsOurs);
 }
 
 }  // namespace trawl::control

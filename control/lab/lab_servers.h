@@ -13,4 +13,7 @@ namespace trawl::control {
 // not come up.
 [[nodiscard]] Result<void> start_servers(LabState& state);
 
+// Removes /run/sshd if a lab made it and no sshd, of another lab or of the machine, runs.
+void remove_server_folders();
+
 }  // namespace trawl::control

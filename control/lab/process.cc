@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string_view>
@@ -139,6 +140,19 @@ std::optional<ProcessId> find_process(pid_t pid) {
 bool is_alive(const ProcessId& process) {
   const auto found = find_process(process.pid);
   return found && found->start_time == process.start_time;
+}
+
+bool is_running(std::string_view name) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  for (fs::directory_iterator entry{"/proc", error}; entry != fs::directory_iterator{};
+       entry.increment(error)) {
+    const auto pid = static_cast<pid_t>(std::atoi(entry->path().filename().c_str()));
+    if (pid <= 0 || !find_process(pid)) continue;
+    const std::string found = text_of(entry->path() / "comm");
+    if (std::string_view{found}.substr(0, found.find('\n')) == name) return true;
+  }
+  return false;
 }
 
 void end_process(const ProcessId& process, std::chrono::milliseconds patience) {

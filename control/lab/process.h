@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -25,6 +26,8 @@ struct ProcessId {
 // Nullopt when there is no such process, or only its zombie.
 [[nodiscard]] std::optional<ProcessId> find_process(pid_t pid);
 [[nodiscard]] bool is_alive(const ProcessId& process);
+// Whether any process on this machine has this name, that of its program cut to 15 characters.
+[[nodiscard]] bool is_running(std::string_view name);
 // SIGTERM, and SIGKILL after `patience`; returns once it is gone. Reaps it when it is our child.
 void end_process(const ProcessId& process, std::chrono::milliseconds patience);
 

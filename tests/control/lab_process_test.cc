@@ -28,6 +28,13 @@ TEST(LabProcess, AZombieIsNotAlive) {
   EXPECT_FALSE(find_process(pid));
 }
 
+TEST(LabProcess, RunningProgramsAreFoundByName) {
+  const std::string own = text_of("/proc/self/comm");
+  EXPECT_TRUE(is_running(own.substr(0, own.find('\n'))));
+  EXPECT_FALSE(is_running(own.substr(0, own.find('\n') - 1)));
+  EXPECT_FALSE(is_running("no-such-name"));
+}
+
 // Opening either succeeds and reading fails, as it does with the files of a process that ends
 // in between.
 TEST(LabProcess, AFailedReadIsTheEndOfTheText) {
