@@ -2,9 +2,11 @@
 """Counts the tests of one meson run: summary.py LOG.json CONSOLE.log EXIT_CODE
 
 Shows the output of what failed and the reason of what was skipped; the last line is three numbers:
-passed, failed, skipped. A GoogleTest program counts by its cases, any other test as one.
+passed, failed, skipped. A GoogleTest program and a Python unittest count by their cases, any other
+test as one.
 """
 import json
+import operator
 import pathlib
 import re
 import sys
@@ -14,6 +16,11 @@ OK = re.compile(r"^\[       OK \] ", re.MULTILINE)
 FAILED = re.compile(r"^\[  FAILED  \] .* \(\d+ ms\)$", re.MULTILINE)
 SKIPPED = re.compile(r"^\[  SKIPPED \] (\S+) \(\d+ ms\)$", re.MULTILINE)
 SKIP_REASON = re.compile(r": Skipped\n(.+)\n\s*\[  SKIPPED \] (\S+) ")
+
+# unittest, with verbosity 2; a case with a docstring has a line for it.
+RAN = re.compile(r"^Ran (\d+) tests? in ", re.MULTILINE)
+VERDICT = re.compile(r"^(?:OK|FAILED)(?: \((.+)\))?$", re.MULTILINE)
+CASE_SKIPPED = re.compile(r"^(\w+) \(([\w.]+)\)(?:\n.*)? \.\.\. skipped (['\"])(.*)\3$", re.MULTILINE)
 
 
 def show(result: dict) -> None:
@@ -28,20 +35,41 @@ def show(result: dict) -> None:
     print(f"--- end of {result['name']}")
 
 
+def gtest_cases(text: str) -> tuple[int, int, list[str]]:
+    """Passed, failed, and a line for each that was skipped."""
+    reasons = {name: why for why, name in SKIP_REASON.findall(text)}
+    skipped = [f"{name}: {reasons.get(name, 'no reason given')}" for name in SKIPPED.findall(text)]
+    return len(OK.findall(text)), len(FAILED.findall(text)), skipped
+
+
+def unittest_cases(text: str) -> tuple[int, int, list[str]]:
+    """The same of the standard error of a Python unittest."""
+    ran, verdict = RAN.search(text), None
+    if ran:
+        verdict = VERDICT.search(text, ran.end())
+    if not verdict:
+        return 0, 0, []
+    numbers = dict(pair.split("=") for pair in (verdict.group(1) or "").split(", ") if pair)
+    failed = sum(int(numbers.get(key, 0)) for key in ("failures", "errors", "unexpected successes"))
+    found = CASE_SKIPPED.findall(text)
+    skipped = [f"{where}: {why}" for _, where, _, why in found]
+    skipped += ["a case: no reason given"] * (int(numbers.get("skipped", 0)) - len(found))
+    # A class that is skipped as a whole did not run as a case.
+    not_run = sum(name in ("setUpClass", "setUpModule") for name, *_ in found)
+    return max(int(ran.group(1)) - failed - (len(skipped) - not_run), 0), failed, skipped
+
+
 def count(result: dict) -> tuple[int, int, int]:
-    text = result.get("stdout", "")
     outcome = result["result"]
     if outcome == "SKIP":
-        lines = [line for line in text.splitlines() if line.strip()]
+        lines = [line for line in result.get("stdout", "").splitlines() if line.strip()]
         print(f"      skipped {result['name']}: {lines[-1].strip() if lines else 'no reason given'}")
         return 0, 0, 1
-    passed, failed = len(OK.findall(text)), len(FAILED.findall(text))
-    skipped = SKIPPED.findall(text)
-    reasons = {name: why for why, name in SKIP_REASON.findall(text)}
-    for name in skipped:
-        print(f"      skipped {name}: {reasons.get(name, 'no reason given')}")
-    succeeded = outcome in ("OK", "EXPECTEDFAIL")
-    if not succeeded:
+    passed, failed, skipped = map(operator.add, gtest_cases(result.get("stdout", "")),
+                                  unittest_cases(result.get("stderr", "")))
+    for line in skipped:
+        print(f"      skipped {line}")
+    if outcome not in ("OK", "EXPECTEDFAIL"):
         show(result)
         return passed, max(failed, 1), len(skipped)
     return (passed, 0, len(skipped)) if passed or skipped else (1, 0, 0)
