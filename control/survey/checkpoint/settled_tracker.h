@@ -1,0 +1,51 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+#include "dataplane/sweep.h"
+
+namespace trawl::control {
+
+// Finds the positions whose replies have all been taken: those sent longer ago than any reply
+// took, as of a moment when no reply was waiting.
+//
+// What is sent later than that is on its way when the process dies, and a resumed survey has to
+// send it again: its replies come to nobody.
+// Thread: one user. Time comes in as an argument.
+class SettledTracker {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Cursors = std::array<std::uint64_t, dataplane::kLanes>;
+
+  // `longest_wait` bounds the round-trip time until replies have told it, and for ever after.
+  explicit SettledTracker(std::chrono::nanoseconds longest_wait) : longest_{longest_wait} {}
+
+  // A reply took this long.
+  void saw_round_trip(std::chrono::nanoseconds time) noexcept;
+  // Every reply that had arrived by `now` has been taken. True when settled() changed.
+  bool drained(Clock::time_point now, const dataplane::Lanes& lanes);
+  // A new sweep begins: nothing of it is settled.
+  void restart(const Cursors& from);
+
+  [[nodiscard]] const Cursors& settled() const noexcept { return settled_; }
+  // How long after its probe a reply may come.
+  [[nodiscard]] std::chrono::nanoseconds window() const noexcept;
+
+ private:
+  struct Sample {
+    Clock::time_point at;
+    Cursors sent{};
+  };
+
+  std::chrono::nanoseconds longest_;
+  std::chrono::nanoseconds slowest_{0};
+  std::uint64_t round_trips_ = 0;
+  std::deque<Sample> samples_;  // At least an eighth of the window apart.
+  Cursors settled_{};
+};
+
+}  // namespace trawl::control
