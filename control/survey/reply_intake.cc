@@ -1,5 +1,7 @@
 #include "control/survey/reply_intake.h"
 
+#include <fmt/format.h>
+
 namespace trawl::control {
 namespace {
 
@@ -26,43 +28,86 @@ ReplyIntake::ReplyIntake(const SweepPlanner& planner, dataplane::Scanner& scanne
     : planner_{planner},
       scanner_{scanner},
       sink_{sink},
+      keeper_{keeper},
       ledger_{planner.config().space->size(), memory},
       batch_(kBatch) {
   verdicts_.reserve(kBatch);
 }
 
+// Journal first, outputs then: what an output shows is known after any end.
 Result<std::size_t> ReplyIntake::take_batch() {
   const std::size_t count = scanner_.take_replies(batch_);
   verdicts_.clear();
+  Result<void> noted;
   for (std::size_t i = 0; i < count; ++i) {
-    if (accept(batch_[i])) verdicts_.push_back(to_verdict(batch_[i], scanner_.plan().clock));
+    const auto index = accept(batch_[i]);
+    if (!index) continue;
+    verdicts_.push_back(to_verdict(batch_[i], scanner_.plan().clock));
+    if (keeper_ == nullptr) continue;
+    if (auto done = keeper_->record(*index, verdicts_.back()); !done && noted) noted = done;
   }
   if (!verdicts_.empty()) {
     if (auto written = sink_.write(verdicts_); !written) return Failure{written.error()};
   }
+  if (!noted) return Failure{noted.error()};
   return count;
 }
 
-// Counts the reply; true when it tells something new.
-bool ReplyIntake::accept(const dataplane::Reply& reply) {
+Result<void> ReplyIntake::restore(Checkpoint& checkpoint, const std::function<void()>& at_sweep) {
+  const Checkpoint::Restored& restored = checkpoint.restored();
+  const auto& space = *planner_.config().space;
+  for (std::uint64_t number = 0; number <= restored.journal; ++number) {
+    if (number == restored.sweep_journal) at_sweep();
+    if (number == restored.journal) break;
+    const auto entry = checkpoint.entry(number);
+    if (!entry) return Failure{entry.error()};
+    if (entry->index >= space.size()) {
+      return fail(ExitCode::BadInput,
+                  fmt::format("{}: entry {} of the journal names no target of this plan; the "
+                              "checkpoint was changed and cannot be resumed",
+                              checkpoint.path(), number));
+    }
+    note(entry->index, space.at(entry->index).ip, entry->state);
+  }
+  counts_.replies = restored.totals.replies;
+  counts_.duplicates = restored.totals.duplicates;
+  for (std::uint64_t number = restored.outputs.journal; number < restored.journal; ++number) {
+    const Verdict verdict = checkpoint.unwritten(number);
+    if (auto written = sink_.write({&verdict, 1}); !written) return written;
+  }
+  return {};
+}
+
+// Counts the reply.
+std::optional<std::uint64_t> ReplyIntake::accept(const dataplane::Reply& reply) {
   const auto index = planner_.config().space->index_of({Ipv4Address{reply.ip}, reply.port});
   if (!index) {
     ++counts_.not_in_plan;
-    return false;
+    return std::nullopt;
   }
   if (!probed_already(*index)) {
     ++counts_.before_probe;
-    return false;
+    return std::nullopt;
   }
   ++counts_.replies;
   PortState before{};
   switch (ledger_.record(*index, reply.state, before)) {
-    case ReplyLedger::Outcome::Duplicate: ++counts_.duplicates; return false;
+    case ReplyLedger::Outcome::Duplicate: ++counts_.duplicates; return std::nullopt;
     case ReplyLedger::Outcome::Improved: --counts_.found[static_cast<std::size_t>(before)]; break;
     case ReplyLedger::Outcome::First: answering_.add(Ipv4Address{reply.ip}); break;
   }
   ++counts_.found[static_cast<std::size_t>(reply.state)];
-  return true;
+  return index;
+}
+
+// As accept(), of an entry of a journal.
+void ReplyIntake::note(std::uint64_t index, Ipv4Address ip, PortState state) {
+  PortState before{};
+  const auto outcome = ledger_.record(index, state, before);
+  if (outcome == ReplyLedger::Outcome::Duplicate) return;
+  if (outcome == ReplyLedger::Outcome::Improved) --counts_.found[static_cast<std::size_t>(before)];
+  answering_.add(ip);
+  ++counts_.found[static_cast<std::size_t>(state)];
 }
 
 // Once the first sweep is over, every target of ours was probed.

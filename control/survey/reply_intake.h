@@ -3,10 +3,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
 #include "base/result_sink.h"
+#include "control/survey/checkpoint/checkpoint_keeper.h"
 #include "control/survey/reply_ledger.h"
 #include "control/survey/sweep_planner.h"
 #include "dataplane/scanner.h"
@@ -26,9 +29,13 @@ class ReplyIntake {
     std::array<std::uint64_t, kPortStates> found{};
   };
 
-  // Needs all three to outlive this.
+  // Needs all of them to outlive this; `keeper` may be absent.
   ReplyIntake(const SweepPlanner& planner, dataplane::Scanner& scanner, ResultSink& sink,
-              ByteCount memory);
+              ByteCount memory, CheckpointKeeper* keeper);
+
+  // Takes over what a checkpoint knew at the end, having called at_sweep() when it knew what its
+  // sweep began with; then writes what the outputs lack. Fails with BadInput or Output.
+  [[nodiscard]] Result<void> restore(Checkpoint& checkpoint, const std::function<void()>& at_sweep);
 
   // Takes one batch; returns how many replies were in it. Fails with Output.
   [[nodiscard]] Result<std::size_t> take_batch();
@@ -39,12 +46,15 @@ class ReplyIntake {
   [[nodiscard]] const AnsweringNetworks& answering() const noexcept { return answering_; }
 
  private:
-  [[nodiscard]] bool accept(const dataplane::Reply& reply);
+  // The index of the target when the reply tells something new of it.
+  [[nodiscard]] std::optional<std::uint64_t> accept(const dataplane::Reply& reply);
+  void note(std::uint64_t index, Ipv4Address ip, PortState state);
   [[nodiscard]] bool probed_already(std::uint64_t index) const;
 
   const SweepPlanner& planner_;
   dataplane::Scanner& scanner_;
   ResultSink& sink_;
+  CheckpointKeeper* const keeper_;
   ReplyLedger ledger_;
   AnsweringNetworks answering_;
   Counts counts_;

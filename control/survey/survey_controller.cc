@@ -18,26 +18,42 @@ constexpr auto kIdleNap = 500us;
 constexpr auto kHealthInterval = 100ms;
 constexpr auto kGatewayPatience = 3s;
 
+std::unique_ptr<CheckpointKeeper> make_keeper(const SurveyController::Parts& parts,
+                                              const SurveyOptions& options) {
+  if (parts.checkpoint == nullptr) return nullptr;
+  std::vector<std::string> paths;
+  for (const OutputPosition& position : parts.outputs.positions()) paths.push_back(position.path);
+  return std::make_unique<CheckpointKeeper>(*parts.checkpoint, std::move(paths),
+                                            options.cooldown);
+}
+
+std::vector<OutputMark::Place> places_of(const SurveyOutputs& outputs) {
+  std::vector<OutputMark::Place> places;
+  for (const OutputPosition& position : outputs.positions()) {
+    places.push_back({position.bytes, position.records});
+  }
+  return places;
+}
+
 }  // namespace
 
-SurveyController::SurveyController(const SurveyOptions& options, const SweepPlanner& planner,
-                                   dataplane::Link& link, dataplane::Scanner& scanner,
-                                   ResultSink& sink)
+SurveyController::SurveyController(const SurveyOptions& options, const Parts& parts)
     : options_{options},
-      planner_{planner},
-      link_{link},
-      scanner_{scanner},
-      sink_{sink},
-      intake_{planner, scanner, sink, options.memory},
-      monitor_{options, link, scanner, intake_} {}
+      planner_{parts.planner},
+      link_{parts.link},
+      scanner_{parts.scanner},
+      outputs_{parts.outputs},
+      keeper_{make_keeper(parts, options)},
+      intake_{planner_, scanner_, outputs_, options.memory, keeper_.get()},
+      monitor_{options, link_, scanner_, intake_} {}
 
 SurveyOutcome SurveyController::run(const std::atomic<bool>& interrupted) {
   started_ = sweep_started_ = Clock::now();
   next_second_ = started_ + 1s;
   next_health_check_ = started_;
-  scanner_.begin_sweep(*planner_.sweep(sweep_, intake_.ledger(), intake_.answering()));
-  scanner_.start();
   SurveyOutcome outcome;
+  if (auto begun = begin(); !begun) return {begun.error().code, begun.error().message};
+  scanner_.start();
   for (bool over = false; !over;) {
     const auto stepped = step(interrupted);
     over = !stepped || *stepped;
@@ -49,21 +65,72 @@ SurveyOutcome SurveyController::run(const std::atomic<bool>& interrupted) {
     outcome.reason = "max-runtime";
   }
   scanner_.stop();
-  if (outcome.code != ExitCode::Output) {
-    auto rest = intake_.take_batch();
-    while (rest && *rest > 0) rest = intake_.take_batch();
-    Result<void> ended = rest ? Result<void>{} : Failure{rest.error()};
-    if (auto closed = sink_.close(); ended && !closed) ended = closed;
-    if (!ended) outcome = SurveyOutcome{ended.error().code, ended.error().message};
+  finished_ = outcome.code == ExitCode::Done && !cut_short_;
+  auto ended = end();
+  // Of two failures the first is the cause.
+  if (!ended && outcome.code != ExitCode::Output) {
+    outcome = SurveyOutcome{ended.error().code, ended.error().message};
   }
   monitor_.end();
   return judge(std::move(outcome));
 }
 
+// The first sweep, or the one that the checkpoint is in.
+Result<void> SurveyController::begin() {
+  std::optional<dataplane::Sweep> sweep;
+  const auto plan = [&] { sweep = planner_.sweep(sweep_, intake_.ledger(), intake_.answering()); };
+  if (!keeper_ || keeper_->checkpoint().restored().sweep == 0) {
+    plan();
+  } else {
+    Checkpoint& checkpoint = keeper_->checkpoint();
+    sweep_ = static_cast<unsigned>(checkpoint.restored().sweep);
+    repeating_ = planner_.is_retry(sweep_);
+    monitor_.add(checkpoint.restored().totals);
+    sent_before_repeats_ = checkpoint.restored().totals.sent - checkpoint.restored().totals.repeats;
+    if (auto restored = intake_.restore(checkpoint, plan); !restored) return restored;
+  }
+  if (!sweep) {
+    return fail(ExitCode::BadInput, "the checkpoint is in a sweep that its plan does not have; it "
+                                    "was changed and cannot be resumed");
+  }
+  send(std::move(*sweep));
+  return {};
+}
+
+void SurveyController::send(dataplane::Sweep sweep) {
+  scanner_.begin_sweep(std::move(sweep), keeper_ ? &keeper_->lanes_for(sweep_) : nullptr);
+}
+
+// Everything that came is taken, written and closed, also after a failure.
+Result<void> SurveyController::end() {
+  Result<void> first;
+  const auto keep = [&first](const Result<void>& result) {
+    if (first && !result) first = result;
+  };
+  // A batch that could not be written is kept by the outputs, and does not come again.
+  constexpr int kMostBatches = 64;
+  for (int i = 0; i < kMostBatches; ++i) {
+    const auto rest = intake_.take_batch();
+    if (!rest) keep(Failure{rest.error()});
+    if (rest && *rest == 0) break;
+  }
+  const auto closed = outputs_.close();
+  keep(closed);
+  if (!keeper_) return first;
+  if (closed) keeper_->mark_outputs(places_of(outputs_));
+  keep(keeper_->close(totals(), finished_ && first));
+  return first;
+}
+
 // A batch of replies and a look around; true when the survey is over.
 Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
+  const auto before = Clock::now();
   const auto handled = intake_.take_batch();
   if (!handled) return Failure{handled.error()};
+  if (keeper_ && *handled == 0) keeper_->drained(before, scanner_.lanes(), totals());
+  if (keeper_ && keeper_->wants_flush()) {
+    if (auto flushed = flush(); !flushed) return Failure{flushed.error()};
+  }
   const bool over = interrupted.load() || is_over();
   if (auto second = once_a_second(); !second) return Failure{second.error()};
   if (auto health = check_health(); !health) return Failure{health.error()};
@@ -102,7 +169,7 @@ bool SurveyController::begin_next_sweep() {
   }
   sweep_started_ = Clock::now();
   phase_ = SurveyPhase::Sending;
-  scanner_.begin_sweep(std::move(*next));
+  send(std::move(*next));
   return true;
 }
 
@@ -110,10 +177,26 @@ Result<void> SurveyController::once_a_second() {
   const auto now = Clock::now();
   if (now < next_second_) return {};
   next_second_ = std::max(next_second_ + 1s, now);
-  if (auto flushed = sink_.flush(); !flushed) return flushed;
+  if (auto flushed = flush(); !flushed) return flushed;
   (void)progress();
   monitor_.show();
   return {};
+}
+
+Result<void> SurveyController::flush() {
+  if (auto flushed = outputs_.flush(); !flushed) return flushed;
+  if (!keeper_) return {};
+  return keeper_->flushed(Clock::now(), places_of(outputs_));
+}
+
+TotalsMark SurveyController::totals() {
+  const SurveyProgress& now = progress();
+  return {.sent = now.sent,
+          .repeats = now.repeats,
+          .replies = now.replies,
+          .duplicates = now.duplicates,
+          .elapsed_ns = static_cast<std::uint64_t>(now.elapsed.count()),
+          .sending_ns = static_cast<std::uint64_t>(now.sending_time.count())};
 }
 
 Result<void> SurveyController::check_health() {

@@ -3,11 +3,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
-#include "base/result_sink.h"
+#include "control/survey/checkpoint/checkpoint_keeper.h"
+#include "control/survey/output/survey_outputs.h"
 #include "control/survey/reply_intake.h"
 #include "control/survey/status.h"
 #include "control/survey/survey_monitor.h"
@@ -30,8 +31,15 @@ struct SurveyOutcome {
 // Thread: the control thread; nothing here runs on a polling core.
 class SurveyController {
  public:
-  SurveyController(const SurveyOptions& options, const SweepPlanner& planner, dataplane::Link& link,
-                   dataplane::Scanner& scanner, ResultSink& sink);
+  // What it works with; all of it must outlive this, and `checkpoint` may be absent.
+  struct Parts {
+    const SweepPlanner& planner;
+    dataplane::Link& link;
+    dataplane::Scanner& scanner;
+    SurveyOutputs& outputs;
+    Checkpoint* checkpoint = nullptr;
+  };
+  SurveyController(const SurveyOptions& options, const Parts& parts);
 
   // Returns when the survey is over, `interrupted` becomes true, or something failed. Whatever was
   // found by then is written.
@@ -43,10 +51,15 @@ class SurveyController {
  private:
   using Clock = std::chrono::steady_clock;
 
+  [[nodiscard]] Result<void> begin();
+  [[nodiscard]] Result<void> end();
   [[nodiscard]] Result<bool> step(const std::atomic<bool>& interrupted);
   [[nodiscard]] bool is_over();
   void end_sweep(Clock::time_point now);
   [[nodiscard]] bool begin_next_sweep();
+  void send(dataplane::Sweep sweep);
+  [[nodiscard]] Result<void> flush();
+  [[nodiscard]] TotalsMark totals();
   [[nodiscard]] Result<void> once_a_second();
   [[nodiscard]] Result<void> check_health();
   [[nodiscard]] Failure gateway_silent() const;
@@ -56,13 +69,15 @@ class SurveyController {
   const SweepPlanner& planner_;
   dataplane::Link& link_;
   dataplane::Scanner& scanner_;
-  ResultSink& sink_;
+  SurveyOutputs& outputs_;
+  std::unique_ptr<CheckpointKeeper> keeper_;
   ReplyIntake intake_;
   SurveyMonitor monitor_;
   SurveyPhase phase_ = SurveyPhase::Sending;
   unsigned sweep_ = 1;
   bool cut_short_ = false;  // max_runtime ended the sending.
   bool repeating_ = false;
+  bool finished_ = false;  // Nothing is left to do, not even for a resumed survey.
   std::uint64_t sent_before_repeats_ = 0;
   Clock::time_point started_;
   Clock::time_point sweep_started_;

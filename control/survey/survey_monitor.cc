@@ -33,12 +33,13 @@ SurveyMonitor::SurveyMonitor(const SurveyOptions& options, const dataplane::Link
 const SurveyProgress& SurveyMonitor::update(const Stage& stage) {
   const ReplyIntake::Counts& counts = intake_.counts();
   progress_.phase = stage.phase;
-  progress_.elapsed = stage.now - stage.started;
-  progress_.sending_time = stage.sending_time;
+  const std::chrono::nanoseconds run = stage.now - stage.started;
+  progress_.elapsed = run + std::chrono::nanoseconds{before_.elapsed_ns};
+  progress_.sending_time = stage.sending_time + std::chrono::nanoseconds{before_.sending_ns};
   progress_.cooldown_left = stage.wait_left;
   if (options_.max_runtime) {
     progress_.runtime_left =
-        std::max(std::chrono::nanoseconds{0}, *options_.max_runtime - progress_.elapsed);
+        std::max(std::chrono::nanoseconds{0}, *options_.max_runtime - run);
   }
   progress_.sweep = stage.sweep;
   progress_.sweep_total = scanner_.sweep().last - scanner_.sweep().first;
@@ -54,7 +55,7 @@ const SurveyProgress& SurveyMonitor::update(const Stage& stage) {
 void SurveyMonitor::collect_counters() {
   const auto counters = scanner_.counters();
   counters_ = link_.counters();
-  progress_.sent = value_of(counters, Counter::ProbesSent);
+  progress_.sent = before_.sent + value_of(counters, Counter::ProbesSent);
   progress_.no_neighbour = value_of(counters, Counter::ProbesNoNeighbour);
   drops_.clear();
   ignored_.clear();

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "control/survey/checkpoint/checkpoint_layout.h"
 #include "control/survey/reply_intake.h"
 #include "control/survey/status.h"
 #include "control/survey/survey_options.h"
@@ -35,6 +36,9 @@ class SurveyMonitor {
   SurveyMonitor(const SurveyOptions& options, const dataplane::Link& link,
                 const dataplane::Scanner& scanner, const ReplyIntake& intake);
 
+  // What the survey had done before it was resumed.
+  void add(const TotalsMark& before) { before_ = before; }
+
   // Spans in it are valid until the next call.
   const SurveyProgress& update(const Stage& stage);
   [[nodiscard]] const SurveyProgress& progress() const noexcept { return progress_; }
@@ -53,6 +57,7 @@ class SurveyMonitor {
   const dataplane::Link& link_;
   const dataplane::Scanner& scanner_;
   const ReplyIntake& intake_;
+  TotalsMark before_;
   SurveyProgress progress_;
   dataplane::LinkCounters counters_;
   std::vector<NamedCounter> drops_, ignored_, others_;

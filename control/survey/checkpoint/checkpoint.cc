@@ -316,9 +316,9 @@ Result<void> Checkpoint::record(const JournalEntry& entry, const Verdict& verdic
   return grown;
 }
 
-// Half a window ahead, so that a full disk leaves room for what is on its way; it is told once.
+// Most of a window ahead, so that a full disk leaves room for what is on its way; it is told once.
 Result<void> Checkpoint::keep_ahead(std::uint64_t number) {
-  if (number + kWindowEntries / 2 < journal_allocated_) return {};
+  if (number + kWindowEntries / 4 * 3 < journal_allocated_) return {};
   if (out_of_space_ && number < journal_allocated_) return {};
   const std::uint64_t now = header_.journal_offset + journal_allocated_ * sizeof(std::uint64_t);
   auto grown = file_.allocate(now + kWindowSize);
@@ -329,7 +329,7 @@ Result<void> Checkpoint::keep_ahead(std::uint64_t number) {
 
 bool Checkpoint::wants_flush() const noexcept {
   return live_->journal.load(std::memory_order_relaxed) - newest(live_->outputs).journal >=
-         kRingEntries / 2;
+         kRingEntries / 4;
 }
 
 void Checkpoint::mark_outputs(std::span<const OutputMark::Place> outputs) {

@@ -64,7 +64,7 @@ class Checkpoint {
   [[nodiscard]] dataplane::Lanes& continue_sweep();
 
   // Notes a verdict. Fails with Output, once, when the journal can not grow: the verdict is noted
-  // all the same, and so are some 65,000 more.
+  // all the same, and so are some 98,000 more.
   [[nodiscard]] Result<void> record(const JournalEntry& entry, const Verdict& verdict);
   // True when the outputs should be flushed and marked, or the ring would overwrite verdicts.
   [[nodiscard]] bool wants_flush() const noexcept;

@@ -106,6 +106,6 @@ struct RingEntry {
   std::array<std::uint8_t, 6> unused{};
 };
 static_assert(sizeof(RingEntry) == 32);
-inline constexpr std::uint64_t kRingEntries = 1U << 16U;
+inline constexpr std::uint64_t kRingEntries = 1U << 17U;
 
 }  // namespace trawl::control

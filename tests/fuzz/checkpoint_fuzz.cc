@@ -1,0 +1,82 @@
+// A checkpoint whose plan, or whose state, is anything at all.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "control/survey/checkpoint/checkpoint.h"
+#include "tests/fuzz/error_check.h"
+
+namespace {
+
+using namespace trawl;
+using namespace trawl::control;
+
+// One file for all inputs of this process.
+const std::string& file_name() {
+  static const std::string name = [] {
+    const std::string path = "/tmp/trawl-checkpoint-fuzz-" + std::to_string(getpid());
+    std::atexit([] { unlink(file_name().c_str()); });
+    return path;
+  }();
+  return name;
+}
+
+void parse_plan(std::span<const char> bytes) {
+  const auto plan = parse_checkpoint_plan(bytes, "x");
+  if (!plan) return check_error(plan.error(), ExitCode::BadInput);
+  if (serialise(*plan).size() != bytes.size()) std::abort();
+}
+
+// Overwrites live state and slots of a good file, and opens it.
+void open_file(std::span<const char> bytes) {
+  unlink(file_name().c_str());
+  CheckpointPlan plan;
+  plan.ports = {80};
+  plan.addresses = {{Ipv4Address{1}, Ipv4Address{1000}}};
+  {
+    auto made = Checkpoint::create(file_name(), plan);
+    if (!made) std::abort();
+    (void)(*made)->begin_sweep(1);
+    for (std::uint64_t i = 0; i < 10; ++i) (void)(*made)->record({.index = i}, {});
+  }
+  CheckpointHeader header;
+  std::fstream file{file_name(), std::ios::in | std::ios::out | std::ios::binary};
+  file.read(reinterpret_cast<char*>(&header), sizeof header);
+  // Behind the boot id, so that the live state counts.
+  file.seekp(static_cast<std::streamoff>(header.live_offset + 64));
+  const std::size_t most = 4 * kCheckpointPage - 64;
+  file.write(bytes.data(), static_cast<std::streamsize>(std::min(bytes.size(), most)));
+  file.close();
+  const auto opened = Checkpoint::open(file_name());
+  if (!opened) return check_error(opened.error(), ExitCode::BadInput);
+  Checkpoint& checkpoint = **opened;
+  const auto& restored = checkpoint.restored();
+  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(restored.journal, 100); ++i) {
+    const auto entry = checkpoint.entry(i);
+    if (!entry) check_error(entry.error(), ExitCode::BadInput);
+  }
+  for (std::uint64_t i = restored.outputs.journal;
+       i < std::min(restored.journal, restored.outputs.journal + 100); ++i) {
+    const Verdict verdict = checkpoint.unwritten(i);
+    if (to_string(verdict.state).empty() || to_string(verdict.reason).empty()) std::abort();
+  }
+  (void)checkpoint.continue_sweep();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::span<const char> bytes{reinterpret_cast<const char*>(data) + 1, size - 1};
+  if (data[0] % 2 == 0) {
+    parse_plan(bytes);
+  } else {
+    open_file(bytes);
+  }
+  return 0;
+}
