@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -66,7 +67,7 @@ OutputFile::OutputFile(int fd, bool owned, std::string name)
       owned_{owned},
       regular_{is_regular(fd)},
       name_{std::move(name)},
-      buffer_{std::make_unique<char[]>(kBufferSize)} {}
+      buffer_{std::make_unique<char[]>(kBufferSize + kLongestTrailer)} {}
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : fd_{std::exchange(other.fd_, -1)},
@@ -74,7 +75,9 @@ OutputFile::OutputFile(OutputFile&& other) noexcept
       regular_{other.regular_},
       name_{std::move(other.name_)},
       buffer_{std::move(other.buffer_)},
-      used_{std::exchange(other.used_, 0)} {}
+      used_{std::exchange(other.used_, 0)},
+      position_{other.position_},
+      trailer_{std::move(other.trailer_)} {}
 
 OutputFile::~OutputFile() {
   if (owned_ && fd_ >= 0) ::close(fd_);
@@ -99,6 +102,27 @@ Result<OutputFile> OutputFile::create(const std::string& path) {
   return OutputFile{fd, true, path};
 }
 
+Result<OutputFile> OutputFile::reopen(const std::string& path, std::uint64_t bytes) {
+  const auto refused = [&path](std::string_view why) {
+    return fail(ExitCode::Output,
+                fmt::format("{}: cannot be continued: {}; put it back as it was, or start anew",
+                            path, why));
+  };
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return refused(std::strerror(errno));
+  OutputFile file{fd, true, path};
+  if (!file.regular_) return refused("it is not a regular file");
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return refused(std::strerror(errno));
+  if (static_cast<std::uint64_t>(status.st_size) < bytes) {
+    return refused(
+        fmt::format("it holds {} bytes and not the {} that were written", status.st_size, bytes));
+  }
+  file.position_ = bytes;
+  if (!file.cut_to_position()) return refused(std::strerror(errno));
+  return file;
+}
+
 Result<void> OutputFile::append(std::string_view lines) {
   if (lines.size() > room()) {
     if (auto flushed = flush(); !flushed) return flushed;
@@ -108,15 +132,51 @@ Result<void> OutputFile::append(std::string_view lines) {
   return {};
 }
 
-Result<void> OutputFile::flush() {
+Result<void> OutputFile::flush(std::string_view trailer) {
+  if (!trailer.empty() || !trailer_.empty()) return flush_whole(trailer);
   std::size_t written = 0;
   const int error = write_all(fd_, buffer_.get(), used_, written);
   if (error != 0) {
     drop_written(written);
     return failure(error);
   }
+  position_ += used_;
   used_ = 0;
   return {};
+}
+
+// In one write, so that no moment has lines without their trailer.
+Result<void> OutputFile::flush_whole(std::string_view trailer) {
+  if (is_rewritable() && ::lseek(fd_, static_cast<off_t>(position_), SEEK_SET) < 0) {
+    return failure(errno);
+  }
+  trailer.copy(tail(), trailer.size());
+  const std::size_t size = used_ + trailer.size();
+  std::size_t written = 0;
+  const int error = write_all(fd_, buffer_.get(), size, written);
+  if (error != 0 && !is_rewritable()) {
+    drop_written(std::min(written, used_));
+    return failure(error);
+  }
+  if (error != 0) {
+    // The trailer of before had its room on the disk, and gets it back.
+    if (cut_to_position() && !trailer_.empty()) {
+      static_cast<void>(write_all(fd_, trailer_.data(), trailer_.size(), written));
+    }
+    return failure(error);
+  }
+  const bool shorter = size < trailer_.size();
+  position_ += used_;
+  used_ = 0;
+  trailer_ = trailer;
+  const auto end = static_cast<off_t>(position_ + trailer_.size());
+  if (shorter && is_rewritable() && ::ftruncate(fd_, end) != 0) return failure(errno);
+  return {};
+}
+
+bool OutputFile::cut_to_position() {
+  const auto end = static_cast<off_t>(position_);
+  return ::ftruncate(fd_, end) == 0 && ::lseek(fd_, end, SEEK_SET) == end;
 }
 
 // Takes what went through out of the buffer, and a partial last line out of the file.
@@ -135,15 +195,21 @@ void OutputFile::drop_written(std::size_t written) {
                      ::lseek(fd_, end - partial, SEEK_SET) >= 0;
     if (cut) kept = used_ - whole;
   }
+  position_ += used_ - kept;
   std::memmove(buffer_.get(), buffer_.get() + (used_ - kept), kept);
   used_ = kept;
 }
 
-Result<void> OutputFile::close() {
+Result<void> OutputFile::sync() {
+  if (fd_ >= 0 && regular_ && ::fsync(fd_) != 0 && errno != EINVAL) return failure(errno);
+  return {};
+}
+
+Result<void> OutputFile::close(std::string_view trailer) {
   if (fd_ < 0) return {};
-  if (auto flushed = flush(); !flushed) return flushed;
+  if (auto flushed = flush(trailer); !flushed) return flushed;
   // File systems that write late (NFS, quotas) report a full disk only here.
-  if (regular_ && ::fsync(fd_) != 0 && errno != EINVAL) return failure(errno);
+  if (auto synced = sync(); !synced) return synced;
   const int fd = std::exchange(fd_, -1);
   if (owned_ && ::close(fd) != 0 && errno != EINTR) return failure(errno);
   return {};

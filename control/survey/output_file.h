@@ -21,13 +21,22 @@ namespace trawl::control {
 // to do; retryable when freeing space may help. Needs SIGPIPE and SIGXFSZ ignored by the process,
 // or a closed pipe or a size limit kills it before there is a failure to report.
 //
+// What closes a document (a bracket, an end tag) can be put behind the lines as a trailer: it is no
+// part of position(), the next flush overwrites it, and so the file is a whole document after every
+// flush. A flush with a trailer is all or nothing: where it fails, lines and trailer are again
+// those of the flush before.
+//
 // Thread: one user.
 class OutputFile {
  public:
   static constexpr std::size_t kBufferSize = std::size_t{256} * 1024;
+  static constexpr std::size_t kLongestTrailer = 1024;
 
   // Creates or empties the file at `path`; "-" is standard output, which is appended to.
   [[nodiscard]] static Result<OutputFile> create(const std::string& path);
+  // Opens the regular file at `path`, cuts it to its first `bytes` and continues behind them. Fails
+  // also where it is not there, is shorter, or is not a regular file.
+  [[nodiscard]] static Result<OutputFile> reopen(const std::string& path, std::uint64_t bytes);
   // Closes without flushing: what matters was flushed by close(), which alone can report.
   ~OutputFile();
   OutputFile(OutputFile&& other) noexcept;
@@ -43,11 +52,18 @@ class OutputFile {
   // Takes `lines`. Where they are not whole lines, a failure may leave a part of one in the file.
   // Needs lines.size() <= kBufferSize.
   [[nodiscard]] Result<void> append(std::string_view lines);
-  // Hands the buffer to the operating system.
-  [[nodiscard]] Result<void> flush();
-  // Flushes, makes a regular file last on its disk, and closes it.
-  [[nodiscard]] Result<void> close();
+  // Hands the buffer to the operating system, and `trailer` behind it. Needs
+  // trailer.size() <= kLongestTrailer, and where !is_rewritable() that nothing follows a trailer.
+  [[nodiscard]] Result<void> flush(std::string_view trailer = {});
+  // Makes a regular file last on its disk, as far as it was flushed.
+  [[nodiscard]] Result<void> sync();
+  // Flushes, syncs, and closes the file.
+  [[nodiscard]] Result<void> close(std::string_view trailer = {});
 
+  // A regular file that is ours alone: trailers can be overwritten, and reopen() can continue it.
+  [[nodiscard]] bool is_rewritable() const noexcept { return owned_ && regular_; }
+  // Bytes handed to the operating system, trailers aside; with those of before reopen().
+  [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
   // "results.jsonl", or "standard output".
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
@@ -55,6 +71,8 @@ class OutputFile {
   OutputFile(int fd, bool owned, std::string name);
   [[nodiscard]] Failure failure(int error) const;
   void drop_written(std::size_t written);
+  [[nodiscard]] Result<void> flush_whole(std::string_view trailer);
+  [[nodiscard]] bool cut_to_position();
 
   int fd_;
   bool owned_;    // Standard output is not ours to close.
@@ -62,6 +80,8 @@ class OutputFile {
   std::string name_;
   std::unique_ptr<char[]> buffer_;  // Starts at the start of a line.
   std::size_t used_ = 0;
+  std::uint64_t position_ = 0;
+  std::string trailer_;  // What is in the file behind position_.
 };
 
 }  // namespace trawl::control

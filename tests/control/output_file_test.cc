@@ -211,5 +211,73 @@ TEST(OutputFile, PlacesThatCannotBeWrittenAreRefusedAtOnce) {
   }
 }
 
+TEST(OutputFile, ATrailerStaysBehindTheLinesAndOutOfThePosition) {
+  const TempFile file;
+  auto output = OutputFile::create(file.path());
+  ASSERT_TRUE(output);
+  ASSERT_TRUE(output->flush("the very end\n"));
+  EXPECT_EQ(file.content(), "the very end\n");
+  EXPECT_EQ(output->position(), 0U);
+  ASSERT_TRUE(output->append("one\n"));
+  ASSERT_TRUE(output->flush("end\n"));
+  EXPECT_EQ(file.content(), "one\nend\n");
+  EXPECT_EQ(output->position(), 4U);
+  ASSERT_TRUE(output->append("two\n"));
+  ASSERT_TRUE(output->close("last\n"));
+  EXPECT_EQ(file.content(), "one\ntwo\nlast\n");
+  EXPECT_EQ(output->position(), 8U);
+}
+
+TEST(OutputFile, AFlushWithATrailerIsAllOrNothing) {
+  const TempFile file;
+  auto output = OutputFile::create(file.path());
+  ASSERT_TRUE(output);
+  ASSERT_TRUE(output->append("one\n"));
+  ASSERT_TRUE(output->flush("]\n"));
+  const std::string lines = numbered_lines(100);
+  ASSERT_TRUE(output->append(lines));
+  {
+    const FileSizeLimit limit{500};
+    EXPECT_FALSE(output->flush("]\n"));
+    EXPECT_EQ(file.content(), "one\n]\n");
+    EXPECT_FALSE(output->flush("]\n"));
+    EXPECT_EQ(file.content(), "one\n]\n");
+    EXPECT_EQ(output->position(), 4U);
+  }
+  ASSERT_TRUE(output->close("]\n"));
+  EXPECT_EQ(file.content(), "one\n" + lines + "]\n");
+}
+
+TEST(OutputFile, PositionCountsWhatWentThroughOfAFailedFlush) {
+  const TempFile file;
+  auto output = OutputFile::create(file.path());
+  ASSERT_TRUE(output);
+  ASSERT_TRUE(output->append(numbered_lines(100)));
+  const FileSizeLimit limit{500};
+  EXPECT_FALSE(output->flush());
+  EXPECT_EQ(output->position(), 500U / 17 * 17);
+}
+
+TEST(OutputFile, ReopenCutsAndContinues) {
+  const TempFile file{"one\ntwo\nthr", ".txt"};
+  auto output = OutputFile::reopen(file.path(), 4);
+  ASSERT_TRUE(output);
+  EXPECT_EQ(file.content(), "one\n");
+  EXPECT_EQ(output->position(), 4U);
+  ASSERT_TRUE(output->append("2\n"));
+  ASSERT_TRUE(output->close("end\n"));
+  EXPECT_EQ(file.content(), "one\n2\nend\n");
+  EXPECT_EQ(output->position(), 6U);
+}
+
+TEST(OutputFile, ReopenRefusesWhatItCannotContinue) {
+  for (const char* path : {"/dev/null", "/", "/no/such/file"}) {
+    const auto got = OutputFile::reopen(path, 0);
+    ASSERT_FALSE(got) << path;
+    EXPECT_EQ(got.error().code, ExitCode::Output);
+    EXPECT_NE(got.error().message.find("cannot be continued"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace trawl::control
