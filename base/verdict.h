@@ -40,6 +40,10 @@ struct Verdict {
   std::optional<std::uint32_t> rtt_us;  // Absent when the reply echoed no timestamp.
   std::uint8_t attempt = 1;             // The try that was answered.
   Ipv4Address from;                     // Who sent the reply: a router for some ICMP errors.
+  Ipv4Address to{};                     // Our address that the probe left from...
+  std::uint16_t to_port = 0;            // ...and our port, 0 where it is not known.
+  bool repeat = false;                  // Something less was said of the target before.
+  bool cooldown = false;                // The reply came when all probes had left.
 };
 
 // "open", "closed", "unreachable".

@@ -2,13 +2,29 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <span>
+
 namespace trawl::control {
 namespace {
 
 constexpr std::size_t kBatch = 4096;
 
-Verdict to_verdict(const dataplane::Reply& reply, const TscClock& clock) {
-  Verdict verdict{.time = clock.wall_time_at(reply.arrival),
+// Our port of a probe follows from its target, so replies do not carry it.
+void add_source_ports(const dataplane::ScanPlan& plan, std::span<Verdict> verdicts) {
+  std::array<dataplane::Target, dataplane::CookieMaker::kMostBatch> targets;
+  std::array<dataplane::Cookie, dataplane::CookieMaker::kMostBatch> cookies;
+  while (!verdicts.empty()) {
+    const std::size_t count = std::min(verdicts.size(), targets.size());
+    for (std::size_t i = 0; i < count; ++i) targets[i] = {verdicts[i].ip, verdicts[i].port};
+    plan.cookies.make({targets.data(), count}, {cookies.data(), count});
+    for (std::size_t i = 0; i < count; ++i) verdicts[i].to_port = cookies[i].source_port;
+    verdicts = verdicts.subspan(count);
+  }
+}
+
+Verdict to_verdict(const dataplane::Reply& reply, const dataplane::ScanPlan& plan) {
+  Verdict verdict{.time = plan.clock.wall_time_at(reply.arrival),
                   .ip = Ipv4Address{reply.ip},
                   .port = reply.port,
                   .state = reply.state,
@@ -16,7 +32,8 @@ Verdict to_verdict(const dataplane::Reply& reply, const TscClock& clock) {
                   .ttl = reply.ttl,
                   .rtt_us = {},
                   .attempt = reply.attempt,
-                  .from = Ipv4Address{reply.from}};
+                  .from = Ipv4Address{reply.from},
+                  .to = plan.source};
   if (reply.rtt_us != dataplane::Reply::kNoRtt) verdict.rtt_us = reply.rtt_us;
   return verdict;
 }
@@ -37,20 +54,34 @@ ReplyIntake::ReplyIntake(const SweepPlanner& planner, dataplane::Scanner& scanne
 // Journal first, outputs then: what an output shows is known after any end.
 Result<std::size_t> ReplyIntake::take_batch() {
   const std::size_t count = scanner_.take_replies(batch_);
+  const bool all_sent = scanner_.sending_finished();
   verdicts_.clear();
-  Result<void> noted;
+  indexes_.clear();
   for (std::size_t i = 0; i < count; ++i) {
-    const auto index = accept(batch_[i]);
+    bool repeat = false;
+    const auto index = accept(batch_[i], repeat);
     if (!index) continue;
-    verdicts_.push_back(to_verdict(batch_[i], scanner_.plan().clock));
-    if (keeper_ == nullptr) continue;
-    if (auto done = keeper_->record(*index, verdicts_.back()); !done && noted) noted = done;
+    verdicts_.push_back(to_verdict(batch_[i], scanner_.plan()));
+    verdicts_.back().repeat = repeat;
+    verdicts_.back().cooldown = all_sent;
+    indexes_.push_back(*index);
   }
-  if (!verdicts_.empty()) {
-    if (auto written = sink_.write(verdicts_); !written) return Failure{written.error()};
-  }
+  if (verdicts_.empty()) return count;
+  add_source_ports(scanner_.plan(), verdicts_);
+  const Result<void> noted = record_in_journal();
+  if (auto written = sink_.write(verdicts_); !written) return Failure{written.error()};
   if (!noted) return Failure{noted.error()};
   return count;
+}
+
+// All of them, even after a failure; returns the first.
+Result<void> ReplyIntake::record_in_journal() {
+  Result<void> first;
+  if (keeper_ == nullptr) return first;
+  for (std::size_t i = 0; i < verdicts_.size(); ++i) {
+    if (auto done = keeper_->record(indexes_[i], verdicts_[i]); !done && first) first = done;
+  }
+  return first;
 }
 
 Result<void> ReplyIntake::restore(Checkpoint& checkpoint, const std::function<void()>& at_sweep) {
@@ -79,7 +110,7 @@ Result<void> ReplyIntake::restore(Checkpoint& checkpoint, const std::function<vo
 }
 
 // Counts the reply.
-std::optional<std::uint64_t> ReplyIntake::accept(const dataplane::Reply& reply) {
+std::optional<std::uint64_t> ReplyIntake::accept(const dataplane::Reply& reply, bool& repeat) {
   const auto index = planner_.config().space->index_of({Ipv4Address{reply.ip}, reply.port});
   if (!index) {
     ++counts_.not_in_plan;
@@ -93,7 +124,10 @@ std::optional<std::uint64_t> ReplyIntake::accept(const dataplane::Reply& reply) 
   PortState before{};
   switch (ledger_.record(*index, reply.state, before)) {
     case ReplyLedger::Outcome::Duplicate: ++counts_.duplicates; return std::nullopt;
-    case ReplyLedger::Outcome::Improved: --counts_.found[static_cast<std::size_t>(before)]; break;
+    case ReplyLedger::Outcome::Improved:
+      --counts_.found[static_cast<std::size_t>(before)];
+      repeat = true;
+      break;
     case ReplyLedger::Outcome::First: answering_.add(Ipv4Address{reply.ip}); break;
   }
   ++counts_.found[static_cast<std::size_t>(reply.state)];

@@ -46,8 +46,10 @@ class ReplyIntake {
   [[nodiscard]] const AnsweringNetworks& answering() const noexcept { return answering_; }
 
  private:
-  // The index of the target when the reply tells something new of it.
-  [[nodiscard]] std::optional<std::uint64_t> accept(const dataplane::Reply& reply);
+  // The index of the target when the reply tells something new of it; `repeat` when it is not the
+  // first to do so.
+  [[nodiscard]] std::optional<std::uint64_t> accept(const dataplane::Reply& reply, bool& repeat);
+  [[nodiscard]] Result<void> record_in_journal();
   void note(std::uint64_t index, Ipv4Address ip, PortState state);
   [[nodiscard]] bool probed_already(std::uint64_t index) const;
 
@@ -60,6 +62,7 @@ class ReplyIntake {
   Counts counts_;
   std::vector<dataplane::Reply> batch_;
   std::vector<Verdict> verdicts_;
+  std::vector<std::uint64_t> indexes_;  // Of the verdicts' targets.
 };
 
 }  // namespace trawl::control

@@ -322,7 +322,7 @@ TEST_F(CheckpointTest, DamagedJournalIsNamedByItsEntry) {
     (void)checkpoint->begin_sweep(1);
     record(*checkpoint, 0, 100);
   }
-  const auto journal = live_offset() + 4 * 4096 + static_cast<std::streamoff>(kRingEntries * 32);
+  const auto journal = live_offset() + 4 * 4096 + static_cast<std::streamoff>(kRingEntries * sizeof(RingEntry));
   overwrite(journal + 42 * 8, 'x');
   const auto opened = reopen();
   EXPECT_TRUE(opened->entry(41));

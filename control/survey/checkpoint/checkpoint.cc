@@ -269,6 +269,10 @@ Verdict Checkpoint::unwritten(std::uint64_t number) const {
   if (entry.rtt_us != ~std::uint32_t{0}) verdict.rtt_us = entry.rtt_us;
   verdict.attempt = entry.attempt;
   verdict.from = Ipv4Address{entry.from};
+  verdict.to = Ipv4Address{entry.to};
+  verdict.to_port = entry.to_port;
+  verdict.repeat = (entry.flags & 1U) != 0;
+  verdict.cooldown = (entry.flags & 2U) != 0;
   return verdict;
 }
 
@@ -310,7 +314,10 @@ Result<void> Checkpoint::record(const JournalEntry& entry, const Verdict& verdic
                                            .state = static_cast<std::uint8_t>(verdict.state),
                                            .reason = static_cast<std::uint8_t>(verdict.reason),
                                            .ttl = verdict.ttl,
-                                           .attempt = verdict.attempt};
+                                           .attempt = verdict.attempt,
+                                           .flags = static_cast<std::uint8_t>((verdict.repeat ? 1U : 0U) | (verdict.cooldown ? 2U : 0U)),
+                                           .to = verdict.to.value(),
+                                           .to_port = verdict.to_port};
   **word = pack(entry, number);
   live_->journal.store(number + 1, std::memory_order_release);
   return grown;
