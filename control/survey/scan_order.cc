@@ -77,7 +77,7 @@ std::pair<std::uint64_t, std::uint64_t> shard_of(std::uint64_t total, Shard shar
 }
 
 Result<void> print_targets(const SurveyOptions& options, const SurveyPlan& plan) {
-  auto file = OutputFile::create(options.output);
+  auto file = OutputFile::create(options.outputs.front().path);
   if (!file) return Failure{file.error()};
   const dataplane::TargetSpace space{plan.addresses, plan.ports};
   const dataplane::Permutation order = scan_order(space.size(), draw_seed(options));

@@ -25,7 +25,7 @@ namespace trawl::control {
                                                                Shard shard) noexcept;
 
 // Prints "address:port" of each target, in the order a survey with the same options and seed would
-// probe them, to options.output. Fails with Output.
+// probe them, to the first of options.outputs. Fails with Output.
 [[nodiscard]] Result<void> print_targets(const SurveyOptions& options, const SurveyPlan& plan);
 
 }  // namespace trawl::control

@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "control/survey/metadata.h"
-#include "control/survey/result_writer.h"
+#include "control/survey/output/survey_outputs.h"
 #include "control/survey/scan_order.h"
 #include "control/survey/survey_controller.h"
 #include "control/survey/survey_options.h"
@@ -76,10 +76,13 @@ Result<ExitCode> run_on_link(const SurveyOptions& options, SurveyPlan plan,
     return Failure{writable.error()};
   }
   // Last of all, since it empties a file that is there.
-  auto sink = make_result_writer({.path = options.output,
-                                  .format = options.format,
-                                  .fields = options.fields,
-                                  .states = options.states});
+  auto sink = SurveyOutputs::open({.outputs = options.outputs,
+                                   .fields = options.fields,
+                                   .states = options.states,
+                                   .filter = options.filter,
+                                   .run = {.command_line = metadata.command_line,
+                                           .ports = metadata.ports,
+                                           .started = metadata.started}});
   if (!sink) return Failure{sink.error()};
   SurveyController controller{options, *survey->planner, *survey->link, *survey->scanner, **sink};
   const SurveyOutcome outcome = controller.run(interrupted);

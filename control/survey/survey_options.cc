@@ -40,7 +40,8 @@ interrupted with everything found written, 1 anything else.
 // Option values as text, before they are looked at one by one.
 struct Texts {
   std::string ports, max_targets, rate, source_ip, source_ports, gateway, gateway_mac, lcores, seed;
-  std::string cooldown, max_runtime, format, fields, states;
+  std::string cooldown, max_runtime, format, states, filter;
+  std::vector<std::string> outputs, fields;
   std::string shard, probes, retries, retry_delay, memory;
 };
 
@@ -83,7 +84,7 @@ void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
 }
 
 // How often a target is asked, and what is kept of the answers.
-void add_repeat_options(CLI::App& app, Texts& texts) {
+void add_repeat_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
   const auto add = [&app](const char* name, std::string& into, const char* description,
                           const char* type) {
     app.add_option(name, into, description)->type_name(type)->group("How often");
@@ -95,6 +96,9 @@ void add_repeat_options(CLI::App& app, Texts& texts) {
       "in /24s where something answered (default responsive)",
       "MODE");
   add("--retry-delay", texts.retry_delay, "Pause between two sweeps (default 1s)", "TIME");
+  add("--checkpoint", options.checkpoint,
+      "Keep in FILE what 'trawl resume FILE' needs to go on after\nany end, also kill -9 and power loss",
+      "FILE");
   add("--memory", texts.memory,
       "For an array over all targets that tells duplicates; when it\n"
       "is not enough, targets that answered are kept one by one\n(default 512M)",
@@ -142,16 +146,38 @@ void add_output_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
   const auto flag = [&](const char* name, bool& into, const char* description) {
     app.add_flag(name, into, description)->disable_flag_override()->group(kGroup);
   };
-  add("-o,--output", options.output,
-      "Write results to FILE, replacing it (default -: standard output)", "FILE");
-  add("--format", texts.format, "jsonl or csv (default: csv for FILE.csv, otherwise jsonl)",
+  const auto repeatable = [&app](const char* name, std::vector<std::string>& into,
+                                 const char* description, const char* type) {
+    app.add_option(name, into, description)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false)
+        ->type_name(type)
+        ->group(kGroup);
+  };
+  repeatable("-o,--output", texts.outputs,
+             "Write results to FILE, replacing it, or to - for standard\n"
+             "output (the default); FILE.zst is compressed. May be\n"
+             "repeated, each as FILE or FORMAT:FILE",
+             "FILE");
+  add("--format", texts.format,
+      "Of outputs that name none: jsonl, csv, zmap, masscan-json,\n"
+      "masscan-list or nmap-xml (default: csv for FILE.csv,\n"
+      "nmap-xml for FILE.xml, otherwise jsonl)",
       "FORMAT");
-  add("--fields", texts.fields,
-      "Which fields, in this order: schema, ts, ip, port, proto,\n"
-      "state, reason, ttl, rtt_us, attempt, from",
-      "LIST");
+  repeatable("--fields", texts.fields,
+             "Which fields, in this order: schema, ts, ip, port, proto,\n"
+             "state, reason, ttl, rtt_us, attempt, from; or zmap's:\n"
+             "saddr, saddr-raw, daddr, daddr-raw, ttl, sport, dport,\n"
+             "classification, success, repeat, cooldown, timestamp-str,\n"
+             "timestamp-ts, timestamp-us; may be repeated, once for each",
+             "LIST");
   add("--states", texts.states, "Which findings: open, closed, unreachable, or all\n(default open)",
       "LIST");
+  add("--output-filter", texts.filter,
+      "Of these, only where EXPR holds, such as\n"
+      "'port = 80 && ttl > 50 && !(ip in 198.18.0.0/24)'",
+      "EXPR");
   add("--metadata", options.metadata, "Write a JSON record of the run to FILE at the end", "FILE");
   flag("--dry-run", options.dry_run, "Print the targets in order instead of probing them");
   flag("--status-json", options.status_json,
@@ -206,12 +232,24 @@ Result<void> take_values(const CLI::App& app, const Texts& texts, SurveyOptions&
   take(std::type_identity<Time>{}, "--retry-delay", texts.retry_delay, options.retry_delay,
        parse_duration);
   take(std::type_identity<ByteCount>{}, "--memory", texts.memory, options.memory, parse_byte_count);
-  take(std::type_identity<OutputFormat>{}, "--format", texts.format, options.format,
-       parse_output_format);
-  take(std::type_identity<std::vector<ResultField>>{}, "--fields", texts.fields, options.fields,
-       parse_result_fields);
   take(std::type_identity<StateSet>{}, "--states", texts.states, options.states, StateSet::parse);
+  take(std::type_identity<OutputFilter>{}, "--output-filter", texts.filter, options.filter,
+       OutputFilter::parse);
   return done;
+}
+
+// Names, formats and fields depend on each other.
+Result<void> take_outputs(const CLI::App& app, const Texts& texts, SurveyOptions& options) {
+  std::optional<OutputFormat> format;
+  auto taken = take_value<OutputFormat>(app, "--format", texts.format, format, parse_output_format);
+  if (!taken) return taken;
+  auto outputs = parse_outputs(texts.outputs, format);
+  if (!outputs) return Failure{outputs.error()};
+  auto fields = parse_output_fields(texts.fields, *outputs);
+  if (!fields) return Failure{fields.error()};
+  options.outputs = std::move(*outputs);
+  options.fields = std::move(*fields);
+  return {};
 }
 
 // Options that are each in order, but not together.
@@ -236,8 +274,12 @@ Result<void> check_together(const CLI::App& app, const SurveyOptions& options) {
       options.retries == RetryMode::None && app.count("--retry-delay") > 0) {
     return usage("--retry-delay: there is no second sweep to wait for; see --retries and --probes");
   }
+  if (app.count("--checkpoint") > 0 && options.checkpoint.empty()) {
+    return usage("--checkpoint: an empty file name is given; name a file");
+  }
   if (options.dry_run) {
-    for (const char* option : {"--metadata", "--format", "--fields", "--states", "--status-json"}) {
+    for (const char* option : {"--checkpoint", "--metadata", "--format", "--fields", "--states",
+                               "--output-filter", "--status-json"}) {
       if (app.count(option) == 0) continue;
       return usage(
           fmt::format("{} has no meaning with --dry-run, which prints targets alone; leave "
@@ -266,11 +308,21 @@ bool is_same_file(const std::string& a, const std::string& b) {
 
 // Reading a file twice is harmless; standard input can be read once, and outputs replace inputs.
 Result<void> check_files(const SurveyOptions& options) {
-  if (options.output.empty()) {
-    return usage("--output: an empty file name is given; name a file, or - for standard output");
+  const auto is_output = [&options](const std::string& path) {
+    return std::ranges::any_of(options.outputs, [&](const OutputSpec& output) {
+      return is_same_file(path, output.path);
+    });
+  };
+  if (!options.checkpoint.empty() && is_output(options.checkpoint)) {
+    return usage("--output and --checkpoint go to the same place; give two different files");
   }
-  if (is_same_file(options.metadata, options.output)) {
+  if (is_output(options.metadata)) {
     return usage("--output and --metadata go to the same place; give two different files");
+  }
+  const bool one_text =
+      options.outputs.size() == 1 && !is_compressed_path(options.outputs.front().path);
+  if (options.dry_run && !one_text) {
+    return usage("--dry-run prints one list of targets, not compressed; give one -o FILE for it");
   }
   std::vector<std::string> inputs = options.target_files;
   inputs.insert(inputs.end(), options.exclude_files.begin(), options.exclude_files.end());
@@ -279,8 +331,7 @@ Result<void> check_files(const SurveyOptions& options) {
   }
   for (const std::string& path : inputs) {
     if (path.empty()) return usage("an empty file name is given; name a file, or - for input");
-    if (path != "-" &&
-        (is_same_file(path, options.output) || is_same_file(path, options.metadata))) {
+    if (path != "-" && (is_output(path) || is_same_file(path, options.metadata))) {
       return usage(fmt::format("{} would be read and then replaced by results; write elsewhere",
                                quote(path)));
     }
@@ -330,7 +381,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   app.allow_extras();
   add_target_options(app, options, texts);
   add_network_options(app, options, texts);
-  add_repeat_options(app, texts);
+  add_repeat_options(app, options, texts);
   add_output_options(app, options, texts);
   std::vector<std::string> reversed{args.begin(), args.end()};  // The order CLI11 wants.
   std::ranges::reverse(reversed);
@@ -351,8 +402,8 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   if (app.count("--metadata") > 0 && options.metadata.empty()) {
     return usage("--metadata: an empty file name is given; name a file");
   }
-  options.format = format_for_path(options.output);  // Unless --format says otherwise.
   if (auto taken = take_values(app, texts, options); !taken) return Failure{taken.error()};
+  if (auto taken = take_outputs(app, texts, options); !taken) return Failure{taken.error()};
   if (auto fits = check_together(app, options); !fits) return Failure{fits.error()};
   if (auto fits = check_files(options); !fits) return Failure{fits.error()};
   return options;

@@ -12,10 +12,12 @@
 #include "base/mac.h"
 #include "base/result.h"
 #include "base/units.h"
+#include "control/survey/output/output_filter.h"
+#include "control/survey/output/output_format.h"
+#include "control/survey/output/state_set.h"
 #include "control/survey/port_spec.h"
 #include "control/survey/quantity.h"
 #include "control/survey/rate_spec.h"
-#include "control/survey/result_format.h"
 #include "control/survey/retry_mode.h"
 #include "control/survey/shard.h"
 
@@ -55,16 +57,17 @@ struct SurveyOptions {
   std::optional<std::chrono::nanoseconds> max_runtime;
 
   // What comes out.
-  std::string output = "-";  // "-" is standard output.
-  OutputFormat format = OutputFormat::Jsonl;
-  std::vector<ResultField> fields;  // Empty: the default ones.
-  StateSet states = StateSet::open_only();
+  std::vector<OutputSpec> outputs{OutputSpec{}};  // At least one, and only one in a dry run.
+  OutputFields fields;
+  StateSet states = StateSet::open_only();  // Both of these hold for what is written.
+  OutputFilter filter;
   std::string metadata;  // "" for none, "-" is standard output.
   bool dry_run = false;
   bool status_json = false;
   bool quiet = false;  // Neither progress nor summary; errors only.
   bool verbose = false;
 
+  std::string checkpoint;  // "" for none.
   ByteCount memory = ByteCount::mebibytes(512);  // For what each target is known to be.
 };
 

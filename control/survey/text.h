@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,6 +20,10 @@ namespace trawl::control {
 // " (did you mean X?)", or "" when nothing is near.
 [[nodiscard]] std::string did_you_mean(std::string_view word,
                                        std::span<const std::string_view> candidates);
+
+// The length of the well-formed UTF-8 sequence that `text` starts with, 0 when there is none
+// (Unicode 15, table 3-7). Needs !text.empty().
+[[nodiscard]] std::size_t utf8_length(std::string_view text);
 
 // Appends `text` as a JSON string with its quotes (RFC 8259). Bytes that are not UTF-8 become
 // U+FFFD, so the result is valid whatever a path or an argument holds.

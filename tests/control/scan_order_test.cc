@@ -33,7 +33,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 std::vector<std::string> printed(const SurveyOptions& options) {
   const TempFile file;
   SurveyOptions to_file = options;
-  to_file.output = file.path();
+  to_file.outputs.front().path = file.path();
   const auto done = print_targets(to_file, make_plan());
   EXPECT_TRUE(done) << done.error().message;
   return lines_of(file.content());
@@ -89,7 +89,7 @@ TEST(ScanOrder, SeedDecidesTheOrder) {
 
 TEST(ScanOrder, UnwritableOutputIsAnOutputError) {
   SurveyOptions options = with_seed(kSeed);
-  options.output = "/nonexistent/folder/targets";
+  options.outputs.front().path = "/nonexistent/folder/targets";
   const auto done = print_targets(options, make_plan());
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, ExitCode::Output);
@@ -97,7 +97,7 @@ TEST(ScanOrder, UnwritableOutputIsAnOutputError) {
 
 TEST(ScanOrder, FullDiskIsAnOutputError) {
   SurveyOptions options = with_seed(kSeed);
-  options.output = "/dev/full";
+  options.outputs.front().path = "/dev/full";
   const auto done = print_targets(options, make_plan());
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, ExitCode::Output);

@@ -51,10 +51,11 @@ TEST(SurveyOptions, HaveTheDocumentedDefaults) {
   EXPECT_EQ(options.rate.for_frame(ByteCount{74}), PacketsPerSecond{10'000.0});
   EXPECT_EQ(options.source_ports, (PortRange{61000, 64999}));
   EXPECT_EQ(options.cooldown, 8s);
-  EXPECT_EQ(options.output, "-");
-  EXPECT_EQ(options.format, OutputFormat::Jsonl);
+  EXPECT_THAT(options.outputs, ElementsAre(OutputSpec{"-", OutputFormat::Jsonl}));
   EXPECT_EQ(options.states, StateSet::open_only());
-  EXPECT_THAT(options.fields, IsEmpty());
+  EXPECT_THAT(options.fields.lines, IsEmpty());
+  EXPECT_THAT(options.fields.zmap, IsEmpty());
+  EXPECT_TRUE(options.filter.accepts(Verdict{}));
   EXPECT_THAT(options.lcores, IsEmpty());
   EXPECT_FALSE(options.seed || options.source_ip || options.gateway || options.gateway_mac);
   EXPECT_FALSE(options.max_targets || options.max_runtime);
@@ -106,6 +107,8 @@ TEST(SurveyOptions, TakeEveryOption) {
                                         "ip,port",
                                         "--states",
                                         "open,closed",
+                                        "--output-filter",
+                                        "port = 443",
                                         "--metadata",
                                         "meta.json",
                                         "--status-json",
@@ -126,9 +129,9 @@ TEST(SurveyOptions, TakeEveryOption) {
   EXPECT_EQ(options.cooldown, 500ms);
   EXPECT_EQ(options.max_runtime, 2h);
   EXPECT_THAT(options.lcores, ElementsAre(1, 0));
-  EXPECT_EQ(options.output, "out.csv");
-  EXPECT_EQ(options.format, OutputFormat::Csv);
-  EXPECT_THAT(options.fields, ElementsAre(ResultField::Ip, ResultField::Port));
+  EXPECT_THAT(options.outputs, ElementsAre(OutputSpec{"out.csv", OutputFormat::Csv}));
+  EXPECT_THAT(options.fields.lines, ElementsAre(ResultField::Ip, ResultField::Port));
+  EXPECT_FALSE(options.filter.accepts(Verdict{}));
   EXPECT_TRUE(options.states.has(PortState::Closed));
   EXPECT_FALSE(options.states.has(PortState::Unreachable));
   EXPECT_EQ(options.metadata, "meta.json");
@@ -157,9 +160,30 @@ TEST(SurveyOptions, TargetsMayFollowADoubleDash) {
   EXPECT_THAT(parsed({"-p", "80", "--link", "x", "--", "8.8.8.8"}).targets, ElementsAre("8.8.8.8"));
 }
 
+TEST(SurveyOptions, SeveralOutputsHaveAFormatEach) {
+  const SurveyOptions options =
+      parsed(basic({"-o", "a.csv", "-o", "zmap:b.csv", "-o", "c.jsonl.zst", "-o", "nmap-xml:-"}));
+  EXPECT_THAT(options.outputs, ElementsAre(OutputSpec{"a.csv", OutputFormat::Csv},
+                                           OutputSpec{"b.csv", OutputFormat::Zmap},
+                                           OutputSpec{"c.jsonl.zst", OutputFormat::Jsonl},
+                                           OutputSpec{"-", OutputFormat::NmapXml}));
+}
+
 TEST(SurveyOptions, ExplicitFormatWinsOverTheFileName) {
-  EXPECT_EQ(parsed(basic({"-o", "a.csv", "--format", "jsonl"})).format, OutputFormat::Jsonl);
-  EXPECT_EQ(parsed(basic({"--format", "csv"})).format, OutputFormat::Csv);
+  EXPECT_THAT(parsed(basic({"-o", "a.csv", "--format", "jsonl"})).outputs,
+              ElementsAre(OutputSpec{"a.csv", OutputFormat::Jsonl}));
+  EXPECT_THAT(parsed(basic({"--format", "csv"})).outputs,
+              ElementsAre(OutputSpec{"-", OutputFormat::Csv}));
+  EXPECT_THAT(
+      parsed(basic({"--format", "csv", "-o", "jsonl:a", "-o", "b.xml"})).outputs,
+      ElementsAre(OutputSpec{"a", OutputFormat::Jsonl}, OutputSpec{"b.xml", OutputFormat::Csv}));
+}
+
+TEST(SurveyOptions, ListsOfFieldsFindTheirOutputs) {
+  const SurveyOptions options = parsed(
+      basic({"-o", "a.csv", "-o", "zmap:b", "--fields", "saddr,dport", "--fields", "ip,port"}));
+  EXPECT_THAT(options.fields.lines, ElementsAre(ResultField::Ip, ResultField::Port));
+  EXPECT_THAT(options.fields.zmap, ElementsAre(ZmapField::Saddr, ZmapField::Dport));
 }
 
 TEST(SurveyOptions, DryRunNeedsNoLink) {
@@ -196,6 +220,15 @@ TEST(SurveyOptions, ContradictionsAreRefused) {
       {{"--max-runtime", "0"}, "--max-runtime"},
       {{"-f", ""}, "empty file name"},
       {{"-o", ""}, "empty file name"},
+      {{"-o", "csv:"}, "empty file name"},
+      {{"-o", "a", "-o", "a"}, "\"a\" is named twice"},
+      {{"-o", "-", "-o", "csv:-"}, "\"-\" is named twice"},
+      {{"-o", "a", "-o", "b", "--metadata", "b"}, "go to the same place"},
+      {{"-o", "csv:a", "--format", "csv"}, "names its own format already"},
+      {{"-o", "a", "-o", "b", "--dry-run"}, "--dry-run prints one list"},
+      {{"-o", "a.zst", "--dry-run"}, "not compressed"},
+      {{"-o", "masscan-list:a", "--fields", "ip"}, "have fixed fields"},
+      {{"--fields", "ip", "--fields", "port"}, "given more than once for the same output"},
       {{"--dry-run=maybe"}, "--dry-run takes no value"}};
   for (const auto& [words, why] : cases) EXPECT_THAT(refused(basic(words)), HasSubstr(why));
 }
@@ -203,7 +236,7 @@ TEST(SurveyOptions, ContradictionsAreRefused) {
 TEST(SurveyOptions, BadValuesNameTheirOption) {
   for (const char* option : {"--rate", "--source-ip", "--source-port", "--gateway", "--gateway-mac",
                              "--seed", "--cooldown", "--max-runtime", "--max-targets", "--lcores",
-                             "--format", "--fields", "--states"}) {
+                             "--format", "--fields", "--states", "--output-filter"}) {
     EXPECT_THAT(refused(basic({option, "?"})), testing::StartsWith(std::string{option} + ": "));
     EXPECT_THAT(refused(basic({option, ""})), testing::StartsWith(std::string{option} + ": "));
   }
@@ -224,7 +257,7 @@ TEST(SurveyOptions, HelpShowsEveryOptionAndExamples) {
           "--cooldown",        "--max-targets", "--max-runtime", "--lcores",
           "-o,--output",       "--format",      "--fields",      "--states",
           "--dry-run",         "--status-json", "--metadata",    "-q,--quiet",
-          "-v,--verbose",      "Examples:",     "Exit codes:"}) {
+          "-v,--verbose",      "Examples:",     "Exit codes:",   "--output-filter"}) {
       EXPECT_THAT(help->text, HasSubstr(option));
     }
     EXPECT_TRUE(help->text.ends_with('\n'));

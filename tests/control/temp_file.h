@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -15,8 +16,8 @@ namespace trawl::control {
 class TempFile {
  public:
   explicit TempFile(const std::string& suffix = ".txt")
-      : path_{testing::TempDir() + "trawl_" + std::to_string(getpid()) + "_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name() + suffix} {}
+      : path_{testing::TempDir() + "trawl_" + std::to_string(getpid()) + "_" + test_name() +
+              suffix} {}
   TempFile(std::string_view content, const std::string& suffix) : TempFile{suffix} {
     std::ofstream{path_, std::ios::binary} << content;
   }
@@ -31,6 +32,13 @@ class TempFile {
   }
 
  private:
+  // Tests with parameters have a slash in their name.
+  static std::string test_name() {
+    std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::replace(name.begin(), name.end(), '/', '_');
+    return name;
+  }
+
   std::string path_;
 };
 

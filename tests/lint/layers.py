@@ -35,6 +35,7 @@ SOLE_USERS = {
     "SQLite": (r"sqlite3\w*\.h", ("control",)),
     "DuckDB": (r"duckdb(\.h|\.hpp|/.*)", ("control",)),
     "NATS": (r"nats(\.h|/.*)", ("control",)),
+    "zstd": (r"zstd\w*\.h", ("control",)),
     "CLI11": (r"CLI/.*", ("control",)),
     "TBB": (r"(oneapi/)?tbb/.*", ("service", "control")),
     "spdlog": (r"spdlog/.*", ("base",)),

@@ -1,4 +1,4 @@
-#include "control/survey/result_writer.h"
+#include "control/survey/output/line_formatter.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,6 @@
 #include <string>
 
 #include "base/clock.h"
-#include "tests/control/temp_file.h"
 
 namespace trawl::control {
 namespace {
@@ -43,8 +42,8 @@ Verdict unreachable() {
 
 std::string line(OutputFormat format, std::vector<ResultField> fields, const Verdict& verdict) {
   LineFormatter formatter{format, std::move(fields)};
-  std::string text(LineFormatter::kLongestLine, '\0');
-  text.resize(static_cast<std::size_t>(formatter.write(text.data(), verdict) - text.data()));
+  std::string text(RecordFormatter::kLongestRecord, '\0');
+  text.resize(static_cast<std::size_t>(formatter.write(text.data(), verdict, 0) - text.data()));
   return text;
 }
 
@@ -101,7 +100,7 @@ TEST(LineFormatter, LongestValuesFitTheBuffer) {
   for (unsigned i = 0; i < kReasons; ++i) {
     verdict.reason = static_cast<Reason>(i);
     const std::string text = line(OutputFormat::Jsonl, {}, verdict);
-    EXPECT_LT(text.size() + 16, LineFormatter::kLongestLine);
+    EXPECT_LT(text.size() + 16, RecordFormatter::kLongestRecord);
     EXPECT_NE(text.find("\"rtt_us\":4294967295"), std::string::npos);
     EXPECT_NE(text.find("\"from\":\"255.255.255.254\""), std::string::npos);
   }
@@ -146,58 +145,6 @@ TEST(TimestampWriter, HandlesTheEdges) {
   EXPECT_EQ(stamp(std::chrono::system_clock::time_point{-1ns}), "1969-12-31T23:59:59.999999Z");
   EXPECT_EQ(stamp(std::chrono::system_clock::time_point::max()), "2262-04-11T23:47:16.854775Z");
   EXPECT_EQ(stamp(sys_days{std::chrono::year{2028} / 2 / 29}), "2028-02-29T00:00:00.000000Z");
-}
-
-ResultWriterOptions options_for(const std::string& path, OutputFormat format) {
-  ResultWriterOptions options;
-  options.path = path;
-  options.format = format;
-  return options;
-}
-
-TEST(ResultWriter, WritesTheStatesAskedForAndNoOthers) {
-  const TempFile file;
-  StateSet states;
-  states.add(PortState::Unreachable);
-  ResultWriterOptions options = options_for(file.path(), OutputFormat::Csv);
-  options.fields = {ResultField::State};
-  options.states = states;
-  auto writer = make_result_writer(options);
-  ASSERT_TRUE(writer);
-  const std::vector<Verdict> verdicts{example(), unreachable(), example()};
-  ASSERT_TRUE((*writer)->write(verdicts));
-  ASSERT_TRUE((*writer)->close());
-  EXPECT_EQ(file.content(), "state\nunreachable\n");
-}
-
-TEST(ResultWriter, HoldsWholeLinesAcrossMoreThanItsBuffer) {
-  const TempFile file;
-  auto writer = make_result_writer(options_for(file.path(), OutputFormat::Jsonl));
-  ASSERT_TRUE(writer);
-  const std::vector<Verdict> verdicts(5000, example());
-  ASSERT_TRUE((*writer)->write(verdicts));
-  const std::string half = file.content();
-  EXPECT_FALSE(half.empty());
-  EXPECT_TRUE(half.ends_with("}\n"));
-  ASSERT_TRUE((*writer)->close());
-  const std::string one = line(OutputFormat::Jsonl, {}, example());
-  std::string all;
-  for (std::size_t i = 0; i < verdicts.size(); ++i) all += one;
-  EXPECT_EQ(file.content(), all);
-}
-
-TEST(ResultWriter, FullDiskIsReportedAtTheLatestByFlush) {
-  auto jsonl = make_result_writer(options_for("/dev/full", OutputFormat::Jsonl));
-  ASSERT_TRUE(jsonl);
-  const std::vector<Verdict> verdicts{example()};
-  ASSERT_TRUE((*jsonl)->write(verdicts));
-  const auto got = (*jsonl)->flush();
-  ASSERT_FALSE(got);
-  EXPECT_EQ(got.error().code, ExitCode::Output);
-  const std::vector<Verdict> many(5000, example());
-  EXPECT_FALSE((*jsonl)->write(many));
-  // A CSV file has a header, which meets the full disk before anything is probed.
-  EXPECT_FALSE(make_result_writer(options_for("/dev/full", OutputFormat::Csv)));
 }
 
 }  // namespace

@@ -1,0 +1,139 @@
+#include "control/survey/output/nmap_xml_formatter.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "control/survey/output/text_writer.h"
+#include "control/survey/port_spec.h"
+#include "control/survey/text.h"
+#include "control/survey/version.h"
+
+namespace trawl::control {
+namespace {
+
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+
+// "Fri Jan  2 03:04:05 2026", in UTC.
+std::string calendar_time(NmapXmlFormatter::Clock::time_point time) {
+  return fmt::format("{:%a %b %e %H:%M:%S %Y}",
+                     fmt::gmtime(static_cast<std::time_t>(unix_seconds(time))));
+}
+
+// XML allows tab, line feed and carriage return of the control characters, and neither U+FFFE nor
+// U+FFFF.
+bool allowed_in_xml(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character[0]);
+  if (first < 0x20) return first == '\t' || first == '\n' || first == '\r';
+  return character != "\xef\xbf\xbe" && character != "\xef\xbf\xbf";
+}
+
+void append_xml_character(std::string& out, std::string_view character) {
+  if (!allowed_in_xml(character)) {
+    out += kReplacement;
+    return;
+  }
+  switch (character[0]) {
+    case '&': out += "&amp;"; return;
+    case '<': out += "&lt;"; return;
+    case '>': out += "&gt;"; return;
+    case '"': out += "&quot;"; return;
+    case '\t': out += "&#x9;"; return;
+    case '\n': out += "&#xa;"; return;
+    case '\r': out += "&#xd;"; return;
+    default: break;
+  }
+  const bool second_dash = character[0] == '-' && out.ends_with('-');
+  out += second_dash ? "&#45;" : character;
+}
+
+// The words with a space between them; what holds a space is in quotes.
+std::string join_command(const std::vector<std::string>& words) {
+  std::string line;
+  for (const std::string& word : words) {
+    if (!line.empty()) line += ' ';
+    const bool quoted = word.empty() || word.find_first_of(" \t\n\"'") != std::string::npos;
+    if (quoted) line += '\'';
+    line += word;
+    if (quoted) line += '\'';
+  }
+  return line;
+}
+
+std::string_view host_state(const Verdict& verdict) noexcept {
+  const bool answered = verdict.state != PortState::Unreachable || verdict.from == verdict.ip;
+  return answered ? "up" : "unknown";
+}
+
+std::string_view port_state(PortState state) noexcept {
+  return state == PortState::Unreachable ? "filtered" : to_string(state);
+}
+
+char* put_reason(char* out, const Verdict& verdict) noexcept {
+  out = put(put(out, R"(" reason=")"), to_string(verdict.reason));
+  return put_number(put(out, R"(" reason_ttl=")"), verdict.ttl);
+}
+
+}  // namespace
+
+void append_xml_attribute(std::string& out, std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    append_xml_character(out, length == 0 ? kReplacement : text.substr(0, length));
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+}
+
+NmapXmlFormatter::NmapXmlFormatter(const RunDescription& run, NowFunction now)
+    : started_{run.started}, now_{now} {
+  std::string args;
+  append_xml_attribute(args, join_command(run.command_line));
+  header_ = fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+      "<!DOCTYPE nmaprun>\n"
+      "<nmaprun scanner=\"nmap\" args=\"{}\" start=\"{}\" startstr=\"{}\" version=\"{}\" "
+      "xmloutputversion=\"1.05\">\n"
+      "<scaninfo type=\"syn\" protocol=\"tcp\" numservices=\"{}\" services=\"{}\"/>\n"
+      "<verbose level=\"0\"/>\n"
+      "<debugging level=\"0\"/>\n",
+      args, unix_seconds(started_), calendar_time(started_), kVersion, run.ports.size(),
+      format_ports(run.ports));
+}
+
+char* NmapXmlFormatter::write(char* out, const Verdict& verdict,
+                              std::uint64_t /*before*/) noexcept {
+  const std::uint64_t seconds = unix_seconds(verdict.time);
+  out = put_number(put(out, R"(<host starttime=")"), seconds);
+  out = put_number(put(out, R"(" endtime=")"), seconds);
+  out = put_reason(put(put(out, R"("><status state=")"), host_state(verdict)), verdict);
+  out = put_address(put(out, R"("/><address addr=")"), verdict.ip);
+  out = put(out, R"(" addrtype="ipv4"/><hostnames></hostnames><ports><port protocol=")");
+  out = put_number(put(put_protocol(out, verdict), R"(" portid=")"), verdict.port);
+  out = put_reason(put(put(out, R"("><state state=")"), port_state(verdict.state)), verdict);
+  if (verdict.from != verdict.ip) out = put_address(put(out, R"(" reason_ip=")"), verdict.from);
+  out = put(out, R"("/></port></ports>)");
+  if (verdict.rtt_us) {
+    // The first sample of a round-trip time sets all of them; the timeout is their sum as Nmap's.
+    const std::uint64_t rtt = *verdict.rtt_us;
+    out = put_number(put(out, R"(<times srtt=")"), rtt);
+    out = put_number(put(out, R"(" rttvar=")"), rtt);
+    out = put_number(put(out, R"(" to=")"), std::max<std::uint64_t>(5 * rtt, 100'000));
+    out = put(out, R"("/>)");
+  }
+  return put(out, "</host>\n");
+}
+
+std::string NmapXmlFormatter::footer(std::uint64_t records) const {
+  const auto now = now_();
+  const double elapsed = std::max(0.0, std::chrono::duration<double>(now - started_).count());
+  return fmt::format(
+      "<runstats><finished time=\"{}\" timestr=\"{}\" summary=\"trawl survey: {} findings in "
+      "{:.2f} "
+      "seconds\" elapsed=\"{:.2f}\"/><hosts up=\"{}\" down=\"0\" total=\"{}\"/>\n"
+      "</runstats>\n"
+      "</nmaprun>\n",
+      unix_seconds(now), calendar_time(now), records, elapsed, elapsed, records, records);
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,37 @@
+#include "control/survey/output/output_filter.h"
+
+namespace trawl::control {
+
+bool OutputFilter::holds(const Test& test, const Verdict& verdict) noexcept {
+  std::uint32_t value = 0;
+  switch (test.field) {
+    case Field::Ip: value = verdict.ip.value(); break;
+    case Field::From: value = verdict.from.value(); break;
+    case Field::Port: value = verdict.port; break;
+    case Field::Ttl: value = verdict.ttl; break;
+    case Field::RttUs:
+      if (!verdict.rtt_us) return false;
+      value = *verdict.rtt_us;
+      break;
+    case Field::Attempt: value = verdict.attempt; break;
+    case Field::Success: value = verdict.state == PortState::Open ? 1 : 0; break;
+    case Field::Repeat: value = verdict.repeat ? 1 : 0; break;
+    case Field::Cooldown: value = verdict.cooldown ? 1 : 0; break;
+    case Field::State:
+    case Field::Classification: value = static_cast<std::uint32_t>(verdict.state); break;
+    case Field::Reason: value = static_cast<std::uint32_t>(verdict.reason); break;
+    case Field::Protocol: break;
+  }
+  return value >= test.low && value <= test.high;
+}
+
+bool OutputFilter::accepts(const Verdict& verdict) const noexcept {
+  Place place = start_;
+  while (place >= kFirstTest) {
+    const Test& test = tests_[place - kFirstTest];
+    place = holds(test, verdict) ? test.yes : test.no;
+  }
+  return place == kAccept;
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/verdict.h"
+#include "control/survey/output/output_format.h"
+
+namespace trawl::control {
+
+// Verdicts as records of one document, each of whole lines.
+//
+// The document is header(), the records in order, and footer(). It is valid after any number of
+// records, so that a footer can close it at every moment.
+//
+// Thread: one user. Cost: write() allocates nothing; bench/control/survey_outputs_bench.cc.
+class RecordFormatter {
+ public:
+  static constexpr std::size_t kLongestRecord = 512;
+
+  virtual ~RecordFormatter() = default;
+
+  // The first lines, "" where there are none.
+  [[nodiscard]] virtual std::string header() const { return {}; }
+  // Writes the record behind `before` others at `out`, and returns its end. Needs kLongestRecord
+  // bytes there.
+  virtual char* write(char* out, const Verdict& verdict, std::uint64_t before) noexcept = 0;
+  // What closes a document of so many records, "" where nothing does.
+  [[nodiscard]] virtual std::string footer(std::uint64_t records) const {
+    static_cast<void>(records);
+    return {};
+  }
+};
+
+// What a document says of the survey it belongs to.
+struct RunDescription {
+  std::vector<std::string> command_line;
+  std::vector<std::uint16_t> ports;
+  std::chrono::system_clock::time_point started;
+};
+
+[[nodiscard]] std::unique_ptr<RecordFormatter> make_formatter(OutputFormat format,
+                                                              const OutputFields& fields,
+                                                              const RunDescription& run);
+
+}  // namespace trawl::control

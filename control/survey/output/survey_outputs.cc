@@ -1,0 +1,194 @@
+#include "control/survey/output/survey_outputs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "control/survey/text.h"
+
+namespace trawl::control {
+namespace {
+
+// Two names of one file, such as a link and where it leads.
+Result<void> check_distinct(std::span<const OutputSpec> outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      std::error_code ignored;
+      const bool regular = std::filesystem::is_regular_file(outputs[i].path, ignored);
+      if (!regular || !std::filesystem::equivalent(outputs[i].path, outputs[j].path, ignored)) {
+        continue;
+      }
+      return fail(ExitCode::Output,
+                  fmt::format("{} and {} are one file; write each output to a file of its own",
+                              quote(outputs[j].path), quote(outputs[i].path)));
+    }
+  }
+  return {};
+}
+
+Result<void> check_same(std::span<const OutputSpec> outputs,
+                        std::span<const OutputPosition> resume_at) {
+  if (resume_at.empty()) return {};
+  const auto same_path = [](const OutputSpec& output, const OutputPosition& position) {
+    return output.path == position.path;
+  };
+  if (std::ranges::equal(outputs, resume_at, same_path)) return {};
+  return fail(ExitCode::BadInput,
+              "the outputs to continue are not those of this survey; name the same ones in the "
+              "same order");
+}
+
+// A header with a long command line may be larger than what a stream holds.
+Result<void> write_header(OutputStream& stream, std::string_view header) {
+  while (header.size() > stream.room()) {
+    const std::size_t part = header.copy(stream.tail(), stream.room());
+    stream.commit(part);
+    header.remove_prefix(part);
+    if (auto flushed = stream.flush({}); !flushed) return flushed;
+  }
+  stream.commit(header.copy(stream.tail(), header.size()));
+  return {};
+}
+
+}  // namespace
+
+Output::Output(OutputStream stream, std::unique_ptr<RecordFormatter> formatter,
+               OutputPosition position)
+    : stream_{std::move(stream)},
+      formatter_{std::move(formatter)},
+      records_{position.records},
+      position_{std::move(position)} {}
+
+Result<Output> Output::open(const OutputSpec& spec, std::unique_ptr<RecordFormatter> formatter,
+                            const std::optional<OutputPosition>& resume_at) {
+  const bool resumes = resume_at && resume_at->resumable;
+  auto stream =
+      OutputStream::open(spec.path, resumes ? std::optional{resume_at->bytes} : std::nullopt);
+  if (!stream) return Failure{stream.error()};
+  OutputPosition position{.path = spec.path, .resumable = stream->is_resumable()};
+  if (resumes) {
+    position.bytes = resume_at->bytes;
+    position.records = resume_at->records;
+  } else if (auto headed = write_header(*stream, formatter->header()); !headed) {
+    return Failure{headed.error()};
+  }
+  Output output{std::move(*stream), std::move(formatter), std::move(position)};
+  if (auto flushed = output.stream_.flush(output.formatter_->footer(output.records_)); !flushed) {
+    return Failure{flushed.error()};
+  }
+  output.take_position();
+  return output;
+}
+
+void Output::take_position() {
+  position_.bytes = stream_.position();
+  position_.records = records_;
+}
+
+Result<void> Output::flush() {
+  if (records_ == position_.records) return {};
+  if (auto flushed = stream_.flush(formatter_->footer(records_)); !flushed) return flushed;
+  take_position();
+  return {};
+}
+
+Result<void> Output::close() {
+  if (auto closed = stream_.close(formatter_->footer(records_)); !closed) return closed;
+  take_position();
+  return {};
+}
+
+SurveyOutputs::SurveyOutputs(SurveyOutputsOptions options, std::vector<Output> outputs)
+    : options_{std::move(options)}, outputs_{std::move(outputs)} {}
+
+Result<std::unique_ptr<SurveyOutputs>> SurveyOutputs::open(
+    SurveyOutputsOptions options, std::span<const OutputPosition> resume_at) {
+  if (auto same = check_same(options.outputs, resume_at); !same) return Failure{same.error()};
+  if (auto distinct = check_distinct(options.outputs); !distinct) return Failure{distinct.error()};
+  std::vector<Output> outputs;
+  for (std::size_t i = 0; i < options.outputs.size(); ++i) {
+    const OutputSpec& spec = options.outputs[i];
+    auto output = Output::open(spec, make_formatter(spec.format, options.fields, options.run),
+                               resume_at.empty() ? std::nullopt : std::optional{resume_at[i]});
+    if (!output) return Failure{output.error()};
+    outputs.push_back(std::move(*output));
+  }
+  return std::unique_ptr<SurveyOutputs>{new SurveyOutputs{std::move(options), std::move(outputs)}};
+}
+
+// The first failure, after every output had its turn.
+template <typename Act>
+Result<void> SurveyOutputs::for_each_output(Act act) {
+  Result<void> first;
+  for (Output& output : outputs_) {
+    auto done = act(output);
+    if (!done && first) first = std::move(done);
+  }
+  return first;
+}
+
+Result<void> SurveyOutputs::make_room() {
+  for (Output& output : outputs_) {
+    if (output.has_room()) continue;
+    if (auto flushed = output.flush(); !flushed) return flushed;
+  }
+  return {};
+}
+
+Result<void> SurveyOutputs::write(std::span<const Verdict> verdicts) {
+  if (auto written = write_pending(); !written) {
+    std::ranges::copy_if(verdicts, std::back_inserter(pending_),
+                         [this](const Verdict& verdict) { return wanted(verdict); });
+    return written;
+  }
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    if (!wanted(verdicts[i])) continue;
+    if (auto room = make_room(); !room) {
+      std::ranges::copy_if(verdicts.subspan(i), std::back_inserter(pending_),
+                           [this](const Verdict& verdict) { return wanted(verdict); });
+      return room;
+    }
+    for (Output& output : outputs_) output.write(verdicts[i]);
+  }
+  return {};
+}
+
+Result<void> SurveyOutputs::write_pending() {
+  for (std::size_t i = 0; i < pending_.size(); ++i) {
+    if (auto room = make_room(); !room) {
+      pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(i));
+      return room;
+    }
+    for (Output& output : outputs_) output.write(pending_[i]);
+  }
+  pending_.clear();
+  return {};
+}
+
+Result<void> SurveyOutputs::flush() {
+  auto done = for_each_output([](Output& output) { return output.flush(); });
+  if (!done || pending_.empty()) return done;
+  if (auto written = write_pending(); !written) return written;
+  return for_each_output([](Output& output) { return output.flush(); });
+}
+
+Result<void> SurveyOutputs::sync() {
+  return for_each_output([](Output& output) { return output.sync(); });
+}
+
+Result<void> SurveyOutputs::close() {
+  auto flushed = flush();
+  auto closed = for_each_output([](Output& output) { return output.close(); });
+  return flushed ? closed : flushed;
+}
+
+std::vector<OutputPosition> SurveyOutputs::positions() const {
+  std::vector<OutputPosition> positions;
+  for (const Output& output : outputs_) positions.push_back(output.position());
+  return positions;
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/result_sink.h"
+#include "control/survey/output/output_filter.h"
+#include "control/survey/output/output_format.h"
+#include "control/survey/output/output_stream.h"
+#include "control/survey/output/record_formatter.h"
+#include "control/survey/output/state_set.h"
+
+namespace trawl::control {
+
+// How far one output got: what a checkpoint keeps to continue it.
+struct OutputPosition {
+  std::string path;
+  bool resumable = false;     // A regular file; false for standard output, pipes and devices.
+  std::uint64_t bytes = 0;    // Whole records, and no footer, on the operating system's side...
+  std::uint64_t records = 0;  // ...and how many they are.
+  friend bool operator==(const OutputPosition&, const OutputPosition&) = default;
+};
+
+// One document in one format in one file.
+class Output {
+ public:
+  // Writes the header at once: a full disk is found here and not after the first reply. With
+  // `resume_at` of a resumable output the file is cut there and continued; any other starts anew.
+  [[nodiscard]] static Result<Output> open(const OutputSpec& spec,
+                                           std::unique_ptr<RecordFormatter> formatter,
+                                           const std::optional<OutputPosition>& resume_at);
+
+  [[nodiscard]] bool has_room() const noexcept {
+    return stream_.room() >= RecordFormatter::kLongestRecord;
+  }
+  // Needs has_room().
+  void write(const Verdict& verdict) noexcept {
+    char* const start = stream_.tail();
+    const char* const end = formatter_->write(start, verdict, records_++);
+    stream_.commit(static_cast<std::size_t>(end - start));
+  }
+  // After it has_room() holds, unless it failed.
+  [[nodiscard]] Result<void> flush();
+  [[nodiscard]] Result<void> sync() { return stream_.sync(); }
+  [[nodiscard]] Result<void> close();
+
+  // As of the last flush that did not fail.
+  [[nodiscard]] const OutputPosition& position() const noexcept { return position_; }
+
+ private:
+  Output(OutputStream stream, std::unique_ptr<RecordFormatter> formatter, OutputPosition position);
+  void take_position();
+
+  OutputStream stream_;
+  std::unique_ptr<RecordFormatter> formatter_;
+  std::uint64_t records_;
+  OutputPosition position_;
+};
+
+struct SurveyOutputsOptions {
+  std::vector<OutputSpec> outputs{OutputSpec{}};  // At least one.
+  OutputFields fields;
+  StateSet states = StateSet::open_only();  // A verdict is written where both of these hold.
+  OutputFilter filter;
+  RunDescription run;
+};
+
+// All outputs of a survey: each verdict goes to every one of them or, for now, to none.
+//
+// What a failed write() could not hand to all outputs is kept, and goes first once a flush()
+// succeeds: no verdict is lost or doubled by a disk that fills and is freed, and none has to be
+// given again. A failure of one output does not keep flush() and close() from the others; the first
+// failure is returned.
+//
+// Thread: one user. Cost: bench/control/survey_outputs_bench.cc.
+class SurveyOutputs final : public ResultSink {
+ public:
+  // Opens every output, so that a place that cannot be written is known before anything is probed.
+  // `resume_at` is empty, or what positions() of the survey to continue said. Fails with Output,
+  // and with BadInput where `resume_at` belongs to other outputs.
+  [[nodiscard]] static Result<std::unique_ptr<SurveyOutputs>> open(
+      SurveyOutputsOptions options, std::span<const OutputPosition> resume_at = {});
+
+  [[nodiscard]] Result<void> write(std::span<const Verdict> verdicts) override;
+  [[nodiscard]] Result<void> flush() override;
+  [[nodiscard]] Result<void> close() override;
+  // Makes what was flushed last on its disk: positions() then also survives a loss of power.
+  [[nodiscard]] Result<void> sync();
+
+  // One for each output, in their order, as of its last flush that did not fail. Taken right after
+  // a flush() without failure they hold every verdict written before it.
+  [[nodiscard]] std::vector<OutputPosition> positions() const;
+
+ private:
+  SurveyOutputs(SurveyOutputsOptions options, std::vector<Output> outputs);
+  [[nodiscard]] bool wanted(const Verdict& verdict) const noexcept {
+    return options_.states.has(verdict.state) && options_.filter.accepts(verdict);
+  }
+  [[nodiscard]] Result<void> make_room();
+  [[nodiscard]] Result<void> write_pending();
+  template <typename Act>
+  [[nodiscard]] Result<void> for_each_output(Act act);
+
+  SurveyOutputsOptions options_;
+  std::vector<Output> outputs_;
+  std::vector<Verdict> pending_;  // Taken, but in no output yet.
+};
+
+}  // namespace trawl::control

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""What trawl writes is what others read: each format through a reader that is not ours.
+
+outputs_test.py SAMPLES SCHEMA: the program that writes every format, and docs/schema/trawl.v1.json.
+JSONL against the schema, CSV through Python's reader, JSON and XML through its parsers, XML against
+Nmap's DTD where that is installed, compressed files through zstd.
+"""
+import csv
+import ipaddress
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+try:
+    import jsonschema
+except ImportError:
+    print("python3-jsonschema is not installed")
+    sys.exit(77)
+
+SAMPLES, SCHEMA = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+NMAP_DTD = pathlib.Path("/usr/share/nmap/nmap.dtd")
+FORMATS = ("jsonl", "csv", "zmap", "masscan-json", "masscan-list", "nmap-xml")
+REASONS = 11
+FINDINGS = 4 + REASONS
+
+
+def is_address(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 4
+    except ValueError:
+        return False
+
+
+class Outputs(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory()
+        cls.root = pathlib.Path(cls.directory.name)
+        subprocess.run([SAMPLES, cls.root], check=True)
+        cls.schema = json.loads(SCHEMA.read_text())
+        checker = jsonschema.FormatChecker(formats=())
+        checker.checks("ipv4")(is_address)
+        cls.validator = jsonschema.Draft202012Validator(cls.schema, format_checker=checker)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.directory.cleanup()
+
+    def text(self, name: str) -> str:
+        return (self.root / name).read_text(encoding="utf-8")
+
+    def lines(self, name: str) -> list[dict]:
+        return [json.loads(line) for line in self.text(name).splitlines()]
+
+    def test_schema_is_one(self):
+        jsonschema.Draft202012Validator.check_schema(self.schema)
+
+    def test_jsonl_lines_hold_to_the_schema(self):
+        lines = self.lines("jsonl")
+        self.assertEqual(len(lines), FINDINGS)
+        for line in lines:
+            self.validator.validate(line)
+            self.assertLessEqual(line.keys(), self.schema["properties"].keys())
+            self.assertGreaterEqual(line.keys(),
+                                    self.schema["properties"].keys() - {"rtt_us", "from"})
+        self.assertEqual({key for line in lines for key in line}, set(self.schema["properties"]))
+
+    def test_schema_has_every_word_and_no_other(self):
+        properties = self.schema["properties"]
+        for key in ("state", "reason", "proto"):
+            seen = {line[key] for line in self.lines("jsonl")}
+            self.assertEqual(seen, set(properties[key]["enum"]), key)
+
+    def test_schema_refuses_what_is_wrong(self):
+        good = self.lines("jsonl")[0]
+        for key, value in {"schema": "trawl.v2", "ts": "2026-01-02 03:04:05", "ip": "198.18.0.256",
+                           "port": 65536, "proto": "sctp", "state": "filtered", "reason": "rst",
+                           "ttl": -1, "rtt_us": "5", "attempt": 0, "from": 1}.items():
+            with self.assertRaises(jsonschema.ValidationError, msg=key):
+                self.validator.validate(good | {key: value})
+
+    def test_chosen_fields_hold_to_the_schema_too(self):
+        for line in self.lines("chosen"):
+            self.validator.validate(line)
+            self.assertIn(list(line), (["rtt_us", "from", "ip"], ["from", "ip"]))
+
+    def test_csv_says_the_same_as_jsonl(self):
+        with open(self.root / "csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(len(rows), FINDINGS)
+        for row, line in zip(rows, self.lines("jsonl")):
+            for key, value in row.items():
+                expected = line.get(key, line["ip"] if key == "from" else "")
+                self.assertEqual(value, str(expected))
+
+    def test_zmap_columns(self):
+        rows = list(csv.DictReader(self.text("zmap").splitlines()))
+        self.assertEqual(len(rows), FINDINGS)
+        self.assertEqual({row["classification"] for row in rows}, {"synack", "rst", "icmp"})
+        for row in rows:
+            self.assertEqual(row["success"], "1" if row["classification"] == "synack" else "0")
+
+    def test_masscan_json(self):
+        records = json.loads(self.text("masscan-json"))
+        self.assertEqual(len(records), FINDINGS)
+        for record, line in zip(records, self.lines("jsonl")):
+            self.assertEqual(record["ip"], line["ip"])
+            self.assertEqual(record["ports"][0]["port"], line["port"])
+
+    def test_masscan_list(self):
+        lines = self.text("masscan-list").splitlines()
+        self.assertEqual((lines[0], lines[-1]), ("#masscan", "# end"))
+        self.assertEqual({len(line.split()) for line in lines[1:-1]}, {5})
+
+    def test_nmap_xml(self):
+        root = xml.etree.ElementTree.fromstring(self.text("nmap-xml"))
+        self.assertEqual(root.get("args"), "trawl survey '<&\"--\ufffd\ufffd>' ''")
+        hosts = root.findall("host")
+        self.assertEqual(len(hosts), FINDINGS)
+        self.assertEqual(root.find("runstats/hosts").get("total"), str(FINDINGS))
+        for host, line in zip(hosts, self.lines("jsonl")):
+            self.assertEqual(host.find("address").get("addr"), line["ip"])
+            self.assertEqual(host.find("ports/port").get("portid"), str(line["port"]))
+
+    @unittest.skipUnless(NMAP_DTD.exists() and shutil.which("xmllint"), "no DTD or no xmllint")
+    def test_nmap_xml_is_valid(self):
+        subprocess.run(["xmllint", "--noout", "--nonet", "--dtdvalid", NMAP_DTD,
+                        self.root / "nmap-xml"], check=True)
+
+    @unittest.skipUnless(shutil.which("zstd"), "no zstd")
+    def test_compressed_files_decode(self):
+        for name in FORMATS:
+            path = self.root / f"{name}.zst"
+            subprocess.run(["zstd", "-qt", path], check=True)
+            text = subprocess.run(["zstd", "-qdc", path], check=True, capture_output=True).stdout
+            # The XML document ends with the time it was closed at.
+            plain = (self.root / name).read_bytes()
+            self.assertEqual(text.split(b"<runstats>")[0], plain.split(b"<runstats>")[0], name)
+
+
+unittest.main(argv=sys.argv[:1])
