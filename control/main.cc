@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "control/lab/lab_command.h"
+#include "control/survey/resume_command.h"
 #include "control/survey/survey_command.h"
 #include "control/survey/version.h"
 
@@ -17,6 +18,7 @@ usage: trawl COMMAND [OPTIONS...]
 
 commands:
   survey    sweep a target space statelessly over DPDK
+  resume    go on with a survey from its checkpoint
   lab       bring up, inspect and take down the sealed practice network
 
 'trawl COMMAND --help' explains a command; trawl(1), trawl-survey(1) and trawl-lab(1) say more.
@@ -35,6 +37,7 @@ int main(int argc, char** argv) {
   const std::string_view command = words.front();
   const auto rest = words.subspan(1);
   if (command == "survey") return to_int(trawl::control::survey_main(rest));
+  if (command == "resume") return to_int(trawl::control::resume_main(rest));
   if (command == "lab") return trawl::control::lab_main(rest);
   if (command == "--help" || command == "-h" || command == "help") {
     fmt::print("{}", kHelp);
@@ -44,8 +47,9 @@ int main(int argc, char** argv) {
     fmt::print("trawl {}\n", trawl::control::kVersion);
     return 0;
   }
-  fmt::print(stderr,
-             "trawl: unknown command '{}'; the commands are survey and lab (see trawl --help)\n",
-             command);
+  fmt::print(
+      stderr,
+      "trawl: unknown command '{}'; the commands are survey, resume and lab (see trawl --help)\n",
+      command);
   return to_int(trawl::ExitCode::Usage);
 }

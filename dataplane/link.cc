@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "dataplane/eal.h"
 #include "dataplane/internal/kernel_losses.h"
+#include "dataplane/internal/stale_xdp.h"
 
 namespace trawl::dataplane {
 namespace {
@@ -171,8 +172,16 @@ ByteCount Link::memory_for(std::uint16_t queues) noexcept {
 Result<void> Link::attach_interface(const LinkOptions& options) {
   const std::string& name = spec_.kernel_interface;
   const std::uint16_t queues = queues_for(spec_, options.senders);
+  auto claim = internal::InterfaceClaim::take(name);
+  if (!claim) return Failure{claim.error()};
+  claim_ = std::make_unique<internal::InterfaceClaim>(std::move(*claim));
+  internal::remove_stale_xdp(name);
   Result<void> done;
-  if (queues > kMostQueues) {
+  const std::uint16_t available = receive_queues(name);
+  if (options.senders > available) {
+    done = device_error(fmt::format("{} sending threads need as many queues, and it has {}",
+                                    options.senders, available));
+  } else if (queues > kMostQueues) {
     done = device_error(fmt::format("{} receive queues are more than {}", queues, kMostQueues));
   } else {
     done =

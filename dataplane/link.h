@@ -13,8 +13,9 @@ struct rte_mempool;
 
 namespace trawl::dataplane {
 namespace internal {
+class InterfaceClaim;
 class LossMeter;
-}
+}  // namespace internal
 
 struct LinkOptions {
   std::uint16_t senders = 1;     // Cores that send, each through a queue of its own.
@@ -94,6 +95,7 @@ class Link {
   MacAddress mac_;
   rte_mempool* tx_pools_[kMostQueues] = {};
   rte_mempool* rx_pool_ = nullptr;
+  std::unique_ptr<internal::InterfaceClaim> claim_;
   std::unique_ptr<internal::LossMeter> kernel_losses_;
 };
 

@@ -41,7 +41,7 @@ Verdict to_verdict(const dataplane::Reply& reply, const dataplane::ScanPlan& pla
 }  // namespace
 
 ReplyIntake::ReplyIntake(const SweepPlanner& planner, dataplane::Scanner& scanner, ResultSink& sink,
-                         ByteCount memory)
+                         ByteCount memory, CheckpointKeeper* keeper)
     : planner_{planner},
       scanner_{scanner},
       sink_{sink},

@@ -23,8 +23,7 @@ std::unique_ptr<CheckpointKeeper> make_keeper(const SurveyController::Parts& par
   if (parts.checkpoint == nullptr) return nullptr;
   std::vector<std::string> paths;
   for (const OutputPosition& position : parts.outputs.positions()) paths.push_back(position.path);
-  return std::make_unique<CheckpointKeeper>(*parts.checkpoint, std::move(paths),
-                                            options.cooldown);
+  return std::make_unique<CheckpointKeeper>(*parts.checkpoint, std::move(paths), options.cooldown);
 }
 
 std::vector<OutputMark::Place> places_of(const SurveyOutputs& outputs) {
@@ -90,8 +89,9 @@ Result<void> SurveyController::begin() {
     if (auto restored = intake_.restore(checkpoint, plan); !restored) return restored;
   }
   if (!sweep) {
-    return fail(ExitCode::BadInput, "the checkpoint is in a sweep that its plan does not have; it "
-                                    "was changed and cannot be resumed");
+    return fail(ExitCode::BadInput,
+                "the checkpoint is in a sweep that its plan does not have; it "
+                "was changed and cannot be resumed");
   }
   send(std::move(*sweep));
   return {};

@@ -38,8 +38,7 @@ const SurveyProgress& SurveyMonitor::update(const Stage& stage) {
   progress_.sending_time = stage.sending_time + std::chrono::nanoseconds{before_.sending_ns};
   progress_.cooldown_left = stage.wait_left;
   if (options_.max_runtime) {
-    progress_.runtime_left =
-        std::max(std::chrono::nanoseconds{0}, *options_.max_runtime - run);
+    progress_.runtime_left = std::max(std::chrono::nanoseconds{0}, *options_.max_runtime - run);
   }
   progress_.sweep = stage.sweep;
   progress_.sweep_total = scanner_.sweep().last - scanner_.sweep().first;

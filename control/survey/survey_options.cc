@@ -97,7 +97,8 @@ void add_repeat_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
       "MODE");
   add("--retry-delay", texts.retry_delay, "Pause between two sweeps (default 1s)", "TIME");
   add("--checkpoint", options.checkpoint,
-      "Keep in FILE what 'trawl resume FILE' needs to go on after\nany end, also kill -9 and power loss",
+      "Keep in FILE what 'trawl resume FILE' needs to go on after\nany end, also kill -9 and power "
+      "loss",
       "FILE");
   add("--memory", texts.memory,
       "For an array over all targets that tells duplicates; when it\n"
@@ -309,9 +310,8 @@ bool is_same_file(const std::string& a, const std::string& b) {
 // Reading a file twice is harmless; standard input can be read once, and outputs replace inputs.
 Result<void> check_files(const SurveyOptions& options) {
   const auto is_output = [&options](const std::string& path) {
-    return std::ranges::any_of(options.outputs, [&](const OutputSpec& output) {
-      return is_same_file(path, output.path);
-    });
+    return std::ranges::any_of(
+        options.outputs, [&](const OutputSpec& output) { return is_same_file(path, output.path); });
   };
   if (!options.checkpoint.empty() && is_output(options.checkpoint)) {
     return usage("--output and --checkpoint go to the same place; give two different files");

@@ -67,7 +67,7 @@ struct SurveyOptions {
   bool quiet = false;  // Neither progress nor summary; errors only.
   bool verbose = false;
 
-  std::string checkpoint;  // "" for none.
+  std::string checkpoint;                        // "" for none.
   ByteCount memory = ByteCount::mebibytes(512);  // For what each target is known to be.
 };
 

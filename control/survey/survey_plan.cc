@@ -46,15 +46,6 @@ Result<Ipv4Set> special_less_allowed(const std::vector<std::string>& allow_speci
   return blocked;
 }
 
-// Order matters and every bit of both ends counts; not a cryptographic digest.
-std::uint64_t digest_of(const Ipv4Set& set) {
-  std::uint64_t digest = 0;
-  for (const auto& range : set.intervals()) {
-    digest = mix64(digest ^ (std::uint64_t{range.first.value()} << 32U | range.last.value()));
-  }
-  return digest;
-}
-
 // Why nothing of `named` is left: which part of the blocklist took how many.
 Failure nothing_left(const Ipv4Set& named, const SurveyOptions& options) {
   const auto special = special_less_allowed(options.allow_special);
@@ -81,6 +72,14 @@ Failure nothing_left(const Ipv4Set& named, const SurveyOptions& options) {
 }
 
 }  // namespace
+
+std::uint64_t digest_of(const Ipv4Set& set) {
+  std::uint64_t digest = 0;
+  for (const auto& range : set.intervals()) {
+    digest = mix64(digest ^ (std::uint64_t{range.first.value()} << 32U | range.last.value()));
+  }
+  return digest;
+}
 
 Result<Ipv4Set> make_blocklist(const SurveyOptions& options) {
   auto blocked = special_less_allowed(options.allow_special);

@@ -33,6 +33,9 @@ struct SurveyPlan {
 // probe, with the counts.
 [[nodiscard]] Result<SurveyPlan> make_survey_plan(const SurveyOptions& options);
 
+// Tells two sets apart: order matters and every bit of both ends counts. Not cryptographic.
+[[nodiscard]] std::uint64_t digest_of(const Ipv4Set& set);
+
 // The blocklist alone: special-purpose addresses less `allow_special`, plus the excludes, which
 // win.
 [[nodiscard]] Result<Ipv4Set> make_blocklist(const SurveyOptions& options);

@@ -322,7 +322,8 @@ TEST_F(CheckpointTest, DamagedJournalIsNamedByItsEntry) {
     (void)checkpoint->begin_sweep(1);
     record(*checkpoint, 0, 100);
   }
-  const auto journal = live_offset() + 4 * 4096 + static_cast<std::streamoff>(kRingEntries * sizeof(RingEntry));
+  const auto journal =
+      live_offset() + 4 * 4096 + static_cast<std::streamoff>(kRingEntries * sizeof(RingEntry));
   overwrite(journal + 42 * 8, 'x');
   const auto opened = reopen();
   EXPECT_TRUE(opened->entry(41));
@@ -388,6 +389,11 @@ TEST(SettledTracker, SettlesWhatWasSentLongerAgoThanAnyReplyTook) {
   }
   tracker.restart({});
   EXPECT_EQ(tracker.settled()[0], 0U);
+  EXPECT_EQ(tracker.slowest(), 20ms);
+  SettledTracker next{1s};
+  EXPECT_EQ(next.slowest(), 0ms);
+  next.assume(tracker.slowest());
+  EXPECT_EQ(next.window(), 32ms);
 }
 
 }  // namespace

@@ -306,18 +306,19 @@ Result<void> Checkpoint::record(const JournalEntry& entry, const Verdict& verdic
   if (!word) return Failure{word.error()};
   const auto micros =
       std::chrono::duration_cast<std::chrono::microseconds>(verdict.time.time_since_epoch());
-  ring_[number % kRingEntries] = RingEntry{.time_us = micros.count(),
-                                           .ip = verdict.ip.value(),
-                                           .from = verdict.from.value(),
-                                           .rtt_us = verdict.rtt_us.value_or(~std::uint32_t{0}),
-                                           .port = verdict.port,
-                                           .state = static_cast<std::uint8_t>(verdict.state),
-                                           .reason = static_cast<std::uint8_t>(verdict.reason),
-                                           .ttl = verdict.ttl,
-                                           .attempt = verdict.attempt,
-                                           .flags = static_cast<std::uint8_t>((verdict.repeat ? 1U : 0U) | (verdict.cooldown ? 2U : 0U)),
-                                           .to = verdict.to.value(),
-                                           .to_port = verdict.to_port};
+  ring_[number % kRingEntries] = RingEntry{
+      .time_us = micros.count(),
+      .ip = verdict.ip.value(),
+      .from = verdict.from.value(),
+      .rtt_us = verdict.rtt_us.value_or(~std::uint32_t{0}),
+      .port = verdict.port,
+      .state = static_cast<std::uint8_t>(verdict.state),
+      .reason = static_cast<std::uint8_t>(verdict.reason),
+      .ttl = verdict.ttl,
+      .attempt = verdict.attempt,
+      .flags = static_cast<std::uint8_t>((verdict.repeat ? 1U : 0U) | (verdict.cooldown ? 2U : 0U)),
+      .to = verdict.to.value(),
+      .to_port = verdict.to_port};
   **word = pack(entry, number);
   live_->journal.store(number + 1, std::memory_order_release);
   return grown;

@@ -16,7 +16,9 @@ CheckpointKeeper::CheckpointKeeper(Checkpoint& checkpoint, std::vector<std::stri
     : checkpoint_{checkpoint},
       tracker_{longest_wait},
       writer_{checkpoint, std::move(outputs)},
-      next_slot_{Clock::now() + kSlotInterval} {}
+      next_slot_{Clock::now() + kSlotInterval} {
+  tracker_.assume(std::chrono::nanoseconds{checkpoint.restored().totals.slowest_ns});
+}
 
 dataplane::Lanes& CheckpointKeeper::lanes_for(std::uint64_t number) {
   const Checkpoint::Restored& restored = checkpoint_.restored();
@@ -30,14 +32,19 @@ dataplane::Lanes& CheckpointKeeper::lanes_for(std::uint64_t number) {
 
 Result<void> CheckpointKeeper::record(std::uint64_t index, const Verdict& verdict) {
   if (verdict.rtt_us) tracker_.saw_round_trip(std::chrono::microseconds{*verdict.rtt_us});
-  return checkpoint_.record(
-      {.index = index, .state = verdict.state, .attempt = verdict.attempt}, verdict);
+  return checkpoint_.record({.index = index, .state = verdict.state, .attempt = verdict.attempt},
+                            verdict);
 }
 
 void CheckpointKeeper::drained(Clock::time_point now, const dataplane::Lanes& lanes,
                                const TotalsMark& totals) {
   if (!tracker_.drained(now, lanes)) return;
   checkpoint_.mark_settled(tracker_.settled());
+  mark_totals(totals);
+}
+
+void CheckpointKeeper::mark_totals(TotalsMark totals) {
+  totals.slowest_ns = static_cast<std::uint64_t>(tracker_.slowest().count());
   checkpoint_.mark_totals(totals);
 }
 
@@ -52,7 +59,7 @@ Result<void> CheckpointKeeper::flushed(Clock::time_point now,
 }
 
 Result<void> CheckpointKeeper::close(const TotalsMark& totals, bool finished) {
-  checkpoint_.mark_totals(totals);
+  mark_totals(totals);
   if (finished) checkpoint_.mark_finished();
   return writer_.finish(checkpoint_.snapshot());
 }

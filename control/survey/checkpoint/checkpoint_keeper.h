@@ -47,6 +47,8 @@ class CheckpointKeeper {
   [[nodiscard]] Result<void> close(const TotalsMark& totals, bool finished);
 
  private:
+  void mark_totals(TotalsMark totals);
+
   Checkpoint& checkpoint_;
   SettledTracker tracker_;
   SlotWriter writer_;

@@ -65,6 +65,7 @@ struct TotalsMark {
   std::uint64_t duplicates = 0;
   std::uint64_t elapsed_ns = 0;
   std::uint64_t sending_ns = 0;
+  std::uint64_t slowest_ns = 0;  // Round trip; 0 while too few are known.
 };
 
 struct LiveState {

@@ -18,6 +18,15 @@ void SettledTracker::saw_round_trip(std::chrono::nanoseconds time) noexcept {
   slowest_ = std::max(slowest_, time);
 }
 
+void SettledTracker::assume(std::chrono::nanoseconds slowest) noexcept {
+  slowest_ = slowest;
+  round_trips_ = slowest.count() > 0 ? kEnoughRoundTrips : 0;
+}
+
+std::chrono::nanoseconds SettledTracker::slowest() const noexcept {
+  return round_trips_ < kEnoughRoundTrips ? std::chrono::nanoseconds{0} : slowest_;
+}
+
 std::chrono::nanoseconds SettledTracker::window() const noexcept {
   if (round_trips_ < kEnoughRoundTrips) return longest_;
   return std::min(longest_, slowest_ * 3 / 2 + kSlack);

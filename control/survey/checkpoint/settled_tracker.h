@@ -24,6 +24,10 @@ class SettledTracker {
   // `longest_wait` bounds the round-trip time until replies have told it, and for ever after.
   explicit SettledTracker(std::chrono::nanoseconds longest_wait) : longest_{longest_wait} {}
 
+  // What slowest() of an earlier process was.
+  void assume(std::chrono::nanoseconds slowest) noexcept;
+  // The longest round trip, 0 while too few are known to tell.
+  [[nodiscard]] std::chrono::nanoseconds slowest() const noexcept;
   // A reply took this long.
   void saw_round_trip(std::chrono::nanoseconds time) noexcept;
   // Every reply that had arrived by `now` has been taken. True when settled() changed.

@@ -1,0 +1,103 @@
+#include "control/survey/resume_command.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/log.h"
+#include "control/survey/checkpoint/checkpoint.h"
+#include "control/survey/resume_options.h"
+#include "control/survey/survey_run.h"
+
+namespace trawl::control {
+namespace {
+
+Ipv4Set set_of(const std::vector<Interval<Ipv4Address>>& intervals) {
+  Ipv4Set set;
+  for (const auto& range : intervals) set.add(range);
+  return set;
+}
+
+// The options the survey began with: they were accepted then.
+Result<SurveyOptions> options_of(const Checkpoint& checkpoint) {
+  std::vector<const char*> words;
+  for (const std::string& word : checkpoint.plan().command_line) words.push_back(word.c_str());
+  auto parsed = parse_survey_options(words);
+  if (!parsed) {
+    return fail(ExitCode::BadInput,
+                fmt::format("{}: this trawl does not take the command line of the survey: {}",
+                            checkpoint.path(), parsed.error().message));
+  }
+  if (auto* const options = std::get_if<SurveyOptions>(&*parsed)) return std::move(*options);
+  return fail(
+      ExitCode::BadInput,
+      fmt::format("{}: the command line in this checkpoint is no survey", checkpoint.path()));
+}
+
+// The space of the survey as it was, and the blocklist as it is now besides: whoever asked not to
+// be probed since is not.
+Result<SurveyPlan> plan_of(const Checkpoint& checkpoint, const SurveyOptions& options) {
+  auto blocked = make_blocklist(options);
+  if (!blocked) return Failure{blocked.error()};
+  const Ipv4Set addresses = set_of(checkpoint.plan().addresses);
+  Ipv4Set since = addresses;
+  since.intersect(*blocked);
+  if (!since.empty()) {
+    log_warning("{} addresses of the survey are excluded by now, and are not probed any more",
+                since.size());
+  }
+  blocked->add(set_of(checkpoint.plan().blocked));
+  SurveyPlan plan{.addresses = RankedSet<Ipv4Address>{addresses},
+                  .ports = checkpoint.plan().ports,
+                  .blocked = std::move(*blocked),
+                  .addresses_named = addresses.size(),
+                  .addresses_excluded = since.size(),
+                  .exclude_digest = 0};
+  plan.exclude_digest = digest_of(plan.blocked);
+  return plan;
+}
+
+Result<ExitCode> resume(const ResumeOptions& asked) {
+  auto checkpoint = Checkpoint::open(asked.checkpoint);
+  if (!checkpoint) return Failure{checkpoint.error()};
+  if ((*checkpoint)->restored().finished) {
+    if (!asked.quiet) log_warning("{}: the survey is finished; nothing to do", asked.checkpoint);
+    return ExitCode::Done;
+  }
+  auto options = options_of(**checkpoint);
+  if (!options) return Failure{options.error()};
+  asked.apply_to(*options);
+  auto plan = plan_of(**checkpoint, *options);
+  if (!plan) return Failure{plan.error()};
+  if ((*checkpoint)->restored().after_power_failure) {
+    log_warning("{}: the machine was restarted since; going on from what had reached the disk",
+                asked.checkpoint);
+  }
+  SurveyMetadata metadata =
+      describe((*checkpoint)->plan().command_line, *options, *plan, (*checkpoint)->plan().seed);
+  metadata.started = (*checkpoint)->plan().started;
+  return run_survey({.options = std::move(*options),
+                     .plan = std::move(*plan),
+                     .metadata = std::move(metadata),
+                     .checkpoint = std::move(*checkpoint)});
+}
+
+}  // namespace
+
+ExitCode resume_main(std::span<const char* const> args) {
+  const auto parsed = parse_resume_options(args);
+  if (!parsed) return report(parsed.error());
+  if (const auto* text = std::get_if<PrintAndExit>(&*parsed)) {
+    std::fputs(text->text.c_str(), stdout);
+    return ExitCode::Done;
+  }
+  const auto& options = std::get<ResumeOptions>(*parsed);
+  if (options.verbose) set_log_level(LogLevel::Debug);
+  const auto code = resume(options);
+  return code ? *code : report(code.error());
+}
+
+}  // namespace trawl::control

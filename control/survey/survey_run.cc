@@ -1,0 +1,163 @@
+#include "control/survey/survey_run.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+#include "control/survey/output/survey_outputs.h"
+#include "control/survey/survey_controller.h"
+#include "control/survey/survey_setup.h"
+#include "dataplane/eal.h"
+
+namespace trawl::control {
+namespace {
+
+std::atomic<bool> interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void on_interrupt(int signal) {
+  interrupted.store(true);
+  std::signal(signal, SIG_DFL);  // A second one ends the process at once.
+}
+
+// A closed pipe and a file size limit become errors of write() instead of killing the process.
+void install_signals() {
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+std::vector<OutputPosition> positions_in(const SurveyJob& job) {
+  std::vector<OutputPosition> positions;
+  const OutputMark& mark = job.checkpoint->restored().outputs;
+  for (std::size_t i = 0; i < job.options.outputs.size(); ++i) {
+    const bool known = i < mark.count;
+    positions.push_back({.path = job.options.outputs[i].path,
+                         .resumable = known,
+                         .bytes = known ? mark.outputs[i].bytes : 0,
+                         .records = known ? mark.outputs[i].records : 0});
+  }
+  return positions;
+}
+
+Result<std::unique_ptr<SurveyOutputs>> open_outputs(const SurveyJob& job, bool resumed) {
+  const std::vector<OutputPosition> resume_at =
+      resumed ? positions_in(job) : std::vector<OutputPosition>{};
+  return SurveyOutputs::open({.outputs = job.options.outputs,
+                              .fields = job.options.fields,
+                              .states = job.options.states,
+                              .filter = job.options.filter,
+                              .run = {.command_line = job.metadata.command_line,
+                                      .ports = job.metadata.ports,
+                                      .started = job.metadata.started}},
+                             resume_at);
+}
+
+// A new checkpoint, nullptr when none is wanted.
+Result<std::unique_ptr<Checkpoint>> new_checkpoint(const SurveyJob& job) {
+  if (job.options.checkpoint.empty()) return nullptr;
+  const auto& words = job.metadata.command_line;
+  const auto blocked = job.plan.blocked.intervals();
+  return Checkpoint::create(
+      job.options.checkpoint,
+      {.command_line = {words.begin() + 2, words.end()},
+       .seed = job.metadata.seed,
+       .started = job.metadata.started,
+       .ports = job.plan.ports,
+       .addresses = job.plan.addresses.intersection({Ipv4Address{0}, Ipv4Address{0xffffffffU}}),
+       .blocked = {blocked.begin(), blocked.end()}});
+}
+
+ExitCode conclude(const SurveyJob& job, SurveyController& controller, SurveyMetadata metadata,
+                  const SurveyOutcome& outcome) {
+  if (!job.options.quiet) {
+    std::fputs(format_summary(controller.progress()).c_str(), stderr);
+  }
+  if (outcome.code != ExitCode::Done && outcome.code != ExitCode::Interrupted) {
+    log_error("{}", outcome.reason);
+  }
+  metadata.ended = std::chrono::system_clock::now();
+  metadata.exit_code = outcome.code;
+  metadata.exit_reason = outcome.reason;
+  metadata.progress = controller.progress();
+  if (job.options.metadata.empty()) return outcome.code;
+  if (auto written = write_metadata(job.options.metadata, metadata); !written) {
+    log_error("{}", written.error().message);
+    return outcome.code == ExitCode::Done ? written.error().code : outcome.code;
+  }
+  return outcome.code;
+}
+
+}  // namespace
+
+ExitCode report(const Error& error) {
+  log_error("{}", error.message);
+  return error.code;
+}
+
+SurveyMetadata describe(std::span<const std::string> args, const SurveyOptions& options,
+                        const SurveyPlan& plan, Uint128 seed) {
+  SurveyMetadata metadata;
+  metadata.command_line = {"trawl", "survey"};
+  metadata.command_line.insert(metadata.command_line.end(), args.begin(), args.end());
+  metadata.started = std::chrono::system_clock::now();
+  metadata.seed = seed;
+  metadata.ports = plan.ports;
+  metadata.addresses = plan.addresses.size();
+  metadata.addresses_excluded = plan.addresses_excluded;
+  metadata.blocked_addresses = plan.blocked.size();
+  metadata.exclude_digest = plan.exclude_digest;
+  metadata.rate = options.rate.for_frame(dataplane::ProbeTemplate::kSize);
+  metadata.link = options.link;
+  return metadata;
+}
+
+Result<ExitCode> run_survey(SurveyJob job) {
+  install_signals();
+  const bool resumed = job.checkpoint != nullptr;
+  const struct StopEal {
+    ~StopEal() { dataplane::Eal::stop(); }
+  } stop_eal;
+  // Rather now than after hours of probing.
+  if (auto writable = check_metadata(job.options.metadata); !writable) {
+    return Failure{writable.error()};
+  }
+  if (!resumed) {
+    auto checkpoint = new_checkpoint(job);
+    if (!checkpoint) return Failure{checkpoint.error()};
+    job.checkpoint = std::move(*checkpoint);
+  }
+  const auto discard = [&](const Error& error) {
+    // A checkpoint of a survey that never began is of no use to anybody.
+    if (!resumed && job.checkpoint) (void)std::remove(job.checkpoint->path().c_str());
+    return Failure{error};
+  };
+  auto survey = prepare_survey(job.options, std::move(job.plan), job.metadata.seed);
+  if (!survey) return discard(survey.error());
+  if (!survey->link->wait_until_up()) {
+    return discard({.code = ExitCode::Device,
+                    .message = fmt::format("link {} does not come up; check the cable, the peer or "
+                                           "the process at the other end",
+                                           job.options.link)});
+  }
+  if (interrupted.load()) return discard({.code = ExitCode::Interrupted, .message = "interrupted"});
+  // Last of all, since it empties files that are there.
+  auto outputs = open_outputs(job, resumed);
+  if (!outputs) return discard(outputs.error());
+  SurveyController controller{job.options,
+                              {.planner = *survey->planner,
+                               .link = *survey->link,
+                               .scanner = *survey->scanner,
+                               .outputs = **outputs,
+                               .checkpoint = job.checkpoint.get()}};
+  const SurveyOutcome outcome = controller.run(interrupted);
+  return conclude(job, controller, std::move(job.metadata), outcome);
+}
+
+}  // namespace trawl::control
