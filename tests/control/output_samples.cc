@@ -18,6 +18,11 @@ std::vector<Verdict> make_findings() {
     verdict.reason = static_cast<Reason>(i);
     findings.push_back(verdict);
   }
+  for (unsigned i = 0; i < kPortStates; ++i) {
+    Verdict verdict = open_verdict();
+    verdict.state = static_cast<PortState>(i);
+    findings.push_back(verdict);
+  }
   Verdict most = open_verdict();
   most.ip = most.from = Ipv4Address{0xffffffffU};
   most.port = 65535;

@@ -25,8 +25,8 @@ except ImportError:
 SAMPLES, SCHEMA = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 NMAP_DTD = pathlib.Path("/usr/share/nmap/nmap.dtd")
 FORMATS = ("jsonl", "csv", "zmap", "masscan-json", "masscan-list", "nmap-xml")
-REASONS = 11
-FINDINGS = 4 + REASONS
+REASONS, STATES = 11, 3
+FINDINGS = 4 + REASONS + STATES
 
 
 def is_address(text: str) -> bool:
@@ -102,6 +102,7 @@ class Outputs(unittest.TestCase):
         rows = list(csv.DictReader(self.text("zmap").splitlines()))
         self.assertEqual(len(rows), FINDINGS)
         self.assertEqual({row["classification"] for row in rows}, {"synack", "rst", "icmp"})
+        self.assertIsNone(rows[0].get(None))
         for row in rows:
             self.assertEqual(row["success"], "1" if row["classification"] == "synack" else "0")
 

@@ -16,7 +16,9 @@
 namespace trawl::control {
 namespace {
 
+// One for each state.
 constexpr std::array<std::string_view, 3> kClassifications{"synack", "rst", "icmp"};
+static_assert(kClassifications.size() == kPortStates);
 constexpr std::array<std::string_view, 1> kProtocols{"tcp"};
 
 bool is_word_character(char c) noexcept {
