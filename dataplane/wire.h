@@ -25,6 +25,9 @@ namespace trawl::dataplane::wire {
   std::memcpy(&x, at, sizeof x);
   return swap32(x);
 }
+[[nodiscard]] inline std::uint8_t read8(const std::byte* at) noexcept {
+  return static_cast<std::uint8_t>(*at);
+}
 // Writes bytes that are in memory order already.
 template <typename Word>
 inline void store(std::byte* at, Word x) noexcept {
@@ -37,6 +40,16 @@ inline void write16(std::byte* at, std::uint16_t x) noexcept {
 inline void write32(std::byte* at, std::uint32_t x) noexcept {
   x = swap32(x);
   std::memcpy(at, &x, sizeof x);
+}
+
+inline void write8(std::byte* at, std::uint8_t x) noexcept { *at = std::byte{x}; }
+// MAC addresses, in the lower 48 bits.
+[[nodiscard]] inline std::uint64_t read_mac(const std::byte* at) noexcept {
+  return (std::uint64_t{read16(at)} << 32U) | read32(at + 2);
+}
+inline void write_mac(std::byte* at, std::uint64_t mac) noexcept {
+  write16(at, static_cast<std::uint16_t>(mac >> 32U));
+  write32(at + 2, static_cast<std::uint32_t>(mac));
 }
 
 inline constexpr std::uint16_t kTypeIpv4 = 0x0800;
@@ -96,10 +109,17 @@ class ChecksumPart {
   // Over `size` bytes; an odd last one is followed by a zero.
   [[nodiscard]] static ChecksumPart over(const std::byte* at, std::size_t size) noexcept {
     ChecksumPart part;
-    for (; size >= 2; size -= 2, at += 2) {
+    for (; size >= 4; size -= 4, at += 4) {
+      std::uint32_t words;
+      std::memcpy(&words, at, sizeof words);
+      part.total_ += words;
+    }
+    if (size >= 2) {
+      size -= 2;
       std::uint16_t word;
       std::memcpy(&word, at, sizeof word);
       part.total_ += word;
+      at += 2;
     }
     if (size == 1) part.total_ += static_cast<std::uint64_t>(*at);
     return part;
@@ -118,5 +138,10 @@ class ChecksumPart {
  private:
   std::uint64_t total_ = 0;
 };
+
+// The checksum in host order: 0 over bytes that already hold a right one.
+[[nodiscard]] inline std::uint16_t checksum(const std::byte* at, std::size_t size) noexcept {
+  return swap16(ChecksumPart::over(at, size).finish());
+}
 
 }  // namespace trawl::dataplane::wire

@@ -6,8 +6,29 @@
 #include <span>
 
 #include "base/ip.h"
+#include "dataplane/wire.h"
 
 namespace trawl::simnet {
+
+namespace wire = dataplane::wire;
+
+// The checksum of a TCP segment with its pseudo-header (RFC 9293 section 3.1), host order: 0 over a
+// segment that already holds a right one.
+[[nodiscard]] inline std::uint16_t tcp_checksum(Ipv4Address from, Ipv4Address to,
+                                                const std::byte* segment,
+                                                std::size_t size) noexcept {
+  auto sum = wire::ChecksumPart::over(segment, size);
+  sum.add(wire::swap32(from.value()));
+  sum.add(wire::swap32(to.value()));
+  sum.add(wire::swap16(wire::kProtocolTcp));
+  sum.add(wire::swap16(static_cast<std::uint16_t>(size)));
+  return wire::swap16(sum.finish());
+}
+
+// The Ethernet address of a simulated host on the link: locally administered, 02:53 and its IP.
+[[nodiscard]] constexpr std::uint64_t host_mac(Ipv4Address ip) noexcept {
+  return 0x025300000000ULL | ip.value();
+}
 
 // The parts of an IPv4 frame that answering it needs, read once so that the reply may be written
 // over the same bytes.

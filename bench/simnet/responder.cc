@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/hash.h"
-#include "bench/simnet/wire.h"
+#include "bench/simnet/frame.h"
 
 namespace trawl::simnet {
 namespace {
@@ -20,8 +20,9 @@ std::uint32_t loss_threshold(double share) {
 }
 
 bool is_syn(const std::byte* ip, const Ipv4Frame& probe) noexcept {
-  return probe.protocol == kProtocolTcp && probe.payload_size() >= kTcpSize &&
-         (load8(ip + probe.header_size + 13) & (kSyn | kAck | kRst)) == kSyn;
+  return probe.protocol == wire::kProtocolTcp && probe.payload_size() >= wire::kTcpSize &&
+         (wire::read8(ip + probe.header_size + 13) & (wire::kSyn | wire::kAck | wire::kRst)) ==
+             wire::kSyn;
 }
 
 // Sources that no reply may go to: 0/8, loopback, multicast and above.
@@ -75,11 +76,11 @@ Answer Responder::ignore(Counter why) noexcept {
 Answer Responder::answer(std::span<std::byte> buffer, std::size_t length,
                          Nanoseconds now) noexcept {
   counters_->add(Counter::FramesReceived);
-  if (length < kEthernetSize || length > buffer.size()) return ignore(Counter::Malformed);
-  const std::uint16_t type = load16(buffer.data() + 12);
-  if (type == kTypeIpv4) [[likely]]
+  if (length < wire::kEthernetSize || length > buffer.size()) return ignore(Counter::Malformed);
+  const std::uint16_t type = wire::read16(buffer.data() + 12);
+  if (type == wire::kTypeIpv4) [[likely]]
     return ipv4(buffer, length, now);
-  if (type == kTypeArp) return arp(buffer, length);
+  if (type == wire::kTypeArp) return arp(buffer, length);
   return ignore(Counter::OtherEthertype);
 }
 
@@ -91,7 +92,7 @@ Answer Responder::arp(std::span<std::byte> buffer, std::size_t length) noexcept 
   constexpr std::uint16_t kRequest = 1;
   const auto request = parse_arp(buffer.first(length));
   if (!request) return ignore(Counter::Malformed);
-  const std::uint64_t to = load_mac(buffer.data());
+  const std::uint64_t to = wire::read_mac(buffer.data());
   const bool is_for_us =
       to == MacAddress::broadcast().to_integer() || is_our_mac(to, request->target);
   if (request->operation != kRequest || request->sender == request->target || !is_for_us) {
@@ -121,7 +122,7 @@ bool Responder::is_lost(std::uint32_t threshold, std::uint64_t& sequence,
 
 Answer Responder::ipv4(std::span<std::byte> buffer, std::size_t length, Nanoseconds now) noexcept {
   constexpr unsigned kGroupBit = 1;
-  if ((load8(buffer.data()) & kGroupBit) != 0) return ignore(Counter::Multicast);
+  if ((wire::read8(buffer.data()) & kGroupBit) != 0) return ignore(Counter::Multicast);
   Ipv4Frame probe;
   switch (parse_ipv4(buffer.first(length), probe)) {
     case FrameError::None: break;
@@ -144,22 +145,22 @@ Answer Responder::ipv4(std::span<std::byte> buffer, std::size_t length, Nanoseco
     case Presence::Router: break;
   }
   if (probe.is_fragment) return ignore(Counter::Fragment);
-  if (probe.protocol == kProtocolTcp) return tcp(buffer, probe, host, now);
-  if (probe.protocol == kProtocolIcmp) return echo(buffer, probe, host, now);
+  if (probe.protocol == wire::kProtocolTcp) return tcp(buffer, probe, host, now);
+  if (probe.protocol == wire::kProtocolIcmp) return echo(buffer, probe, host, now);
   return ignore(Counter::OtherProtocol);
 }
 
 Answer Responder::dead(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
                        Nanoseconds now) noexcept {
-  const std::byte* const ip = buffer.data() + kEthernetSize;
+  const std::byte* const ip = buffer.data() + wire::kEthernetSize;
   if (host.presence == Presence::Dead) {
     return ignore(is_syn(ip, probe) ? Counter::SynToDead : Counter::OtherToDead);
   }
   // RFC 1122 section 3.2.2: never about a fragment, and about ICMP only when it is an echo request.
   constexpr std::uint8_t kEchoRequest = 8;
-  const bool is_icmp_error =
-      probe.protocol == kProtocolIcmp &&
-      (probe.payload_size() < kIcmpSize || load8(ip + probe.header_size) != kEchoRequest);
+  const bool is_icmp_error = probe.protocol == wire::kProtocolIcmp &&
+                             (probe.payload_size() < wire::kIcmpSize ||
+                              wire::read8(ip + probe.header_size) != kEchoRequest);
   if (probe.is_fragment || is_icmp_error) return ignore(Counter::UnreachableIgnored);
   const std::size_t size =
       write_unreachable(buffer, probe, population_->options().gateways.front(), router_mac_);
@@ -169,17 +170,17 @@ Answer Responder::dead(std::span<std::byte> buffer, const Ipv4Frame& probe, cons
 Answer Responder::echo(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
                        Nanoseconds now) noexcept {
   constexpr std::uint16_t kEchoRequest = 0x0800;
-  const std::byte* const icmp = buffer.data() + kEthernetSize + probe.header_size;
-  if (probe.payload_size() < kIcmpSize) return ignore(Counter::Malformed);
-  if (checksum_of(icmp, probe.payload_size()) != 0) return ignore(Counter::BadTransportChecksum);
-  if (load16(icmp) != kEchoRequest) return ignore(Counter::OtherProtocol);
+  const std::byte* const icmp = buffer.data() + wire::kEthernetSize + probe.header_size;
+  if (probe.payload_size() < wire::kIcmpSize) return ignore(Counter::Malformed);
+  if (wire::checksum(icmp, probe.payload_size()) != 0) return ignore(Counter::BadTransportChecksum);
+  if (wire::read16(icmp) != kEchoRequest) return ignore(Counter::OtherProtocol);
   const std::size_t size = write_echo_reply(buffer, probe, style_of(host, now));
   return reply(Counter::EchoAnswered, size, probe, host, now);
 }
 
 Answer Responder::tcp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
                       Nanoseconds now) noexcept {
-  const auto bytes = buffer.subspan(kEthernetSize + probe.header_size, probe.payload_size());
+  const auto bytes = buffer.subspan(wire::kEthernetSize + probe.header_size, probe.payload_size());
   const auto parsed = parse_tcp(bytes);
   if (!parsed) return ignore(Counter::Malformed);
   if (tcp_checksum(probe.from, probe.to, bytes.data(), bytes.size()) != 0) {
@@ -191,14 +192,14 @@ Answer Responder::tcp(std::span<std::byte> buffer, const Ipv4Frame& probe, const
 // A host without connections (RFC 9293 section 3.10.7, states CLOSED and LISTEN).
 Answer Responder::segment(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
                           const TcpSegment& segment, Nanoseconds now) noexcept {
-  if ((segment.flags & kRst) != 0) return ignore(Counter::RstIgnored);
+  if ((segment.flags & wire::kRst) != 0) return ignore(Counter::RstIgnored);
   const PortAnswer port = population_->port(host, segment.to_port);
-  if ((segment.flags & kAck) != 0) {
+  if ((segment.flags & wire::kAck) != 0) {
     if (port == PortAnswer::Dropped) return ignore(Counter::TcpIgnored);
     const std::size_t size = write_reset(buffer, probe, segment, false, style_of(host, now));
     return reply(Counter::OtherTcpReset, size, probe, host, now);
   }
-  const bool is_syn = (segment.flags & kSyn) != 0;
+  const bool is_syn = (segment.flags & wire::kSyn) != 0;
   if (port == PortAnswer::Dropped)
     return ignore(is_syn ? Counter::SynDropped : Counter::TcpIgnored);
   if (port == PortAnswer::Open) {

@@ -4,14 +4,13 @@
 #include <cstring>
 
 #include "bench/simnet/frame.h"
-#include "bench/simnet/wire.h"
 
 namespace trawl::simnet {
 namespace {
 
 void address_frame(std::byte* frame, std::uint64_t to, std::uint64_t from) noexcept {
-  store_mac(frame, to);
-  store_mac(frame + 6, from);
+  wire::write_mac(frame, to);
+  wire::write_mac(frame + 6, from);
 }
 
 }  // namespace
@@ -105,11 +104,11 @@ void Router::drop_held(Ipv4Address to) noexcept {
 Route Router::from_uplink(std::span<std::byte> buffer, std::size_t& length) noexcept {
   counters_->add(Counter::UplinkReceived);
   const auto frame = buffer.first(length);
-  if (frame.size() >= kEthernetSize && load16(frame.data() + 12) == kTypeArp) {
+  if (frame.size() >= wire::kEthernetSize && wire::read16(frame.data() + 12) == wire::kTypeArp) {
     return arp_from_uplink(buffer, length);
   }
   Ipv4Frame packet;
-  if (frame.size() < kEthernetSize || load16(frame.data() + 12) != kTypeIpv4 ||
+  if (frame.size() < wire::kEthernetSize || wire::read16(frame.data() + 12) != wire::kTypeIpv4 ||
       parse_ipv4(frame, packet) != FrameError::None ||
       packet.eth_to != identity_.uplink.to_integer() || packet.to == identity_.uplink_address) {
     counters_->add(Counter::UplinkIgnored);

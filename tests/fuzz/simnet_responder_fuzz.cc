@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "bench/simnet/frame.h"
 #include "bench/simnet/responder.h"
 #include "bench/simnet/router.h"
-#include "bench/simnet/wire.h"
 
 namespace trawl::simnet {
 namespace {
@@ -39,42 +39,42 @@ void require(bool holds) {
 
 // A reply must be a frame that any receiver takes.
 void check_reply(const std::byte* frame, std::size_t length) {
-  require(length >= kEthernetSize + kIpv4Size && length <= kBuffer);
-  if (load16(frame + 12) == kTypeArp) return;
-  const std::byte* const ip = frame + kEthernetSize;
-  const std::size_t total = load16(ip + 2);
-  require(total + kEthernetSize == length && checksum_of(ip, kIpv4Size) == 0);
-  const std::size_t size = total - kIpv4Size;
-  if (load8(ip + 9) == kProtocolTcp) {
-    require(tcp_checksum(Ipv4Address{load32(ip + 12)}, Ipv4Address{load32(ip + 16)}, ip + kIpv4Size,
-                         size) == 0);
+  require(length >= wire::kEthernetSize + wire::kIpSize && length <= kBuffer);
+  if (wire::read16(frame + 12) == wire::kTypeArp) return;
+  const std::byte* const ip = frame + wire::kEthernetSize;
+  const std::size_t total = wire::read16(ip + 2);
+  require(total + wire::kEthernetSize == length && wire::checksum(ip, wire::kIpSize) == 0);
+  const std::size_t size = total - wire::kIpSize;
+  if (wire::read8(ip + 9) == wire::kProtocolTcp) {
+    require(tcp_checksum(Ipv4Address{wire::read32(ip + 12)}, Ipv4Address{wire::read32(ip + 16)},
+                         ip + wire::kIpSize, size) == 0);
   } else {
-    require(checksum_of(ip + kIpv4Size, size) == 0);
+    require(wire::checksum(ip + wire::kIpSize, size) == 0);
   }
 }
 
 // Mends what the fuzzer cannot guess, checksums and destination, so that inputs reach the parsers
 // behind those checks.
 void mend(std::byte* frame, std::size_t length) {
-  constexpr std::size_t kHeaders = kEthernetSize + kIpv4Size;
-  if (length < kHeaders || load16(frame + 12) != kTypeIpv4) return;
-  store_mac(frame, kRouterMac);
-  std::byte* const ip = frame + kEthernetSize;
-  const std::size_t header = (std::size_t{load8(ip)} & 0x0fU) * 4;
-  if (header < kIpv4Size || kEthernetSize + header > length) return;
-  store32(ip + 16, 0xc6120000 | (load32(ip + 16) & 0x1ffffU));
-  store16(ip + 10, 0);
-  store16(ip + 10, checksum_of(ip, header));
-  const std::size_t total = load16(ip + 2);
-  if (total < header + kTcpSize || kEthernetSize + total > length) return;
+  constexpr std::size_t kHeaders = wire::kEthernetSize + wire::kIpSize;
+  if (length < kHeaders || wire::read16(frame + 12) != wire::kTypeIpv4) return;
+  wire::write_mac(frame, kRouterMac);
+  std::byte* const ip = frame + wire::kEthernetSize;
+  const std::size_t header = (std::size_t{wire::read8(ip)} & 0x0fU) * 4;
+  if (header < wire::kIpSize || wire::kEthernetSize + header > length) return;
+  wire::write32(ip + 16, 0xc6120000 | (wire::read32(ip + 16) & 0x1ffffU));
+  wire::write16(ip + 10, 0);
+  wire::write16(ip + 10, wire::checksum(ip, header));
+  const std::size_t total = wire::read16(ip + 2);
+  if (total < header + wire::kTcpSize || wire::kEthernetSize + total > length) return;
   std::byte* const l4 = ip + header;
-  if (load8(ip + 9) == kProtocolTcp) {
-    store16(l4 + 16, 0);
-    store16(l4 + 16, tcp_checksum(Ipv4Address{load32(ip + 12)}, Ipv4Address{load32(ip + 16)}, l4,
-                                  total - header));
-  } else if (load8(ip + 9) == kProtocolIcmp) {
-    store16(l4 + 2, 0);
-    store16(l4 + 2, checksum_of(l4, total - header));
+  if (wire::read8(ip + 9) == wire::kProtocolTcp) {
+    wire::write16(l4 + 16, 0);
+    wire::write16(l4 + 16, tcp_checksum(Ipv4Address{wire::read32(ip + 12)},
+                                        Ipv4Address{wire::read32(ip + 16)}, l4, total - header));
+  } else if (wire::read8(ip + 9) == wire::kProtocolIcmp) {
+    wire::write16(l4 + 2, 0);
+    wire::write16(l4 + 2, wire::checksum(l4, total - header));
   }
 }
 

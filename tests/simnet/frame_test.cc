@@ -10,10 +10,10 @@ namespace {
 // Worked out by another implementation: the other tests check checksums with the code's own sum.
 TEST(Wire, ChecksumsAreThoseOfTheStandards) {
   TestFrame frame = tcp_frame({.to = Ipv4Address{0xc6120064}}, {.options = linux_options()});
-  EXPECT_EQ(load16(frame.ip() + 10), 0xee32);
-  EXPECT_EQ(load16(frame.l4() + 16), 0x09d7);
+  EXPECT_EQ(wire::read16(frame.ip() + 10), 0xee32);
+  EXPECT_EQ(wire::read16(frame.l4() + 16), 0x09d7);
   const std::byte odd[] = {std::byte{1}, std::byte{2}, std::byte{3}};
-  EXPECT_EQ(checksum_of(odd, sizeof odd), 0xfbfd);
+  EXPECT_EQ(wire::checksum(odd, sizeof odd), 0xfbfd);
 }
 
 TEST(Frame, TcpOptionsAreRead) {
@@ -34,7 +34,7 @@ TEST(Frame, DecrementedTtlKeepsTheHeaderChecksumRight) {
                                     .ttl = static_cast<std::uint8_t>(ttl)},
                                    {});
       ASSERT_TRUE(decrement_ttl(frame.frame()));
-      ASSERT_EQ(checksum_of(frame.ip(), kIpv4Size), 0);
+      ASSERT_EQ(wire::checksum(frame.ip(), wire::kIpSize), 0);
     }
   }
 }

@@ -9,7 +9,7 @@
 
 #include "base/hash.h"
 #include "base/ip.h"
-#include "bench/simnet/wire.h"
+#include "bench/simnet/frame.h"
 
 // Frames as a scanner sends them, and readers of what comes back, for the tests of the simulated
 // network.
@@ -22,7 +22,7 @@ inline constexpr Ipv4Address kScanner{0xc6120001};  // 198.18.0.1
 struct Ipv4Fields {
   Ipv4Address from = kScanner;
   Ipv4Address to;
-  std::uint8_t protocol = kProtocolTcp;
+  std::uint8_t protocol = wire::kProtocolTcp;
   std::uint8_t ttl = 64;
   std::uint64_t eth_to = kRouterMac;
   std::uint64_t eth_from = kScannerMac;
@@ -35,29 +35,29 @@ struct TestFrame {
 
   [[nodiscard]] std::span<std::byte> buffer() { return bytes; }
   [[nodiscard]] std::span<std::byte> frame() { return std::span{bytes}.first(length); }
-  [[nodiscard]] std::byte* ip() { return bytes.data() + kEthernetSize; }
-  [[nodiscard]] std::byte* l4() { return ip() + kIpv4Size; }
+  [[nodiscard]] std::byte* ip() { return bytes.data() + wire::kEthernetSize; }
+  [[nodiscard]] std::byte* l4() { return ip() + wire::kIpSize; }
 };
 
 inline void seal_ipv4(std::byte* ip) {
-  store16(ip + 10, 0);
-  store16(ip + 10, checksum_of(ip, kIpv4Size));
+  wire::write16(ip + 10, 0);
+  wire::write16(ip + 10, wire::checksum(ip, wire::kIpSize));
 }
 
 inline TestFrame ipv4_frame(const Ipv4Fields& fields, std::span<const std::byte> payload) {
   TestFrame out;
-  store_mac(out.bytes.data(), fields.eth_to);
-  store_mac(out.bytes.data() + 6, fields.eth_from);
-  store16(out.bytes.data() + 12, kTypeIpv4);
-  store16(out.ip(), 0x4500);
-  store16(out.ip() + 2, static_cast<std::uint16_t>(kIpv4Size + payload.size()));
-  store8(out.ip() + 8, fields.ttl);
-  store8(out.ip() + 9, fields.protocol);
-  store32(out.ip() + 12, fields.from.value());
-  store32(out.ip() + 16, fields.to.value());
+  wire::write_mac(out.bytes.data(), fields.eth_to);
+  wire::write_mac(out.bytes.data() + 6, fields.eth_from);
+  wire::write16(out.bytes.data() + 12, wire::kTypeIpv4);
+  wire::write16(out.ip(), 0x4500);
+  wire::write16(out.ip() + 2, static_cast<std::uint16_t>(wire::kIpSize + payload.size()));
+  wire::write8(out.ip() + 8, fields.ttl);
+  wire::write8(out.ip() + 9, fields.protocol);
+  wire::write32(out.ip() + 12, fields.from.value());
+  wire::write32(out.ip() + 16, fields.to.value());
   seal_ipv4(out.ip());
   std::copy(payload.begin(), payload.end(), out.l4());
-  out.length = kEthernetSize + kIpv4Size + payload.size();
+  out.length = wire::kEthernetSize + wire::kIpSize + payload.size();
   return out;
 }
 
@@ -66,7 +66,7 @@ struct TcpFields {
   std::uint16_t to_port = 80;
   std::uint32_t seq = 0x01020304;
   std::uint32_t ack = 0;
-  std::uint8_t flags = kSyn;
+  std::uint8_t flags = wire::kSyn;
   std::vector<std::uint8_t> options = {};  // Its size a multiple of four.
   std::size_t data_size = 0;
 };
@@ -77,24 +77,25 @@ inline std::vector<std::uint8_t> linux_options() {
 }
 
 inline void seal_tcp(TestFrame& frame) {
-  const std::size_t size = frame.length - kEthernetSize - kIpv4Size;
-  store16(frame.l4() + 16, 0);
-  store16(frame.l4() + 16, tcp_checksum(Ipv4Address{load32(frame.ip() + 12)},
-                                        Ipv4Address{load32(frame.ip() + 16)}, frame.l4(), size));
+  const std::size_t size = frame.length - wire::kEthernetSize - wire::kIpSize;
+  wire::write16(frame.l4() + 16, 0);
+  wire::write16(frame.l4() + 16,
+                tcp_checksum(Ipv4Address{wire::read32(frame.ip() + 12)},
+                             Ipv4Address{wire::read32(frame.ip() + 16)}, frame.l4(), size));
 }
 
 inline TestFrame tcp_frame(const Ipv4Fields& ip, const TcpFields& tcp) {
-  const std::size_t header = kTcpSize + tcp.options.size();
+  const std::size_t header = wire::kTcpSize + tcp.options.size();
   std::vector<std::byte> segment(header + tcp.data_size);
-  store16(segment.data(), tcp.from_port);
-  store16(segment.data() + 2, tcp.to_port);
-  store32(segment.data() + 4, tcp.seq);
-  store32(segment.data() + 8, tcp.ack);
-  store8(segment.data() + 12, static_cast<std::uint8_t>(header / 4 << 4U));
-  store8(segment.data() + 13, tcp.flags);
-  store16(segment.data() + 14, 64240);
+  wire::write16(segment.data(), tcp.from_port);
+  wire::write16(segment.data() + 2, tcp.to_port);
+  wire::write32(segment.data() + 4, tcp.seq);
+  wire::write32(segment.data() + 8, tcp.ack);
+  wire::write8(segment.data() + 12, static_cast<std::uint8_t>(header / 4 << 4U));
+  wire::write8(segment.data() + 13, tcp.flags);
+  wire::write16(segment.data() + 14, 64240);
   for (std::size_t i = 0; i < tcp.options.size(); ++i) {
-    segment[kTcpSize + i] = std::byte{tcp.options[i]};
+    segment[wire::kTcpSize + i] = std::byte{tcp.options[i]};
   }
   TestFrame frame = ipv4_frame(ip, segment);
   seal_tcp(frame);
@@ -102,40 +103,41 @@ inline TestFrame tcp_frame(const Ipv4Fields& ip, const TcpFields& tcp) {
 }
 
 inline TestFrame echo_request(const Ipv4Fields& fields, std::size_t data_size) {
-  std::vector<std::byte> icmp(kIcmpSize + data_size, std::byte{0x5a});
-  store16(icmp.data(), 0x0800);
-  store16(icmp.data() + 2, 0);
-  store16(icmp.data() + 2, checksum_of(icmp.data(), icmp.size()));
+  std::vector<std::byte> icmp(wire::kIcmpSize + data_size, std::byte{0x5a});
+  wire::write16(icmp.data(), 0x0800);
+  wire::write16(icmp.data() + 2, 0);
+  wire::write16(icmp.data() + 2, wire::checksum(icmp.data(), icmp.size()));
   Ipv4Fields ip = fields;
-  ip.protocol = kProtocolIcmp;
+  ip.protocol = wire::kProtocolIcmp;
   return ipv4_frame(ip, icmp);
 }
 
 inline TestFrame arp_request(Ipv4Address target) {
   TestFrame out;
-  store_mac(out.bytes.data(), MacAddress::broadcast().to_integer());
-  store_mac(out.bytes.data() + 6, kScannerMac);
-  store16(out.bytes.data() + 12, kTypeArp);
+  wire::write_mac(out.bytes.data(), MacAddress::broadcast().to_integer());
+  wire::write_mac(out.bytes.data() + 6, kScannerMac);
+  wire::write16(out.bytes.data() + 12, wire::kTypeArp);
   std::byte* const arp = out.ip();
-  store32(arp, 0x00010800);
-  store16(arp + 4, 0x0604);
-  store16(arp + 6, 1);
-  store_mac(arp + 8, kScannerMac);
-  store32(arp + 14, kScanner.value());
-  store32(arp + 24, target.value());
-  out.length = kEthernetSize + kArpSize;
+  wire::write32(arp, 0x00010800);
+  wire::write16(arp + 4, 0x0604);
+  wire::write16(arp + 6, 1);
+  wire::write_mac(arp + 8, kScannerMac);
+  wire::write32(arp + 14, kScanner.value());
+  wire::write32(arp + 24, target.value());
+  out.length = wire::kEthernetSize + wire::kArpSize;
   return out;
 }
 
 // Whether a reply's IP header and TCP or ICMP checksums are right and its lengths add up.
 inline bool is_sound_reply(TestFrame& frame) {
-  const std::size_t total = load16(frame.ip() + 2);
-  if (load8(frame.ip()) != 0x45 || total + kEthernetSize != frame.length) return false;
-  if (checksum_of(frame.ip(), kIpv4Size) != 0) return false;
-  const std::size_t size = total - kIpv4Size;
-  if (load8(frame.ip() + 9) == kProtocolIcmp) return checksum_of(frame.l4(), size) == 0;
-  return tcp_checksum(Ipv4Address{load32(frame.ip() + 12)}, Ipv4Address{load32(frame.ip() + 16)},
-                      frame.l4(), size) == 0;
+  const std::size_t total = wire::read16(frame.ip() + 2);
+  if (wire::read8(frame.ip()) != 0x45 || total + wire::kEthernetSize != frame.length) return false;
+  if (wire::checksum(frame.ip(), wire::kIpSize) != 0) return false;
+  const std::size_t size = total - wire::kIpSize;
+  if (wire::read8(frame.ip() + 9) == wire::kProtocolIcmp)
+    return wire::checksum(frame.l4(), size) == 0;
+  return tcp_checksum(Ipv4Address{wire::read32(frame.ip() + 12)},
+                      Ipv4Address{wire::read32(frame.ip() + 16)}, frame.l4(), size) == 0;
 }
 
 }  // namespace trawl::simnet

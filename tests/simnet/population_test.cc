@@ -161,8 +161,8 @@ std::string observed(Responder& responder, Ipv4Address address, std::uint16_t po
   TestFrame frame = tcp_frame({.to = address}, {.to_port = port});
   const Answer answer = responder.answer(frame.buffer(), frame.length, std::chrono::seconds{1});
   if (answer.action != Action::Reply) return "";
-  if (load8(frame.ip() + 9) == kProtocolIcmp) return "unreachable";
-  return load8(frame.l4() + 13) == (kSyn | kAck) ? "open" : "closed";
+  if (wire::read8(frame.ip() + 9) == wire::kProtocolIcmp) return "unreachable";
+  return wire::read8(frame.l4() + 13) == (wire::kSyn | wire::kAck) ? "open" : "closed";
 }
 
 TEST(Truth, IsExactlyWhatTheResponderAnswers) {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string>
 
-#include "bench/simnet/wire.h"
+#include "bench/simnet/frame.h"
 #include "tests/simnet/frames.h"
 
 namespace trawl::simnet {
@@ -52,27 +52,27 @@ struct Network {
   Responder responder;
 };
 
-std::uint8_t flags_of(TestFrame& frame) { return load8(frame.l4() + 13); }
+std::uint8_t flags_of(TestFrame& frame) { return wire::read8(frame.l4() + 13); }
 
 TEST(Responder, SynToOpenPortGetsSynAckWithTheOptionsItOffered) {
   Network net;
   TestFrame frame = tcp_frame({.to = kOpenHost}, {.options = linux_options()});
   ASSERT_EQ(net.answer(frame).action, Action::Reply);
   EXPECT_TRUE(is_sound_reply(frame));
-  EXPECT_EQ(load_mac(frame.bytes.data()), kScannerMac);
-  EXPECT_EQ(load_mac(frame.bytes.data() + 6), kRouterMac);
-  EXPECT_EQ(load32(frame.ip() + 12), kOpenHost.value());
-  EXPECT_EQ(load32(frame.ip() + 16), kScanner.value());
-  EXPECT_EQ(load16(frame.l4()), 80);
-  EXPECT_EQ(load16(frame.l4() + 2), 40000);
-  EXPECT_EQ(flags_of(frame), kSyn | kAck);
-  EXPECT_EQ(load32(frame.l4() + 8), 0x01020305U);
-  ASSERT_EQ(load8(frame.l4() + 12) >> 4, 10);
-  EXPECT_EQ(load16(frame.l4() + 20), 0x0204);       // MSS
-  EXPECT_EQ(load16(frame.l4() + 24), 0x0402);       // SACK permitted
-  EXPECT_EQ(load16(frame.l4() + 26), 0x080a);       // timestamps
-  EXPECT_EQ(load32(frame.l4() + 32), 0x0a0b0c0dU);  // our value, echoed
-  EXPECT_EQ(load32(frame.l4() + 36) >> 8U, 0x010303U);
+  EXPECT_EQ(wire::read_mac(frame.bytes.data()), kScannerMac);
+  EXPECT_EQ(wire::read_mac(frame.bytes.data() + 6), kRouterMac);
+  EXPECT_EQ(wire::read32(frame.ip() + 12), kOpenHost.value());
+  EXPECT_EQ(wire::read32(frame.ip() + 16), kScanner.value());
+  EXPECT_EQ(wire::read16(frame.l4()), 80);
+  EXPECT_EQ(wire::read16(frame.l4() + 2), 40000);
+  EXPECT_EQ(flags_of(frame), wire::kSyn | wire::kAck);
+  EXPECT_EQ(wire::read32(frame.l4() + 8), 0x01020305U);
+  ASSERT_EQ(wire::read8(frame.l4() + 12) >> 4, 10);
+  EXPECT_EQ(wire::read16(frame.l4() + 20), 0x0204);       // MSS
+  EXPECT_EQ(wire::read16(frame.l4() + 24), 0x0402);       // SACK permitted
+  EXPECT_EQ(wire::read16(frame.l4() + 26), 0x080a);       // timestamps
+  EXPECT_EQ(wire::read32(frame.l4() + 32), 0x0a0b0c0dU);  // our value, echoed
+  EXPECT_EQ(wire::read32(frame.l4() + 36) >> 8U, 0x010303U);
 }
 
 TEST(Responder, SynAckOffersNothingButMssToABareSyn) {
@@ -80,8 +80,8 @@ TEST(Responder, SynAckOffersNothingButMssToABareSyn) {
   TestFrame frame = tcp_frame({.to = kOpenHost}, {});
   ASSERT_EQ(net.answer(frame).action, Action::Reply);
   EXPECT_TRUE(is_sound_reply(frame));
-  EXPECT_EQ(load8(frame.l4() + 12) >> 4, 6);
-  EXPECT_EQ(load32(frame.l4() + 20), 0x020405b4U);
+  EXPECT_EQ(wire::read8(frame.l4() + 12) >> 4, 6);
+  EXPECT_EQ(wire::read32(frame.l4() + 20), 0x020405b4U);
 }
 
 TEST(Responder, SynToClosedPortGetsResetThatAcknowledgesSynAndPayload) {
@@ -89,23 +89,23 @@ TEST(Responder, SynToClosedPortGetsResetThatAcknowledgesSynAndPayload) {
   TestFrame frame = tcp_frame({.to = kOpenHost}, {.to_port = 81, .data_size = 5});
   ASSERT_EQ(net.answer(frame).action, Action::Reply);
   EXPECT_TRUE(is_sound_reply(frame));
-  EXPECT_EQ(flags_of(frame), kRst | kAck);
-  EXPECT_EQ(load32(frame.l4() + 4), 0U);
-  EXPECT_EQ(load32(frame.l4() + 8), 0x01020304U + 6);
+  EXPECT_EQ(flags_of(frame), wire::kRst | wire::kAck);
+  EXPECT_EQ(wire::read32(frame.l4() + 4), 0U);
+  EXPECT_EQ(wire::read32(frame.l4() + 8), 0x01020304U + 6);
 }
 
 TEST(Responder, AckGetsResetFromTheAcknowledgedNumber) {
   Network net;
-  TestFrame frame = tcp_frame({.to = kOpenHost}, {.ack = 0xdeadbeef, .flags = kAck});
+  TestFrame frame = tcp_frame({.to = kOpenHost}, {.ack = 0xdeadbeef, .flags = wire::kAck});
   ASSERT_EQ(net.answer(frame).action, Action::Reply);
   EXPECT_TRUE(is_sound_reply(frame));
-  EXPECT_EQ(flags_of(frame), kRst);
-  EXPECT_EQ(load32(frame.l4() + 4), 0xdeadbeefU);
+  EXPECT_EQ(flags_of(frame), wire::kRst);
+  EXPECT_EQ(wire::read32(frame.l4() + 4), 0xdeadbeefU);
 }
 
 TEST(Responder, ResetIsIgnored) {
   Network net;
-  TestFrame frame = tcp_frame({.to = kOpenHost}, {.flags = kRst});
+  TestFrame frame = tcp_frame({.to = kOpenHost}, {.flags = wire::kRst});
   EXPECT_EQ(net.answer(frame).action, Action::Ignore);
   EXPECT_EQ(net.count(Counter::RstIgnored), 1U);
 }
@@ -117,16 +117,18 @@ TEST(Responder, UnreachableAddressGetsAnErrorThatQuotesTheProbe) {
   TestFrame probe = frame;
   ASSERT_EQ(net.answer(frame).action, Action::Reply);
   EXPECT_TRUE(is_sound_reply(frame));
-  EXPECT_EQ(load32(frame.ip() + 12), kGateway.value());
-  EXPECT_EQ(load16(frame.l4()), 0x0301);
-  ASSERT_EQ(frame.length, kEthernetSize + kIpv4Size + kIcmpSize + probe.length - kEthernetSize);
-  EXPECT_TRUE(std::equal(probe.ip(), probe.bytes.data() + probe.length, frame.l4() + kIcmpSize));
+  EXPECT_EQ(wire::read32(frame.ip() + 12), kGateway.value());
+  EXPECT_EQ(wire::read16(frame.l4()), 0x0301);
+  ASSERT_EQ(frame.length, wire::kEthernetSize + wire::kIpSize + wire::kIcmpSize + probe.length -
+                              wire::kEthernetSize);
+  EXPECT_TRUE(
+      std::equal(probe.ip(), probe.bytes.data() + probe.length, frame.l4() + wire::kIcmpSize));
 }
 
 TEST(Responder, NoErrorIsSentAboutAnError) {
   Network net;
   TestFrame frame = echo_request({.to = net.find(Presence::Unreachable)}, 0);
-  store16(frame.l4(), 0x0301);
+  wire::write16(frame.l4(), 0x0301);
   EXPECT_EQ(net.answer(frame).action, Action::Ignore);
   EXPECT_EQ(net.count(Counter::UnreachableIgnored), 1U);
 }
@@ -147,7 +149,7 @@ TEST(Responder, EchoIsAnsweredWithItsOwnData) {
   TestFrame request = frame;
   ASSERT_EQ(net.answer(frame).action, Action::Reply);
   EXPECT_TRUE(is_sound_reply(frame));
-  EXPECT_EQ(load16(frame.l4()), 0);
+  EXPECT_EQ(wire::read16(frame.l4()), 0);
   EXPECT_TRUE(std::equal(request.l4() + 4, request.bytes.data() + request.length, frame.l4() + 4));
 }
 
@@ -157,11 +159,11 @@ TEST(Responder, ArpNamesTheHostOrTheRouter) {
   TestFrame router = arp_request(kGateway);
   ASSERT_EQ(net.answer(host).action, Action::Reply);
   ASSERT_EQ(net.answer(router).action, Action::Reply);
-  EXPECT_EQ(load16(host.ip() + 6), 2);
-  EXPECT_EQ(load_mac(host.ip() + 8), host_mac(kOpenHost));
-  EXPECT_EQ(load32(host.ip() + 14), kOpenHost.value());
-  EXPECT_EQ(load_mac(host.bytes.data()), kScannerMac);
-  EXPECT_EQ(load_mac(router.ip() + 8), kRouterMac);
+  EXPECT_EQ(wire::read16(host.ip() + 6), 2);
+  EXPECT_EQ(wire::read_mac(host.ip() + 8), host_mac(kOpenHost));
+  EXPECT_EQ(wire::read32(host.ip() + 14), kOpenHost.value());
+  EXPECT_EQ(wire::read_mac(host.bytes.data()), kScannerMac);
+  EXPECT_EQ(wire::read_mac(router.ip() + 8), kRouterMac);
 }
 
 TEST(Responder, ArpForDeadAddressesIsAnsweredOnlyWhenAsked) {
@@ -185,7 +187,7 @@ TEST(Responder, HostsAnswerOnTheirOwnMacAndNobodyOnAnother) {
   TestFrame broadcast =
       tcp_frame({.to = kOpenHost, .eth_to = MacAddress::broadcast().to_integer()}, {});
   ASSERT_EQ(net.answer(own).action, Action::Reply);
-  EXPECT_EQ(load_mac(own.bytes.data() + 6), host_mac(kOpenHost));
+  EXPECT_EQ(wire::read_mac(own.bytes.data() + 6), host_mac(kOpenHost));
   EXPECT_EQ(net.answer(other).action, Action::Ignore);
   EXPECT_EQ(net.answer(broadcast).action, Action::Ignore);
   EXPECT_EQ(net.count(Counter::OtherDestination), 1U);
@@ -219,7 +221,7 @@ TEST(Responder, OptionsThatRunOverTheHeaderAreMalformed) {
 TEST(Responder, FragmentsAreIgnored) {
   Network net;
   TestFrame frame = tcp_frame({.to = kOpenHost}, {});
-  store16(frame.ip() + 6, 0x2000);
+  wire::write16(frame.ip() + 6, 0x2000);
   seal_ipv4(frame.ip());
   EXPECT_EQ(net.answer(frame).action, Action::Ignore);
   EXPECT_EQ(net.count(Counter::Fragment), 1U);
@@ -281,7 +283,7 @@ TEST(Responder, ForwardedAddressesAreHandedOverUntouched) {
   EXPECT_EQ(frame.bytes, before.bytes);
   TestFrame router = tcp_frame({.to = *options.uplink_address}, {});
   EXPECT_EQ(net.answer(router).action, Action::Reply);
-  EXPECT_EQ(flags_of(router), kRst | kAck);
+  EXPECT_EQ(flags_of(router), wire::kRst | wire::kAck);
 }
 
 TEST(Responder, EveryFrameHasOneOutcomeAndEveryReplyOneFate) {
@@ -295,7 +297,7 @@ TEST(Responder, EveryFrameHasOneOutcomeAndEveryReplyOneFate) {
     TestFrame frame = i % 7 == 0    ? arp_request(Ipv4Address{0xc6120000 + i})
                       : i % 11 == 0 ? echo_request({.to = Ipv4Address{0xc6120000 + i}}, 8)
                                     : tcp_frame({.to = Ipv4Address{0xc6120000 + i}},
-                                                {.flags = i % 3 == 0 ? flags : kSyn});
+                                                {.flags = i % 3 == 0 ? flags : wire::kSyn});
     if (i % 13 == 0) frame.length = i % 60;
     if (net.answer(frame, std::chrono::microseconds{i * 10}).action == Action::Reply) ++replies;
   }

@@ -21,7 +21,7 @@ class RouterTest : public testing::Test {
   void answer_request(std::chrono::nanoseconds now) {
     TestFrame request;
     request.length = router.next_output(request.buffer(), now);
-    ASSERT_EQ(request.length, kEthernetSize + kArpSize);
+    ASSERT_EQ(request.length, wire::kEthernetSize + wire::kArpSize);
     const auto arp = parse_arp(request.frame());
     ASSERT_TRUE(arp);
     EXPECT_EQ(arp->operation, 1);
@@ -46,15 +46,15 @@ TEST_F(RouterTest, FirstFrameWaitsForArpAndTheNextGoesStraightThrough) {
   TestFrame held;
   held.length = router.next_output(held.buffer(), 1s);
   ASSERT_EQ(held.length, first.length);
-  EXPECT_EQ(load_mac(held.bytes.data()), kServerMac);
-  EXPECT_EQ(load_mac(held.bytes.data() + 6), kUplinkMac);
-  EXPECT_EQ(load8(held.ip() + 8), 63);
+  EXPECT_EQ(wire::read_mac(held.bytes.data()), kServerMac);
+  EXPECT_EQ(wire::read_mac(held.bytes.data() + 6), kUplinkMac);
+  EXPECT_EQ(wire::read8(held.ip() + 8), 63);
   EXPECT_TRUE(is_sound_reply(held));
   EXPECT_EQ(router.next_output(held.buffer(), 1s), 0U);
 
   TestFrame second = tcp_frame({.to = kServer}, {.to_port = 2});
   EXPECT_EQ(router.from_scanner(second.frame(), 1s), Route::ToUplink);
-  EXPECT_EQ(load_mac(second.bytes.data()), kServerMac);
+  EXPECT_EQ(wire::read_mac(second.bytes.data()), kServerMac);
   EXPECT_TRUE(is_sound_reply(second));
 }
 
@@ -71,9 +71,9 @@ TEST_F(RouterTest, RepliesGoBackToTheMacTheProbeCameFrom) {
   TestFrame reply = tcp_frame(
       {.from = kServer, .to = kScanner, .eth_to = kUplinkMac, .eth_from = kServerMac}, {});
   ASSERT_EQ(router.from_uplink(reply.buffer(), reply.length), Route::ToScanner);
-  EXPECT_EQ(load_mac(reply.bytes.data()), kScannerMac);
-  EXPECT_EQ(load_mac(reply.bytes.data() + 6), kRouterMac);
-  EXPECT_EQ(load8(reply.ip() + 8), 63);
+  EXPECT_EQ(wire::read_mac(reply.bytes.data()), kScannerMac);
+  EXPECT_EQ(wire::read_mac(reply.bytes.data() + 6), kRouterMac);
+  EXPECT_EQ(wire::read8(reply.ip() + 8), 63);
   EXPECT_TRUE(is_sound_reply(reply));
 }
 
@@ -89,8 +89,8 @@ TEST_F(RouterTest, FramesForStrangersAndOtherMacsAreDropped) {
 TEST_F(RouterTest, AnswersArpForItsOwnAddressOnly) {
   TestFrame ours = arp_request(kUplinkAddress);
   ASSERT_EQ(router.from_uplink(ours.buffer(), ours.length), Route::ToUplink);
-  EXPECT_EQ(load_mac(ours.ip() + 8), kUplinkMac);
-  EXPECT_EQ(load16(ours.ip() + 6), 2);
+  EXPECT_EQ(wire::read_mac(ours.ip() + 8), kUplinkMac);
+  EXPECT_EQ(wire::read16(ours.ip() + 6), 2);
   TestFrame other = arp_request(kServer);
   EXPECT_EQ(router.from_uplink(other.buffer(), other.length), Route::Done);
 }
