@@ -52,6 +52,10 @@ bool DelayQueue::push(std::span<const std::byte> frame, Nanoseconds due) noexcep
     slot = more;
   }
   const std::int64_t rounded_up = (due.count() + grain_ - 1) / grain_;
+  // An empty queue may not have been asked for long. It lies no further ahead than the horizon.
+  if (size_ == 0) {
+    cursor_ = std::max(cursor_, rounded_up - static_cast<std::int64_t>(kBuckets / 2));
+  }
   const auto furthest = cursor_ + static_cast<std::int64_t>(kBuckets) - 1;
   Bucket& into = bucket(std::clamp(rounded_up, cursor_, furthest));
   if (into.first == kNone) {

@@ -52,6 +52,16 @@ TEST(DelayQueue, FramesLeaveInOrderNeverEarlyAndAtMostOneGrainLate) {
   EXPECT_EQ(queue.size(), 0U);
 }
 
+TEST(DelayQueue, AFrameIsDelayedAlsoAfterALongPause) {
+  DelayQueue queue{10ms, 16};
+  std::vector<std::byte> out(2048);
+  for (const nanoseconds now : {nanoseconds{100s}, nanoseconds{200s}}) {
+    ASSERT_TRUE(queue.push(frame_of(1), now + 10ms));
+    EXPECT_EQ(queue.pop(out, now + 9ms), 0U);
+    EXPECT_NE(queue.pop(out, now + 11ms), 0U);
+  }
+}
+
 TEST(DelayQueue, FramesOfOneGrainKeepTheirOrder) {
   DelayQueue queue{1s, 64};
   for (std::uint64_t i = 0; i < 10; ++i) ASSERT_TRUE(queue.push(frame_of(i), 5ms));
