@@ -23,6 +23,8 @@ enum class Counter : std::uint8_t {
   BadIpChecksum,
   Fragment,
   LostIn,
+  LostInBurst,  // On the way in, like LostIn.
+  DroppedIn,    // By the bottleneck on the way in.
   NoRoute,
   Silent,
   Forwarded,
@@ -42,12 +44,21 @@ enum class Counter : std::uint8_t {
   // Fates of replies.
   RepliesMade,
   LostOut,
+  LostOutBurst,
+  DroppedOut,  // By the bottleneck on the way out.
+  NetworkLimited,
   RateLimited,
   IcmpLimited,
   QueueOverflow,
   RepliesSent,
   DiscardedLinkDown,
   NoBuffer,
+  // Of the replies made, those that a host's timer sent: repeats and late SYN-ACKs.
+  TimerReplies,
+  TimersFull,  // Repeats and late SYN-ACKs that were never made, for want of room.
+  // Forged replies, which answer nothing and count as nothing else.
+  ForgedSent,
+  ForgedDiscarded,
   // The link.
   TxRetries,
   // The uplink.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/mac.h"
+
 namespace trawl::simnet {
 namespace {
 

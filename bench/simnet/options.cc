@@ -4,100 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <fstream>
+
+#include "bench/simnet/option_values.h"
 
 namespace trawl::simnet {
 namespace {
 
 constexpr double kMostRttMs = 60'000;
-
-Failure bad(std::string message) { return fail(ExitCode::Usage, std::move(message)); }
-
-// `text` as an error message may show it: short, and without what a terminal would act on.
-std::string shown(std::string_view text) {
-  constexpr std::size_t kMost = 60;
-  std::string out{text.substr(0, kMost)};
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return text.size() > kMost ? out + "..." : out;
-}
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-template <typename Number>
-std::optional<Number> parse_number(std::string_view text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-Result<double> parse_share(std::string_view text) {
-  const bool percent = text.ends_with('%');
-  auto value = parse_number<double>(percent ? text.substr(0, text.size() - 1) : text);
-  if (value && percent) *value /= 100;
-  if (!value || !(*value >= 0) || !(*value <= 1)) {
-    return bad(
-        fmt::format("'{}' is not a share; write one from 0 to 1, or 0% to 100%", shown(text)));
-  }
-  return *value;
-}
-
-Result<PacketsPerSecond> parse_rate(std::string_view text) {
-  const auto value = parse_number<double>(text);
-  if (!value || !std::isfinite(*value) || !(*value > 0)) {
-    return bad(fmt::format("'{}' is not a number of packets per second above 0", shown(text)));
-  }
-  return PacketsPerSecond{*value};
-}
-
-Result<Ipv4Address> parse_address(std::string_view text) {
-  const auto address = Ipv4Address::parse(text);
-  if (!address) return bad(fmt::format("'{}' is not an IPv4 address", shown(text)));
-  return *address;
-}
-
-Result<Ipv4Prefix> parse_prefix(std::string_view text) {
-  const auto prefix = Ipv4Prefix::parse(text);
-  if (!prefix)
-    return bad(fmt::format("'{}' is not an IPv4 prefix like 198.18.0.0/15", shown(text)));
-  return *prefix;
-}
-
-struct PortRange {
-  std::uint16_t first;
-  std::uint16_t last;
-};
-
-Result<PortRange> parse_port_range(std::string_view text) {
-  const std::size_t dash = text.find('-');
-  const auto first = parse_number<std::uint16_t>(text.substr(0, dash));
-  const auto last =
-      dash == std::string_view::npos ? first : parse_number<std::uint16_t>(text.substr(dash + 1));
-  if (!first || !last || *first > *last) {
-    return bad(
-        fmt::format("'{}' is not a port or a rising range of ports up to 65535", shown(text)));
-  }
-  return PortRange{*first, *last};
-}
-
-// Calls `use` with each piece of a comma list; stops at the first error.
-template <typename Use>
-Result<void> each_piece(std::string_view text, Use use) {
-  while (true) {
-    const std::size_t comma = text.find(',');
-    if (Result<void> used = use(trim(text.substr(0, comma))); !used) return used;
-    if (comma == std::string_view::npos) return {};
-    text.remove_prefix(comma + 1);
-  }
-}
 
 Result<void> set_share(double& into, std::string_view text) {
   return parse_share(text).map([&](double share) { into = share; });
@@ -176,6 +90,18 @@ Result<void> set_seed(PopulationOptions& options, std::string_view text) {
   return {};
 }
 
+Result<void> set_forged(PopulationOptions& options, std::string_view text) {
+  constexpr double kMost = 0.9999;
+  const auto share = parse_share(text);
+  if (!share) return tl::unexpected{share.error()};
+  if (*share > kMost) {
+    return bad(fmt::format("'{}' leaves no genuine replies; at most {} may be forged", shown(text),
+                           kMost));
+  }
+  options.forged = *share;
+  return {};
+}
+
 Result<void> set_switch(bool& into, std::string_view text) {
   if (text != "true" && text != "false") {
     return bad(fmt::format("'{}' is neither true nor false", shown(text)));
@@ -207,12 +133,50 @@ constexpr std::array kOptions{
     PopulationOption{"rtt", "MIN-MAX", "Round-trip time of a host in ms, uniform (0)",
                      [](Options& o, Text t) { return set_rtt(o, t); }},
     PopulationOption{"loss-in", "SHARE", "Share of packets lost on the way to a host (0)",
-                     [](Options& o, Text t) { return set_share(o.loss_in, t); }},
+                     [](Options& o, Text t) { return set_share(o.way_in.loss, t); }},
     PopulationOption{"loss-out", "SHARE", "Share of replies lost on the way back (0)",
-                     [](Options& o, Text t) { return set_share(o.loss_out, t); }},
+                     [](Options& o, Text t) { return set_share(o.way_out.loss, t); }},
+    PopulationOption{"loss-bursts-in", "MEAN,TIME[,bad=SHARE][,good=SHARE][,path]",
+                     "Loss in bursts on the way to a host: MEAN of all, in bad spells of TIME on "
+                     "average that a whole /24 (with path: everything) has at once",
+                     [](Options& o, Text t) { return set_bursts(o.way_in.bursts, t); }},
+    PopulationOption{"loss-bursts-out", "MEAN,TIME[,bad=SHARE][,good=SHARE][,path]",
+                     "The same on the way back",
+                     [](Options& o, Text t) { return set_bursts(o.way_out.bursts, t); }},
+    PopulationOption{
+        "bottleneck-in", "RATE[,queue=N][,burst=N]",
+        "Let RATE packets/s (200k) or bits/s (100Mbit) through to the hosts; N packets "
+        "or bytes wait, the rest is dropped",
+        [](Options& o, Text t) { return set_bottleneck(o.way_in.bottleneck, t); }},
+    PopulationOption{"bottleneck-out", "RATE[,queue=N][,burst=N]", "The same on the way back",
+                     [](Options& o, Text t) { return set_bottleneck(o.way_out.bottleneck, t); }},
+    PopulationOption{
+        "steps-in", "TIME:RATE,...",
+        "New rates of --bottleneck-in, counted from the first packet (5s:200k,10s:50k)",
+        [](Options& o, Text t) { return set_steps(o.way_in.bottleneck, t); }},
+    PopulationOption{"steps-out", "TIME:RATE,...", "New rates of --bottleneck-out",
+                     [](Options& o, Text t) { return set_steps(o.way_out.bottleneck, t); }},
     PopulationOption{"rate-limit", "SHARE=PPS",
                      "That share of live hosts sends at most PPS replies",
                      [](Options& o, Text t) { return set_rate_limit(o, t); }},
+    PopulationOption{"network-rate", "PPS[,burst=N]",
+                     "Each /24 sends at most PPS replies, N at once (1)",
+                     [](Options& o, Text t) { return set_network_rate(o.network_rate, t); }},
+    PopulationOption{"network-refusals", "PPS[,burst=N]",
+                     "The same for its resets and ICMP errors alone",
+                     [](Options& o, Text t) { return set_network_rate(o.network_refusals, t); }},
+    PopulationOption{"storm", "SHARE,COUNT[,TIME]",
+                     "That share of live hosts repeats a SYN-ACK, up to COUNT times, TIME apart "
+                     "(1ms)",
+                     [](Options& o, Text t) { return set_storm(o.storm, t); }},
+    PopulationOption{
+        "reset-first", "SHARE[,MIN-MAX]",
+        "That share of the open ports resets first and sends its SYN-ACK MIN to MAX ms "
+        "later (1-50)",
+        [](Options& o, Text t) { return set_reset_first(o.reset_first, t); }},
+    PopulationOption{"forged", "SHARE",
+                     "Share of the frames to the scanner that answer no probe, up to 0.9999 (0)",
+                     [](Options& o, Text t) { return set_forged(o, t); }},
     PopulationOption{"icmp-rate", "PPS", "The router sends at most PPS ICMP errors",
                      [](Options& o, Text t) {
                        return parse_rate(t).map([&](PacketsPerSecond r) { o.icmp_rate = r; });

@@ -11,6 +11,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/units.h"
+#include "bench/simnet/path_options.h"
 
 namespace trawl::simnet {
 
@@ -38,10 +39,15 @@ struct PopulationOptions {
   double unreachable = 0.02;      // Share of dead addresses the router reports.
   std::chrono::nanoseconds rtt_min{0};
   std::chrono::nanoseconds rtt_max{0};
-  double loss_in = 0;   // Share of IP packets lost before they reach a host.
-  double loss_out = 0;  // Share of replies lost on their way back.
-  double limited = 0;   // Share of live hosts that answer at most `limited_rate`.
+  WayOptions way_in;   // To the hosts.
+  WayOptions way_out;  // Back to the scanner.
+  double limited = 0;  // Share of live hosts that answer at most `limited_rate`.
   PacketsPerSecond limited_rate = PacketsPerSecond::unlimited();
+  NetworkRateOptions network_rate;      // Of all replies of a /24.
+  NetworkRateOptions network_refusals;  // Of its resets and ICMP errors alone.
+  StormOptions storm;
+  ResetFirstOptions reset_first;
+  double forged = 0;  // Share of all frames to the scanner that are forged, below 1.
   PacketsPerSecond icmp_rate = PacketsPerSecond::unlimited();  // Of the router's ICMP errors.
   std::vector<Ipv4Address> gateways;          // Empty: the third address of the first prefix.
   std::vector<Ipv4Address> silent;            // Addresses that never answer.

@@ -45,14 +45,19 @@ PollLoop::PollLoop(const Parts& parts) noexcept
       uplink_{.frames = {},
               .link = parts.uplink,
               .sent = Counter::UplinkSent,
-              .discarded = Counter::UplinkDiscarded} {}
+              .discarded = Counter::UplinkDiscarded},
+      forged_{.frames = {},
+              .link = &parts.link,
+              .sent = Counter::ForgedSent,
+              .discarded = Counter::ForgedDiscarded} {}
 
 PollLoop::~PollLoop() {
-  for (Output* const output : {&replies_, &returned_, &uplink_}) {
+  for (Output* const output : {&replies_, &returned_, &uplink_, &forged_}) {
     rte_pktmbuf_free_bulk(output->frames.data() + output->first, output->size());
   }
   rte_pktmbuf_free(spare_);
   rte_pktmbuf_free(uplink_spare_);
+  rte_pktmbuf_free(timed_spare_);
 }
 
 std::uint64_t PollLoop::unsent() const noexcept { return parts_.queue.size() + replies_.size(); }
@@ -69,6 +74,13 @@ void PollLoop::run(const std::atomic<bool>& stop) noexcept {
     now_ = time_since_start();
     unsigned handled = send_due();
     if (!flush(replies_)) continue;
+    handled += send_timed();
+    if (!flush(replies_)) continue;
+    // All that is forged for the replies so far comes before the next ones, so the ratio holds.
+    if (const unsigned forged = send_forged(); forged > 0) {
+      empty_polls = 0;
+      continue;
+    }
     handled += receive();
     if (parts_.router != nullptr) {
       handled += receive_uplink();
@@ -105,7 +117,8 @@ bool PollLoop::flush_all() noexcept {
   const bool replies = flush(replies_);
   const bool returned = flush(returned_);
   const bool uplink = flush(uplink_);
-  return replies && returned && uplink;
+  const bool forged = flush(forged_);
+  return replies && returned && uplink && forged;
 }
 
 unsigned PollLoop::send_due() noexcept {
@@ -121,6 +134,41 @@ unsigned PollLoop::send_due() noexcept {
     ++sent;
   }
   return sent;
+}
+
+unsigned PollLoop::send_timed() noexcept {
+  unsigned handled = 0;
+  while (handled < kBurst) {
+    if (timed_spare_ == nullptr) timed_spare_ = rte_pktmbuf_alloc(parts_.link.tx_pool(0));
+    if (timed_spare_ == nullptr) break;
+    const auto answer = parts_.responder.emit(buffer_of(timed_spare_), now_);
+    if (!answer) break;
+    ++handled;
+    if (answer->action != Action::Reply) continue;
+    if (answer->delay.count() == 0) {
+      set_length(timed_spare_, answer->length);
+      replies_.push(timed_spare_);
+      timed_spare_ = nullptr;
+    } else if (!parts_.queue.push(buffer_of(timed_spare_).first(answer->length),
+                                  now_ + answer->delay)) {
+      parts_.counters.add(Counter::QueueOverflow);
+    }
+  }
+  return handled;
+}
+
+unsigned PollLoop::send_forged() noexcept {
+  Forger& forger = parts_.responder.forger();
+  const unsigned owed = forger.owed(kBurst);
+  if (owed == 0 ||
+      rte_pktmbuf_alloc_bulk(parts_.link.tx_pool(0), forged_.frames.data(), owed) != 0) {
+    return 0;
+  }
+  for (; forged_.last < owed; ++forged_.last) {
+    rte_mbuf* const frame = forged_.frames[forged_.last];
+    set_length(frame, forger.write(buffer_of(frame)));
+  }
+  return owed;
 }
 
 unsigned PollLoop::receive() noexcept {

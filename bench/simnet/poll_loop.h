@@ -71,6 +71,8 @@ class PollLoop {
   [[nodiscard]] bool flush_all() noexcept;
   // Each returns how many frames it handled.
   unsigned send_due() noexcept;
+  unsigned send_timed() noexcept;
+  unsigned send_forged() noexcept;
   unsigned receive() noexcept;
   unsigned receive_uplink() noexcept;
   void handle(rte_mbuf* frame) noexcept;
@@ -84,9 +86,11 @@ class PollLoop {
   Output replies_;
   Output returned_;  // From the uplink, to the scanner's side.
   Output uplink_;
+  Output forged_;
   std::array<rte_mbuf*, kBurst> unanswered_{};
   unsigned unanswered_count_ = 0;
   rte_mbuf* spare_ = nullptr;         // For the next delayed reply.
+  rte_mbuf* timed_spare_ = nullptr;   // For the next frame a host sends by itself.
   rte_mbuf* uplink_spare_ = nullptr;  // For the next frame of the router's own.
 };
 

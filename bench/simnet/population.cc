@@ -26,6 +26,8 @@ constexpr std::uint32_t high31(std::uint64_t draw) noexcept {
 constexpr std::uint64_t kTtlSalt = 0x101;
 constexpr std::uint64_t kRttSalt = 0x202;
 constexpr std::uint64_t kLimitSalt = 0x303;
+constexpr std::uint64_t kStormSalt = 0x404;
+constexpr std::uint64_t kResetFirstSalt = 0x505;
 
 constexpr std::uint64_t salted(std::uint64_t draw, std::uint64_t salt) noexcept {
   return mix64(draw ^ (salt << 32U));
@@ -51,6 +53,8 @@ bool holds(const std::vector<Ipv4Prefix>& prefixes, Ipv4Address address) {
 }
 
 Result<void> check(const PopulationOptions& options) {
+  if (auto in = check_way(options.way_in, "in"); !in) return in;
+  if (auto out = check_way(options.way_out, "out"); !out) return out;
   if (options.unreachable > 0 && options.gateways.empty()) {
     return fail(ExitCode::Usage,
                 "ICMP errors need an address to come from: give --gateway or --unreachable 0");
@@ -91,6 +95,8 @@ Population::Population(PopulationOptions options, const Ipv4Set& set)
   drop_ = threshold(options_.drop);
   unreachable_ = threshold(options_.unreachable);
   limited_ = threshold(options_.limited);
+  storm_ = threshold(options_.storm.share);
+  reset_first_ = threshold(options_.reset_first.share);
   open_.assign(kPorts, threshold(options_.open_default));
   for (const PortDensity& density : options_.open) {
     std::fill(open_.begin() + density.first, open_.begin() + density.last + 1,
@@ -203,6 +209,25 @@ nanoseconds Population::rtt(const Host& host) const noexcept {
 bool Population::is_rate_limited(const Host& host) const noexcept {
   return limited_ != 0 && host.presence == Presence::Live &&
          low31(salted(host.draw, kLimitSalt)) < limited_;
+}
+
+unsigned Population::repeats(const Host& host) const noexcept {
+  constexpr double kDraws = 4294967296.0;
+  if (storm_ == 0 || !is_drawn(host)) return 0;
+  const std::uint64_t drawn = salted(host.draw, kStormSalt);
+  if (low31(drawn) >= storm_) return 0;
+  // Every power of ten is as likely.
+  const double power = static_cast<double>(drawn >> 32U) / kDraws;
+  return static_cast<unsigned>(std::pow(static_cast<double>(options_.storm.most), power));
+}
+
+nanoseconds Population::reset_first(const Host& host, std::uint16_t port) const noexcept {
+  if (reset_first_ == 0 || !is_drawn(host)) return nanoseconds{0};
+  const std::uint64_t drawn = salted(host.draw + port, kResetFirstSalt);
+  if (low31(drawn) >= reset_first_) return nanoseconds{0};
+  const nanoseconds span = options_.reset_first.latest - options_.reset_first.earliest;
+  const auto later = (drawn >> 32U) % (static_cast<std::uint64_t>(span.count()) + 1);
+  return options_.reset_first.earliest + nanoseconds{static_cast<std::int64_t>(later)};
 }
 
 }  // namespace trawl::simnet

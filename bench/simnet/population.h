@@ -57,6 +57,11 @@ class Population {
   [[nodiscard]] std::uint8_t ttl(const Host& host) const noexcept;
   [[nodiscard]] std::chrono::nanoseconds rtt(const Host& host) const noexcept;
   [[nodiscard]] bool is_rate_limited(const Host& host) const noexcept;
+  // How often a host repeats its SYN-ACKs.
+  [[nodiscard]] unsigned repeats(const Host& host) const noexcept;
+  // How long after its reset an open port accepts; 0 where it accepts at once.
+  [[nodiscard]] std::chrono::nanoseconds reset_first(const Host& host,
+                                                     std::uint16_t port) const noexcept;
 
   [[nodiscard]] const PopulationOptions& options() const noexcept { return options_; }
   // Every simulated address, numbered in rising order.
@@ -77,6 +82,9 @@ class Population {
   void add_specials();
   [[nodiscard]] const Special* special(Ipv4Address address) const noexcept;
   [[nodiscard]] bool is_inside(Ipv4Address address) const noexcept;
+  [[nodiscard]] static bool is_drawn(const Host& host) noexcept {
+    return host.presence == Presence::Live && !host.is_fixed;
+  }
   [[nodiscard]] std::uint64_t draw(Ipv4Address address) const noexcept {
     return mix64(seed_key_ + address.value());
   }
@@ -93,6 +101,8 @@ class Population {
   std::uint32_t drop_ = 0;
   std::uint32_t unreachable_ = 0;
   std::uint32_t limited_ = 0;
+  std::uint32_t storm_ = 0;
+  std::uint32_t reset_first_ = 0;
   std::vector<std::uint32_t> open_;  // By port.
 };
 

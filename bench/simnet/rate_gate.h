@@ -9,17 +9,22 @@
 namespace trawl::simnet {
 
 // A rate limit as the generic cell rate algorithm (ITU-T I.371): one number of state a subject, the
-// time at which its next cell is due, starting at 0. Lets a tenth of a second's cells, at least
-// one, pass at once.
+// time at which its next cell is due, starting at 0.
 class RateGate {
  public:
-  // An unlimited rate passes everything.
+  // Lets a tenth of a second's cells, at least one, pass at once. An unlimited rate passes
+  // everything.
   explicit RateGate(PacketsPerSecond rate) noexcept {
-    constexpr double kNanosecondsPerSecond = 1e9;
     constexpr std::int64_t kBurstNanoseconds = 100'000'000;
     if (rate.is_unlimited()) return;
-    interval_ = static_cast<std::int64_t>(kNanosecondsPerSecond / rate.per_second());
+    interval_ = interval_of(rate);
     tolerance_ = std::max<std::int64_t>(kBurstNanoseconds - interval_, 0);
+  }
+  // Lets `burst` cells pass at once. Needs burst >= 1.
+  RateGate(PacketsPerSecond rate, double burst) noexcept {
+    if (rate.is_unlimited()) return;
+    interval_ = interval_of(rate);
+    tolerance_ = static_cast<std::int64_t>((burst - 1) * static_cast<double>(interval_));
   }
 
   [[nodiscard]] bool is_limited() const noexcept { return interval_ != 0; }
@@ -31,6 +36,12 @@ class RateGate {
   }
 
  private:
+  [[nodiscard]] static std::int64_t interval_of(PacketsPerSecond rate) noexcept {
+    constexpr double kNanosecondsPerSecond = 1e9;
+    return std::max<std::int64_t>(
+        static_cast<std::int64_t>(kNanosecondsPerSecond / rate.per_second()), 1);
+  }
+
   std::int64_t interval_ = 0;
   std::int64_t tolerance_ = 0;
 };

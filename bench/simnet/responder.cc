@@ -1,9 +1,7 @@
 #include "bench/simnet/responder.h"
 
-#include <fmt/format.h>
-#include <sys/mman.h>
-
-#include <cmath>
+#include <algorithm>
+#include <utility>
 
 #include "base/hash.h"
 #include "bench/simnet/frame.h"
@@ -11,13 +9,7 @@
 namespace trawl::simnet {
 namespace {
 
-constexpr std::uint64_t kLossInKey = 0x10551e5;
-constexpr std::uint64_t kLossOutKey = 0x10550ff;
-
-// Of 32-bit draws; all ones is always.
-std::uint32_t loss_threshold(double share) {
-  return static_cast<std::uint32_t>(std::llround(share * 4294967295.0));
-}
+constexpr std::size_t kTimerSlots = std::size_t{1} << 20U;
 
 bool is_syn(const std::byte* ip, const Ipv4Frame& probe) noexcept {
   return probe.protocol == wire::kProtocolTcp && probe.payload_size() >= wire::kTcpSize &&
@@ -33,40 +25,37 @@ bool is_answerable(Ipv4Address from) noexcept {
 
 }  // namespace
 
-void UnmapArray::operator()(std::int64_t* at) const noexcept { munmap(at, bytes); }
-
 Result<Responder> Responder::make(const Population& population, MacAddress router_mac,
                                   Counters& counters) {
-  Responder responder{population, router_mac, counters};
-  if (!responder.host_gate_.is_limited()) return responder;
-  const std::uint64_t addresses = population.addresses().size();
-  if (addresses > kMostLimitedAddresses) {
-    return fail(ExitCode::Usage,
-                fmt::format("--rate-limit keeps state for every address: give prefixes of at most "
-                            "{} addresses, not {}",
-                            kMostLimitedAddresses, addresses));
-  }
-  // Anonymous memory starts as zeros, and only pages that are used are ever backed.
-  const std::size_t bytes = addresses * sizeof(std::int64_t);
-  void* const at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (at == MAP_FAILED) {
-    return fail(ExitCode::Runtime,
-                fmt::format("not enough memory for the rate limits of {} addresses", addresses));
-  }
-  responder.host_due_ = {static_cast<std::int64_t*>(at), UnmapArray{bytes}};
-  return responder;
+  const PopulationOptions& options = population.options();
+  auto in = Way::make(options.way_in, Direction::ToHosts, options.seed);
+  if (!in) return tl::unexpected{in.error()};
+  auto out = Way::make(options.way_out, Direction::ToScanner, options.seed);
+  if (!out) return tl::unexpected{out.error()};
+  auto limits = ReplyLimits::make(population);
+  if (!limits) return tl::unexpected{limits.error()};
+  return Responder{population,     router_mac,      counters,
+                   std::move(*in), std::move(*out), std::move(*limits)};
 }
 
-Responder::Responder(const Population& population, MacAddress router_mac, Counters& counters)
+Responder::Responder(const Population& population, MacAddress router_mac, Counters& counters,
+                     Way in, Way out, ReplyLimits limits)
     : population_{&population},
       counters_{&counters},
       router_mac_{router_mac.to_integer()},
-      loss_in_{loss_threshold(population.options().loss_in)},
-      loss_out_{loss_threshold(population.options().loss_out)},
-      host_gate_{population.options().limited > 0 ? population.options().limited_rate
-                                                  : PacketsPerSecond::unlimited()},
-      icmp_gate_{population.options().icmp_rate} {}
+      in_{std::move(in)},
+      out_{std::move(out)},
+      limits_{std::move(limits)},
+      forger_{population} {
+  const StormOptions& storm = population.options().storm;
+  const ResetFirstOptions& late = population.options().reset_first;
+  if (storm.share == 0 && late.share == 0) return;
+  timers_ = std::make_unique<HostTimers>(std::max(storm.spacing, late.latest), kTimerSlots);
+}
+
+std::chrono::nanoseconds Responder::longest_delay() const noexcept {
+  return population_->options().rtt_max + in_.longest_wait() + out_.longest_wait();
+}
 
 Answer Responder::ignore(Counter why) noexcept {
   counters_->add(why);
@@ -113,13 +102,6 @@ Answer Responder::arp(std::span<std::byte> buffer, std::size_t length) noexcept 
   return {Action::Reply, size, Nanoseconds{0}};
 }
 
-bool Responder::is_lost(std::uint32_t threshold, std::uint64_t& sequence,
-                        std::uint64_t key) noexcept {
-  if (threshold == 0) return false;
-  const std::uint64_t drawn = mix64(mix64(population_->options().seed ^ key) + sequence++);
-  return static_cast<std::uint32_t>(drawn >> 32U) <= threshold;
-}
-
 Answer Responder::ipv4(std::span<std::byte> buffer, std::size_t length, Nanoseconds now) noexcept {
   constexpr unsigned kGroupBit = 1;
   if ((wire::read8(buffer.data()) & kGroupBit) != 0) return ignore(Counter::Multicast);
@@ -131,7 +113,20 @@ Answer Responder::ipv4(std::span<std::byte> buffer, std::size_t length, Nanoseco
   }
   if (!is_our_mac(probe.eth_to, probe.to)) return ignore(Counter::OtherDestination);
   if (!is_answerable(probe.from)) return ignore(Counter::Malformed);
-  if (is_lost(loss_in_, received_, kLossInKey)) return ignore(Counter::LostIn);
+  const Passage passage = in_.pass(probe.to, length, now);
+  switch (passage.fate) {
+    case PassageFate::Arrives: break;
+    case PassageFate::Lost: return ignore(Counter::LostIn);
+    case PassageFate::LostInBurst: return ignore(Counter::LostInBurst);
+    case PassageFate::Dropped: return ignore(Counter::DroppedIn);
+  }
+  Answer answer = deliver(buffer, length, probe, now + passage.wait);
+  answer.delay += passage.wait;
+  return answer;
+}
+
+Answer Responder::deliver(std::span<std::byte> buffer, std::size_t length, const Ipv4Frame& probe,
+                          Nanoseconds now) noexcept {
   const Host host = population_->host(probe.to);
   switch (host.presence) {
     case Presence::Outside: return ignore(Counter::NoRoute);
@@ -164,7 +159,7 @@ Answer Responder::dead(std::span<std::byte> buffer, const Ipv4Frame& probe, cons
   if (probe.is_fragment || is_icmp_error) return ignore(Counter::UnreachableIgnored);
   const std::size_t size =
       write_unreachable(buffer, probe, population_->options().gateways.front(), router_mac_);
-  return reply(Counter::Unreachable, size, probe, host, now);
+  return reply(Counter::Unreachable, ReplyKind::RouterError, buffer, size, probe, host, now);
 }
 
 Answer Responder::echo(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
@@ -175,7 +170,7 @@ Answer Responder::echo(std::span<std::byte> buffer, const Ipv4Frame& probe, cons
   if (wire::checksum(icmp, probe.payload_size()) != 0) return ignore(Counter::BadTransportChecksum);
   if (wire::read16(icmp) != kEchoRequest) return ignore(Counter::OtherProtocol);
   const std::size_t size = write_echo_reply(buffer, probe, style_of(host, now));
-  return reply(Counter::EchoAnswered, size, probe, host, now);
+  return reply(Counter::EchoAnswered, ReplyKind::Answer, buffer, size, probe, host, now);
 }
 
 Answer Responder::tcp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
@@ -197,40 +192,79 @@ Answer Responder::segment(std::span<std::byte> buffer, const Ipv4Frame& probe, c
   if ((segment.flags & wire::kAck) != 0) {
     if (port == PortAnswer::Dropped) return ignore(Counter::TcpIgnored);
     const std::size_t size = write_reset(buffer, probe, segment, false, style_of(host, now));
-    return reply(Counter::OtherTcpReset, size, probe, host, now);
+    return reply(Counter::OtherTcpReset, ReplyKind::Refusal, buffer, size, probe, host, now);
   }
   const bool is_syn = (segment.flags & wire::kSyn) != 0;
   if (port == PortAnswer::Dropped)
     return ignore(is_syn ? Counter::SynDropped : Counter::TcpIgnored);
   if (port == PortAnswer::Open) {
     if (!is_syn) return ignore(Counter::TcpIgnored);
-    const std::uint64_t ports = (std::uint64_t{segment.from_port} << 16U) | segment.to_port;
-    const auto isn = static_cast<std::uint32_t>(
-        mix64(mix64(host.draw ^ probe.from.value()) ^ (ports << 32U) ^ segment.seq));
-    const std::size_t size = write_syn_ack(buffer, probe, segment, isn, style_of(host, now));
-    return reply(Counter::SynToOpen, size, probe, host, now);
+    return accept(buffer, probe, host, segment, now);
   }
   const std::size_t size = write_reset(buffer, probe, segment, true, style_of(host, now));
-  return reply(is_syn ? Counter::SynToClosed : Counter::OtherTcpReset, size, probe, host, now);
+  return reply(is_syn ? Counter::SynToClosed : Counter::OtherTcpReset, ReplyKind::Refusal, buffer,
+               size, probe, host, now);
 }
 
-Answer Responder::reply(Counter outcome, std::size_t length, const Ipv4Frame& probe,
-                        const Host& host, Nanoseconds now) noexcept {
+Answer Responder::accept(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
+                         const TcpSegment& syn, Nanoseconds now) noexcept {
+  const std::uint64_t ports = (std::uint64_t{syn.from_port} << 16U) | syn.to_port;
+  const auto isn = static_cast<std::uint32_t>(
+      mix64(mix64(host.draw ^ probe.from.value()) ^ (ports << 32U) ^ syn.seq));
+  const HostStyle style = style_of(host, now);
+  std::size_t size = write_syn_ack(buffer, probe, syn, isn, style);
+  if (timers_ && start_timer(buffer.first(size), host, syn.to_port, now)) {
+    size = write_reset(buffer, probe, syn, true, style);
+    return reply(Counter::SynToOpen, ReplyKind::Refusal, buffer, size, probe, host, now);
+  }
+  return reply(Counter::SynToOpen, ReplyKind::Answer, buffer, size, probe, host, now);
+}
+
+bool Responder::start_timer(std::span<const std::byte> syn_ack, const Host& host,
+                            std::uint16_t port, Nanoseconds now) noexcept {
+  if (syn_ack.empty()) return false;
+  const Nanoseconds late = population_->reset_first(host, port);
+  const bool resets = late.count() > 0;
+  const std::uint32_t left = population_->repeats(host) + (resets ? 1 : 0);
+  if (left == 0) return false;
+  const Nanoseconds spacing = population_->options().storm.spacing;
+  if (timers_->add(syn_ack, {now + (resets ? late : spacing), spacing, left})) return resets;
+  counters_->add(Counter::TimersFull);
+  return false;  // Rather an ordinary open port than one that resets for good.
+}
+
+std::optional<Answer> Responder::emit(std::span<std::byte> buffer, Nanoseconds now) noexcept {
+  if (!timers_) return std::nullopt;
+  const std::size_t size = timers_->take(buffer, now);
+  if (size == 0) return std::nullopt;
+  const std::byte* const ip = buffer.data() + wire::kEthernetSize;
+  const Ipv4Address address{wire::read32(ip + wire::kIpSource)};
+  counters_->add(Counter::RepliesMade);
+  counters_->add(Counter::TimerReplies);
+  return send(ReplyKind::Answer, buffer.first(size), population_->host(address), address, now);
+}
+
+Answer Responder::reply(Counter outcome, ReplyKind kind, std::span<const std::byte> buffer,
+                        std::size_t length, const Ipv4Frame& probe, const Host& host,
+                        Nanoseconds now) noexcept {
   if (length == 0) return ignore(Counter::Malformed);
   counters_->add(outcome);
   counters_->add(Counter::RepliesMade);
-  if (host.presence == Presence::Unreachable) {
-    if (icmp_gate_.is_limited() && !icmp_gate_.pass(icmp_due_, now)) {
-      return ignore(Counter::IcmpLimited);
-    }
-  } else if (population_->is_rate_limited(host)) {
-    const auto rank = population_->addresses().rank(probe.to);
-    if (rank && host_gate_.is_limited() && !host_gate_.pass(host_due_[*rank], now)) {
-      return ignore(Counter::RateLimited);
-    }
+  return send(kind, buffer.first(length), host, probe.to, now);
+}
+
+Answer Responder::send(ReplyKind kind, std::span<const std::byte> frame, const Host& host,
+                       Ipv4Address address, Nanoseconds now) noexcept {
+  if (const auto held = limits_.hold(kind, host, address, now)) return ignore(*held);
+  const Passage passage = out_.pass(address, frame.size(), now);
+  switch (passage.fate) {
+    case PassageFate::Arrives: break;
+    case PassageFate::Lost: return ignore(Counter::LostOut);
+    case PassageFate::LostInBurst: return ignore(Counter::LostOutBurst);
+    case PassageFate::Dropped: return ignore(Counter::DroppedOut);
   }
-  if (is_lost(loss_out_, replied_, kLossOutKey)) return ignore(Counter::LostOut);
-  return {Action::Reply, length, population_->rtt(host)};
+  if (forger_.is_active()) forger_.note(frame);
+  return {Action::Reply, frame.size(), population_->rtt(host) + passage.wait};
 }
 
 HostStyle Responder::style_of(const Host& host, Nanoseconds now) const noexcept {

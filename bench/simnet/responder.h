@@ -4,14 +4,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "base/mac.h"
 #include "base/result.h"
 #include "bench/simnet/counters.h"
+#include "bench/simnet/forger.h"
 #include "bench/simnet/frame.h"
+#include "bench/simnet/host_timers.h"
 #include "bench/simnet/population.h"
-#include "bench/simnet/rate_gate.h"
+#include "bench/simnet/reply_limits.h"
+#include "bench/simnet/way.h"
 
 namespace trawl::simnet {
 
@@ -27,22 +31,18 @@ struct Answer {
   std::chrono::nanoseconds delay{0};  // The reply leaves this much later.
 };
 
-// Gives an array of mapped pages back.
-struct UnmapArray {
-  std::size_t bytes = 0;
-  void operator()(std::int64_t* at) const noexcept;
-};
-
-// What the simulated network answers to one frame: bytes in, bytes out, no I/O.
+// What the simulated network answers to one frame, and what its hosts send by themselves after it:
+// bytes in, bytes out, no I/O.
 //
 // The same frames in the same order at the same times give the same answers: loss is drawn from the
-// seed and the order of arrival, and rate limits look only at `now`.
+// seed, the order of arrival and the time, and limits and queues look only at `now`.
 //
-// Thread: one polling core. Cost: a SYN to a dead address takes one hash; allocates nothing.
+// Thread: one polling core. Cost: a SYN to a dead address takes one hash; allocates nothing. What
+// is not configured costs one branch.
 class Responder {
  public:
-  // Needs a population that outlives it. Fails with Usage when a per-host rate limit is asked for
-  // more addresses than its table may hold.
+  // Needs a population that outlives it. Fails with Usage or Runtime when what has to be remembered
+  // of each host or /24 does not fit.
   [[nodiscard]] static Result<Responder> make(const Population& population, MacAddress router_mac,
                                               Counters& counters);
 
@@ -51,15 +51,28 @@ class Responder {
   [[nodiscard]] Answer answer(std::span<std::byte> buffer, std::size_t length,
                               std::chrono::nanoseconds now) noexcept;
 
+  // The next frame that a host sends by itself, written to `buffer`; nullopt when none is due at
+  // `now`. Ignore when there was one but it was lost: ask again. Needs HostTimers::kLargestFrame
+  // bytes.
+  [[nodiscard]] std::optional<Answer> emit(std::span<std::byte> buffer,
+                                           std::chrono::nanoseconds now) noexcept;
+  // The longest delay of any answer.
+  [[nodiscard]] std::chrono::nanoseconds longest_delay() const noexcept;
+  // Writes what is forged in the name of the hosts, as often as genuine replies make it due.
+  [[nodiscard]] Forger& forger() noexcept { return forger_; }
+
  private:
   using Nanoseconds = std::chrono::nanoseconds;
-  static constexpr std::uint64_t kMostLimitedAddresses = std::uint64_t{1} << 26U;
 
-  Responder(const Population& population, MacAddress router_mac, Counters& counters);
+  Responder(const Population& population, MacAddress router_mac, Counters& counters, Way in,
+            Way out, ReplyLimits limits);
 
   Answer ignore(Counter why) noexcept;
   Answer arp(std::span<std::byte> buffer, std::size_t length) noexcept;
   Answer ipv4(std::span<std::byte> buffer, std::size_t length, Nanoseconds now) noexcept;
+  // As deliver() and the ones below it see time: when the packet is at the host.
+  Answer deliver(std::span<std::byte> buffer, std::size_t length, const Ipv4Frame& probe,
+                 Nanoseconds now) noexcept;
   Answer dead(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
               Nanoseconds now) noexcept;
   Answer echo(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
@@ -68,25 +81,29 @@ class Responder {
              Nanoseconds now) noexcept;
   Answer segment(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
                  const TcpSegment& segment, Nanoseconds now) noexcept;
-  // Decides the fate of a reply of `length` bytes from `host`.
-  Answer reply(Counter outcome, std::size_t length, const Ipv4Frame& probe, const Host& host,
+  Answer accept(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
+                const TcpSegment& syn, Nanoseconds now) noexcept;
+  // Starts the timer of a host that repeats or comes late; true when it resets first.
+  [[nodiscard]] bool start_timer(std::span<const std::byte> syn_ack, const Host& host,
+                                 std::uint16_t port, Nanoseconds now) noexcept;
+  // Counts a reply of `length` bytes to `probe` and decides its fate.
+  Answer reply(Counter outcome, ReplyKind kind, std::span<const std::byte> buffer,
+               std::size_t length, const Ipv4Frame& probe, const Host& host,
                Nanoseconds now) noexcept;
-  [[nodiscard]] bool is_lost(std::uint32_t threshold, std::uint64_t& sequence,
-                             std::uint64_t key) noexcept;
+  // The fate of a frame that `host` at `address` sends.
+  Answer send(ReplyKind kind, std::span<const std::byte> frame, const Host& host,
+              Ipv4Address address, Nanoseconds now) noexcept;
   [[nodiscard]] bool is_our_mac(std::uint64_t mac, Ipv4Address to) const noexcept;
   [[nodiscard]] HostStyle style_of(const Host& host, Nanoseconds now) const noexcept;
 
   const Population* population_;
   Counters* counters_;
   std::uint64_t router_mac_;
-  std::uint32_t loss_in_;
-  std::uint32_t loss_out_;
-  std::uint64_t received_ = 0;  // IP packets, the arrival order that loss is drawn from.
-  std::uint64_t replied_ = 0;
-  RateGate host_gate_;
-  RateGate icmp_gate_;
-  std::int64_t icmp_due_ = 0;
-  std::unique_ptr<std::int64_t[], UnmapArray> host_due_;  // By rank of the address.
+  Way in_;
+  Way out_;
+  ReplyLimits limits_;
+  Forger forger_;
+  std::unique_ptr<HostTimers> timers_;  // Null when no host has any use for one.
 };
 
 }  // namespace trawl::simnet

@@ -123,7 +123,8 @@ Result<void> supervise(const RunOptions& options, const Network& network, Steady
       const auto& counters = network.counters;
       std::uint64_t ended = 0;
       for (const Counter fate :
-           {Counter::LostOut, Counter::RateLimited, Counter::IcmpLimited, Counter::QueueOverflow,
+           {Counter::LostOut, Counter::LostOutBurst, Counter::DroppedOut, Counter::NetworkLimited,
+            Counter::RateLimited, Counter::IcmpLimited, Counter::QueueOverflow,
             Counter::RepliesSent, Counter::DiscardedLinkDown}) {
         ended += counters.get(fate);
       }
@@ -142,7 +143,7 @@ Result<void> answer_until_stopped(const RunOptions& options, Network& network,
   auto responder = Responder::make(population, network.link->mac(), network.counters);
   if (!responder) return tl::unexpected{responder.error()};
   make_router(network, population.options());
-  DelayQueue queue{population.options().rtt_max, options.queue_slots};
+  DelayQueue queue{responder->longest_delay(), options.queue_slots};
   PollLoop loop{{.link = *network.link,
                  .uplink = network.uplink.get(),
                  .responder = *responder,

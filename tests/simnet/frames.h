@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/ip.h"
+#include "base/mac.h"
 #include "bench/simnet/frame.h"
 
 // Frames as a scanner sends them, and readers of what comes back, for the tests of the simulated

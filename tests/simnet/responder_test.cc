@@ -229,8 +229,8 @@ TEST(Responder, FragmentsAreIgnored) {
 
 TEST(Responder, LossIsTheSameEveryTimeAndNearItsShare) {
   PopulationOptions options = base_options();
-  options.loss_in = 0.1;
-  options.loss_out = 0.2;
+  options.way_in.loss = 0.1;
+  options.way_out.loss = 0.2;
   Network one{options};
   Network two{options};
   constexpr int kFrames = 20000;
@@ -288,7 +288,7 @@ TEST(Responder, ForwardedAddressesAreHandedOverUntouched) {
 
 TEST(Responder, EveryFrameHasOneOutcomeAndEveryReplyOneFate) {
   PopulationOptions options = base_options();
-  options.loss_in = options.loss_out = 0.05;
+  options.way_in.loss = options.way_out.loss = 0.05;
   options.icmp_rate = PacketsPerSecond{1000};
   Network net{options};
   std::uint64_t replies = 0;
