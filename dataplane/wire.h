@@ -56,6 +56,7 @@ inline constexpr std::uint16_t kTypeIpv4 = 0x0800;
 inline constexpr std::uint16_t kTypeArp = 0x0806;
 inline constexpr std::uint8_t kProtocolIcmp = 1;
 inline constexpr std::uint8_t kProtocolTcp = 6;
+inline constexpr std::uint8_t kProtocolUdp = 17;
 
 // Ethernet II, IEEE 802.3 clause 3.
 inline constexpr std::size_t kEthernetSize = 14;
@@ -87,6 +88,11 @@ inline constexpr std::uint8_t kFin = 0x01;
 inline constexpr std::uint8_t kSyn = 0x02;
 inline constexpr std::uint8_t kRst = 0x04;
 inline constexpr std::uint8_t kAck = 0x10;
+
+// UDP, RFC 768; the ports are where TCP has them.
+inline constexpr std::size_t kUdpSize = 8;
+inline constexpr std::size_t kUdpLength = 4;
+inline constexpr std::size_t kUdpChecksum = 6;
 
 // ICMP, RFC 792: the quoted packet follows eight bytes of header.
 inline constexpr std::size_t kIcmpSize = 8;

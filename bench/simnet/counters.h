@@ -34,6 +34,10 @@ enum class Counter : std::uint8_t {
   UnreachableIgnored,  // Dead, router would answer, but not this kind of packet.
   BadTransportChecksum,
   EchoAnswered,
+  TimestampAnswered,
+  UdpToOpen,
+  UdpToClosed,
+  UdpDropped,
   OtherProtocol,
   SynToOpen,
   SynToClosed,

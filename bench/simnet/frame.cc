@@ -211,25 +211,69 @@ std::size_t write_echo_reply(std::span<std::byte> buffer, const Ipv4Frame& probe
   return wire::kEthernetSize + wire::kIpSize + size;
 }
 
+std::size_t write_timestamp_reply(std::span<std::byte> buffer, const Ipv4Frame& probe,
+                                  std::uint32_t milliseconds, const HostStyle& style) noexcept {
+  constexpr std::uint16_t kTimestampReply = 0x0e00;
+  constexpr std::size_t kReceived = 12;
+  constexpr std::size_t kSent = 16;
+  if (buffer.size() < wire::kEthernetSize + probe.header_size + kIcmpTimestampSize) return 0;
+  std::byte* const icmp = buffer.data() + wire::kEthernetSize + wire::kIpSize;
+  std::memmove(icmp, buffer.data() + wire::kEthernetSize + probe.header_size, kIcmpTimestampSize);
+  write_reply_headers(buffer.data(), probe, wire::kProtocolIcmp, kIcmpTimestampSize, style);
+  wire::write16(icmp, kTimestampReply);
+  wire::write16(icmp + 2, 0);
+  wire::write32(icmp + kReceived, milliseconds);
+  wire::write32(icmp + kSent, milliseconds);
+  wire::write16(icmp + 2, wire::checksum(icmp, kIcmpTimestampSize));
+  return wire::kEthernetSize + wire::kIpSize + kIcmpTimestampSize;
+}
+
 std::size_t write_unreachable(std::span<std::byte> buffer, const Ipv4Frame& probe,
-                              Ipv4Address router, std::uint64_t router_mac) noexcept {
+                              const Unreachable& error) noexcept {
   // RFC 1812 section 4.3.2.3: as much as fits in 576 bytes.
   constexpr std::size_t kMostQuoted = 576 - wire::kIpSize - wire::kIcmpSize;
   constexpr std::size_t kBefore = wire::kEthernetSize + wire::kIpSize + wire::kIcmpSize;
-  constexpr std::uint16_t kHostUnreachable = 0x0301;
-  constexpr std::uint8_t kTtl = 64;
+  constexpr std::uint16_t kDestinationUnreachable = 0x0300;
   const std::size_t quoted = std::min(probe.total_size, kMostQuoted);
   if (buffer.size() < kBefore + quoted) return 0;
   std::memmove(buffer.data() + kBefore, buffer.data() + wire::kEthernetSize, quoted);
-  write_ethernet(buffer.data(), probe.eth_from, router_mac, wire::kTypeIpv4);
+  write_ethernet(buffer.data(), probe.eth_from, error.mac, wire::kTypeIpv4);
   std::byte* const ip = buffer.data() + wire::kEthernetSize;
-  write_ipv4(ip, {router, probe.from, wire::kProtocolIcmp, kTtl, 0, wire::kIcmpSize + quoted});
+  write_ipv4(ip,
+             {error.from, probe.from, wire::kProtocolIcmp, error.ttl, 0, wire::kIcmpSize + quoted});
   std::byte* const icmp = ip + wire::kIpSize;
-  wire::write16(icmp, kHostUnreachable);
+  wire::write16(icmp, static_cast<std::uint16_t>(kDestinationUnreachable | error.code));
   wire::write16(icmp + 2, 0);
   wire::write32(icmp + 4, 0);
   wire::write16(icmp + 2, wire::checksum(icmp, wire::kIcmpSize + quoted));
   return kBefore + quoted;
+}
+
+std::optional<UdpDatagram> parse_udp(std::span<const std::byte> datagram) noexcept {
+  if (datagram.size() < wire::kUdpSize) return std::nullopt;
+  const std::size_t size = wire::read16(datagram.data() + wire::kUdpLength);
+  if (size < wire::kUdpSize || size > datagram.size()) return std::nullopt;
+  return UdpDatagram{wire::read16(datagram.data()), wire::read16(datagram.data() + 2),
+                     datagram.subspan(wire::kUdpSize, size - wire::kUdpSize)};
+}
+
+std::size_t write_udp(std::span<std::byte> buffer, const Ipv4Frame& probe,
+                      const UdpDatagram& request, std::span<const std::byte> payload,
+                      const HostStyle& style) noexcept {
+  constexpr std::size_t kBefore = wire::kEthernetSize + wire::kIpSize + wire::kUdpSize;
+  if (buffer.size() < kBefore + payload.size()) return 0;
+  const std::size_t size = wire::kUdpSize + payload.size();
+  write_reply_headers(buffer.data(), probe, wire::kProtocolUdp, size, style);
+  std::byte* const udp = buffer.data() + wire::kEthernetSize + wire::kIpSize;
+  wire::write16(udp, request.to_port);
+  wire::write16(udp + 2, request.from_port);
+  wire::write16(udp + wire::kUdpLength, static_cast<std::uint16_t>(size));
+  wire::write16(udp + wire::kUdpChecksum, 0);
+  std::copy(payload.begin(), payload.end(), buffer.begin() + kBefore);
+  // Zero would mean that there is none.
+  const std::uint16_t sum = transport_checksum(wire::kProtocolUdp, probe.to, probe.from, udp, size);
+  wire::write16(udp + wire::kUdpChecksum, sum == 0 ? 0xffff : sum);
+  return kBefore + payload.size();
 }
 
 std::optional<ArpPacket> parse_arp(std::span<const std::byte> frame) noexcept {

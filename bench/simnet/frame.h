@@ -12,17 +12,22 @@ namespace trawl::simnet {
 
 namespace wire = dataplane::wire;
 
-// The checksum of a TCP segment with its pseudo-header (RFC 9293 section 3.1), host order: 0 over a
-// segment that already holds a right one.
-[[nodiscard]] inline std::uint16_t tcp_checksum(Ipv4Address from, Ipv4Address to,
-                                                const std::byte* segment,
-                                                std::size_t size) noexcept {
+// The checksum of a TCP segment or UDP datagram with its pseudo-header (RFC 9293 section 3.1, RFC
+// 768), host order: 0 over one that already holds a right one.
+[[nodiscard]] inline std::uint16_t transport_checksum(std::uint8_t protocol, Ipv4Address from,
+                                                      Ipv4Address to, const std::byte* segment,
+                                                      std::size_t size) noexcept {
   auto sum = wire::ChecksumPart::over(segment, size);
   sum.add(wire::swap32(from.value()));
   sum.add(wire::swap32(to.value()));
-  sum.add(wire::swap16(wire::kProtocolTcp));
+  sum.add(wire::swap16(protocol));
   sum.add(wire::swap16(static_cast<std::uint16_t>(size)));
   return wire::swap16(sum.finish());
+}
+[[nodiscard]] inline std::uint16_t tcp_checksum(Ipv4Address from, Ipv4Address to,
+                                                const std::byte* segment,
+                                                std::size_t size) noexcept {
+  return transport_checksum(wire::kProtocolTcp, from, to, segment, size);
 }
 
 // The Ethernet address of a simulated host on the link: locally administered, 02:53 and its IP.
@@ -89,9 +94,34 @@ struct HostStyle {
 // Needs the probe, an echo request, still in `buffer`.
 [[nodiscard]] std::size_t write_echo_reply(std::span<std::byte> buffer, const Ipv4Frame& probe,
                                            const HostStyle& style) noexcept;
-// From `router` at `router_mac`. Needs the probe still in `buffer`; quotes up to 548 bytes of it.
+// Needs the probe, a timestamp request of at least kIcmpTimestampSize bytes, still in `buffer`.
+// `milliseconds` is the time of day (RFC 792).
+inline constexpr std::size_t kIcmpTimestampSize = 20;
+[[nodiscard]] std::size_t write_timestamp_reply(std::span<std::byte> buffer, const Ipv4Frame& probe,
+                                                std::uint32_t milliseconds,
+                                                const HostStyle& style) noexcept;
+// Who sends an ICMP error, and which.
+struct Unreachable {
+  Ipv4Address from;
+  std::uint64_t mac = 0;
+  std::uint8_t code = 1;
+  std::uint8_t ttl = 64;
+};
+// Needs the probe still in `buffer`; quotes up to 548 bytes of it.
 [[nodiscard]] std::size_t write_unreachable(std::span<std::byte> buffer, const Ipv4Frame& probe,
-                                            Ipv4Address router, std::uint64_t router_mac) noexcept;
+                                            const Unreachable& error) noexcept;
+
+struct UdpDatagram {
+  std::uint16_t from_port = 0;
+  std::uint16_t to_port = 0;
+  std::span<const std::byte> payload;  // Points into the parsed bytes.
+};
+// Nullopt when the lengths do not add up. Does not look at the checksum.
+[[nodiscard]] std::optional<UdpDatagram> parse_udp(std::span<const std::byte> datagram) noexcept;
+// Needs a payload outside `buffer`.
+[[nodiscard]] std::size_t write_udp(std::span<std::byte> buffer, const Ipv4Frame& probe,
+                                    const UdpDatagram& request, std::span<const std::byte> payload,
+                                    const HostStyle& style) noexcept;
 
 struct ArpPacket {
   std::uint16_t operation = 0;  // 1 request, 2 reply.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <string>
@@ -79,24 +80,29 @@ struct PopulationArguments {
 };
 
 struct TruthArguments {
+  std::string probe = "tcp-syn";
   std::string ports;
-  std::string states = "open";
+  std::string states;  // "": what the probe looks for.
   std::string format = "jsonl";
 };
 
 Result<void> parse_states(const std::string& text, TruthRequest& request) {
+  request.findings.reset();
   if (text == "all") {
-    for (bool& state : request.states) state = true;
+    request.findings.set();
     return {};
   }
-  for (bool& state : request.states) state = false;
+  if (text.empty()) {
+    request.findings.set(static_cast<std::size_t>(sought(request.probe)));
+    return {};
+  }
   for (const std::string& name : CLI::detail::split(text, ',')) {
-    const auto state = parse_port_state(name);
-    if (!state) {
-      return fail(ExitCode::Usage,
-                  fmt::format("--states: '{}' is none of open, closed, unreachable, all", name));
+    const auto found = std::find(kFindings.begin(), kFindings.end(), name);
+    if (found == kFindings.end()) {
+      return fail(ExitCode::Usage, fmt::format("--states: '{}' is none of {}, all", name,
+                                               "open, closed, unreachable, unfiltered, up"));
     }
-    request.states[static_cast<std::size_t>(*state)] = true;
+    request.findings.set(static_cast<std::size_t>(found - kFindings.begin()));
   }
   return {};
 }
@@ -107,9 +113,14 @@ Result<void> print_truth(const PopulationArguments& population_arguments,
   if (!options) return tl::unexpected{options.error()};
   const auto population = Population::make(std::move(*options));
   if (!population) return tl::unexpected{population.error()};
-  const auto ports = parse_ports(arguments.ports);
-  if (!ports) return fail(ExitCode::Usage, "--ports: " + ports.error().message);
   TruthRequest request;
+  const auto probe = std::find(kTruthProbes.begin(), kTruthProbes.end(), arguments.probe);
+  request.probe = static_cast<TruthProbe>(probe - kTruthProbes.begin());
+  if (arguments.ports.empty() && has_ports(request.probe)) {
+    return fail(ExitCode::Usage, "--ports is missing: give the ports asked for, like 80,443");
+  }
+  const auto ports = parse_ports(has_ports(request.probe) ? arguments.ports : "0");
+  if (!ports) return fail(ExitCode::Usage, fmt::format("--ports: {}", ports.error().message));
   request.ports = *ports;
   request.format = arguments.format == "csv" ? TruthFormat::Csv : TruthFormat::Jsonl;
   if (auto parsed = parse_states(arguments.states, request); !parsed) return parsed;
@@ -176,7 +187,7 @@ int finish(const Result<void>& result) {
 }
 
 int simnet_main(int argc, const char* const* argv) {
-  CLI::App app{"A simulated network that answers ARP, ICMP echo and TCP from a seed.",
+  CLI::App app{"A simulated network that answers ARP, TCP, UDP and ICMP from a seed.",
                "trawl-simnet"};
   app.require_subcommand(1);
   RunOptions run;
@@ -191,12 +202,19 @@ int simnet_main(int argc, const char* const* argv) {
   CLI::App& truth_command =
       *app.add_subcommand("truth", "Print what a perfect scanner would find, sorted");
   truth_command
-      .add_option("--ports", truth.ports, "Ports asked for: 80,443,8000-8010 or - for all")
-      ->required()
-      ->type_name("PORTS");
-  truth_command.add_option("--states", truth.states, "open, closed, unreachable (a list) or all")
-      ->type_name("STATES")
+      .add_option("--probe", truth.probe, "tcp-syn, tcp-ack, icmp-echo, icmp-timestamp or udp")
+      ->check(CLI::IsMember(std::vector<std::string>(kTruthProbes.begin(), kTruthProbes.end())))
+      ->type_name("KIND")
       ->capture_default_str();
+  truth_command
+      .add_option("--ports", truth.ports,
+                  "Ports asked for: 80,443,8000-8010 or - for all; none with ICMP")
+      ->type_name("PORTS");
+  truth_command
+      .add_option(
+          "--states", truth.states,
+          "open, closed, unreachable, unfiltered, up (a list) or all (what the probe seeks)")
+      ->type_name("STATES");
   truth_command.add_option("--format", truth.format, "jsonl or csv")
       ->check(CLI::IsMember({"jsonl", "csv"}))
       ->capture_default_str();

@@ -17,7 +17,7 @@ Result<void> set_share(double& into, std::string_view text) {
   return parse_share(text).map([&](double share) { into = share; });
 }
 
-Result<void> add_open(PopulationOptions& options, std::string_view text) {
+Result<void> add_densities(std::vector<PortDensity>& into, std::string_view text) {
   return each_piece(text, [&](std::string_view piece) -> Result<void> {
     const std::size_t equals = piece.find('=');
     if (equals == std::string_view::npos) {
@@ -27,7 +27,7 @@ Result<void> add_open(PopulationOptions& options, std::string_view text) {
     if (!range) return tl::unexpected{range.error()};
     const auto share = parse_share(piece.substr(equals + 1));
     if (!share) return tl::unexpected{share.error()};
-    options.open.push_back(PortDensity{range->first, range->last, *share});
+    into.push_back(PortDensity{range->first, range->last, *share});
     return {};
   });
 }
@@ -122,7 +122,7 @@ constexpr std::array kOptions{
                      [](Options& o, Text t) { return set_share(o.live, t); }},
     PopulationOption{"open", "PORT=DENSITY,...",
                      "Share of live hosts with PORT open (80=0.3,443=0.35,22=0.2)",
-                     [](Options& o, Text t) { return add_open(o, t); }},
+                     [](Options& o, Text t) { return add_densities(o.open, t); }},
     PopulationOption{"open-default", "DENSITY", "The same for every other port (0.01)",
                      [](Options& o, Text t) { return set_share(o.open_default, t); }},
     PopulationOption{"drop", "SHARE", "Share of live hosts silent about closed ports (0.3)",
@@ -130,6 +130,13 @@ constexpr std::array kOptions{
     PopulationOption{"unreachable", "SHARE",
                      "Share of dead addresses with an ICMP host-unreachable (0.02)",
                      [](Options& o, Text t) { return set_share(o.unreachable, t); }},
+    PopulationOption{"udp-open", "PORT=DENSITY,...",
+                     "Share of live hosts with UDP PORT open (53=0.05,123=0.05,161=0.03)",
+                     [](Options& o, Text t) { return add_densities(o.udp_open, t); }},
+    PopulationOption{"udp-open-default", "DENSITY", "The same for every other UDP port (0.002)",
+                     [](Options& o, Text t) { return set_share(o.udp_open_default, t); }},
+    PopulationOption{"udp-drop", "SHARE", "Share of live hosts silent about closed UDP ports (0.5)",
+                     [](Options& o, Text t) { return set_share(o.udp_drop, t); }},
     PopulationOption{"rtt", "MIN-MAX", "Round-trip time of a host in ms, uniform (0)",
                      [](Options& o, Text t) { return set_rtt(o, t); }},
     PopulationOption{"loss-in", "SHARE", "Share of packets lost on the way to a host (0)",
@@ -181,6 +188,9 @@ constexpr std::array kOptions{
                      [](Options& o, Text t) {
                        return parse_rate(t).map([&](PacketsPerSecond r) { o.icmp_rate = r; });
                      }},
+    PopulationOption{"host-icmp-rate", "PPS[,burst=N]",
+                     "Each host sends at most PPS ICMP errors, N at once (1)",
+                     [](Options& o, Text t) { return set_network_rate(o.host_icmp_rate, t); }},
     PopulationOption{"gateway", "ADDRESS",
                      "An address of the router (repeatable; the third of the first prefix)",
                      [](Options& o, Text t) { return add_address(o.gateways, t); }},

@@ -54,8 +54,12 @@ struct PopulationOptions {
   std::vector<FixedHost> fixed;               // Simulated hosts with given ports.
   std::vector<Ipv4Prefix> forward;            // Routed to the uplink.
   std::optional<Ipv4Address> uplink_address;  // The router's own address on the uplink.
-  std::vector<FixedHost> servers;  // Real hosts behind the uplink, known to the truth only.
-  bool arp_all = false;            // Answer ARP for every address, not only live ones.
+  std::vector<FixedHost> servers;     // Real hosts behind the uplink, known to the truth only.
+  std::vector<PortDensity> udp_open;  // Later entries win; empty: 53, 123 and 161.
+  double udp_open_default = 0.002;
+  double udp_drop = 0.5;              // Share of live hosts that are silent about closed UDP ports.
+  NetworkRateOptions host_icmp_rate;  // Of the ICMP errors of each host.
+  bool arp_all = false;               // Answer ARP for every address, not only live ones.
 };
 
 // One option, with the same name on the command line and in a configuration file.

@@ -15,6 +15,17 @@ std::uint32_t threshold(double share) {
   return static_cast<std::uint32_t>(std::llround(share * 2147483648.0));
 }
 
+// By port.
+std::vector<std::uint32_t> thresholds(const std::vector<PortDensity>& densities, double other) {
+  constexpr std::size_t kPorts = 65536;
+  std::vector<std::uint32_t> out(kPorts, threshold(other));
+  for (const PortDensity& density : densities) {
+    std::fill(out.begin() + density.first, out.begin() + density.last + 1,
+              threshold(density.share));
+  }
+  return out;
+}
+
 constexpr std::uint32_t low31(std::uint64_t draw) noexcept {
   return static_cast<std::uint32_t>(draw & 0x7fffffffU);
 }
@@ -28,6 +39,8 @@ constexpr std::uint64_t kRttSalt = 0x202;
 constexpr std::uint64_t kLimitSalt = 0x303;
 constexpr std::uint64_t kStormSalt = 0x404;
 constexpr std::uint64_t kResetFirstSalt = 0x505;
+constexpr std::uint64_t kUdpSalt = 0x606;
+constexpr std::uint64_t kUdpDropSalt = 0x707;
 
 constexpr std::uint64_t salted(std::uint64_t draw, std::uint64_t salt) noexcept {
   return mix64(draw ^ (salt << 32U));
@@ -39,6 +52,9 @@ void fill_defaults(PopulationOptions& options) {
   }
   if (options.open.empty()) {
     options.open = {{80, 80, 0.3}, {443, 443, 0.35}, {22, 22, 0.2}};
+  }
+  if (options.udp_open.empty()) {
+    options.udp_open = {{53, 53, 0.05}, {123, 123, 0.05}, {161, 161, 0.03}};
   }
   constexpr unsigned kSmallestRoutedLength = 30;
   const Ipv4Prefix& first = options.prefixes.front();
@@ -97,11 +113,9 @@ Population::Population(PopulationOptions options, const Ipv4Set& set)
   limited_ = threshold(options_.limited);
   storm_ = threshold(options_.storm.share);
   reset_first_ = threshold(options_.reset_first.share);
-  open_.assign(kPorts, threshold(options_.open_default));
-  for (const PortDensity& density : options_.open) {
-    std::fill(open_.begin() + density.first, open_.begin() + density.last + 1,
-              threshold(density.share));
-  }
+  udp_drop_ = threshold(options_.udp_drop);
+  open_ = thresholds(options_.open, options_.open_default);
+  udp_open_ = thresholds(options_.udp_open, options_.udp_open_default);
   add_specials();
 }
 
@@ -167,6 +181,13 @@ PortAnswer Population::port(const Host& host, std::uint16_t port) const noexcept
   }
   if (low31(mix64(host.draw ^ (std::uint64_t{port} << 48U))) < open_[port]) return PortAnswer::Open;
   return high31(host.draw) < drop_ ? PortAnswer::Dropped : PortAnswer::Closed;
+}
+
+PortAnswer Population::udp_port(const Host& host, std::uint16_t port) const noexcept {
+  if (host.is_fixed) return PortAnswer::Closed;
+  if (low31(salted(host.draw + port, kUdpSalt)) < udp_open_[port]) return PortAnswer::Open;
+  return low31(salted(host.draw, kUdpDropSalt)) < udp_drop_ ? PortAnswer::Dropped
+                                                            : PortAnswer::Closed;
 }
 
 std::optional<PortState> Population::truth(const Host& host, std::uint16_t port) const noexcept {

@@ -50,6 +50,7 @@ class Population {
   [[nodiscard]] Host host(Ipv4Address address) const noexcept;
   // Needs host.presence Live or Router.
   [[nodiscard]] PortAnswer port(const Host& host, std::uint16_t port) const noexcept;
+  [[nodiscard]] PortAnswer udp_port(const Host& host, std::uint16_t port) const noexcept;
   // What a perfect scanner learns of a target; nullopt where nothing ever answers.
   [[nodiscard]] std::optional<PortState> truth(const Host& host, std::uint16_t port) const noexcept;
 
@@ -76,7 +77,6 @@ class Population {
     bool fixed = false;
   };
   static constexpr std::size_t kFilterBits = 4096;
-  static constexpr std::size_t kPorts = 65536;
 
   Population(PopulationOptions options, const Ipv4Set& set);
   void add_specials();
@@ -103,7 +103,9 @@ class Population {
   std::uint32_t limited_ = 0;
   std::uint32_t storm_ = 0;
   std::uint32_t reset_first_ = 0;
+  std::uint32_t udp_drop_ = 0;
   std::vector<std::uint32_t> open_;  // By port.
+  std::vector<std::uint32_t> udp_open_;
 };
 
 }  // namespace trawl::simnet

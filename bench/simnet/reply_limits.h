@@ -14,7 +14,8 @@ namespace trawl::simnet {
 
 enum class ReplyKind : std::uint8_t {
   Answer,
-  Refusal,     // A reset, or an ICMP error of the host itself.
+  Refusal,     // A reset.
+  HostError,   // An ICMP error of the host itself.
   RouterError  // An ICMP error of the router.
 };
 
@@ -46,11 +47,13 @@ class ReplyLimits {
   const Population* population_;
   RateGate host_gate_;
   RateGate router_gate_;
+  RateGate host_icmp_gate_;
   RateGate network_gate_;
   RateGate refusal_gate_;
   bool is_free_;
   std::int64_t router_due_ = 0;
-  ZeroPages<std::int64_t> host_due_;     // By rank of the address.
+  ZeroPages<std::int64_t> host_due_;  // By rank of the address.
+  ZeroPages<std::int64_t> host_icmp_due_;
   ZeroPages<std::int64_t> network_due_;  // By /24.
   ZeroPages<std::int64_t> refusal_due_;
 };

@@ -1,10 +1,12 @@
 #include "bench/simnet/responder.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/hash.h"
 #include "bench/simnet/frame.h"
+#include "bench/simnet/udp_service.h"
 
 namespace trawl::simnet {
 namespace {
@@ -141,7 +143,8 @@ Answer Responder::deliver(std::span<std::byte> buffer, std::size_t length, const
   }
   if (probe.is_fragment) return ignore(Counter::Fragment);
   if (probe.protocol == wire::kProtocolTcp) return tcp(buffer, probe, host, now);
-  if (probe.protocol == wire::kProtocolIcmp) return echo(buffer, probe, host, now);
+  if (probe.protocol == wire::kProtocolIcmp) return icmp(buffer, probe, host, now);
+  if (probe.protocol == wire::kProtocolUdp) return udp(buffer, probe, host, now);
   return ignore(Counter::OtherProtocol);
 }
 
@@ -151,26 +154,69 @@ Answer Responder::dead(std::span<std::byte> buffer, const Ipv4Frame& probe, cons
   if (host.presence == Presence::Dead) {
     return ignore(is_syn(ip, probe) ? Counter::SynToDead : Counter::OtherToDead);
   }
-  // RFC 1122 section 3.2.2: never about a fragment, and about ICMP only when it is an echo request.
+  // RFC 1122 section 3.2.2: never about a fragment, and about ICMP only when it asks something.
   constexpr std::uint8_t kEchoRequest = 8;
-  const bool is_icmp_error = probe.protocol == wire::kProtocolIcmp &&
-                             (probe.payload_size() < wire::kIcmpSize ||
-                              wire::read8(ip + probe.header_size) != kEchoRequest);
+  constexpr std::uint8_t kTimestampRequest = 13;
+  bool is_icmp_error = false;
+  if (probe.protocol == wire::kProtocolIcmp) {
+    const std::uint8_t type =
+        probe.payload_size() < wire::kIcmpSize ? 0 : wire::read8(ip + probe.header_size);
+    is_icmp_error = type != kEchoRequest && type != kTimestampRequest;
+  }
   if (probe.is_fragment || is_icmp_error) return ignore(Counter::UnreachableIgnored);
   const std::size_t size =
-      write_unreachable(buffer, probe, population_->options().gateways.front(), router_mac_);
+      write_unreachable(buffer, probe, {population_->options().gateways.front(), router_mac_});
   return reply(Counter::Unreachable, ReplyKind::RouterError, buffer, size, probe, host, now);
 }
 
-Answer Responder::echo(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
+Answer Responder::icmp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
                        Nanoseconds now) noexcept {
   constexpr std::uint16_t kEchoRequest = 0x0800;
+  constexpr std::uint16_t kTimestampRequest = 0x0d00;
+  constexpr std::int64_t kDay = 86'400'000;
   const std::byte* const icmp = buffer.data() + wire::kEthernetSize + probe.header_size;
   if (probe.payload_size() < wire::kIcmpSize) return ignore(Counter::Malformed);
-  if (wire::checksum(icmp, probe.payload_size()) != 0) return ignore(Counter::BadTransportChecksum);
-  if (wire::read16(icmp) != kEchoRequest) return ignore(Counter::OtherProtocol);
-  const std::size_t size = write_echo_reply(buffer, probe, style_of(host, now));
-  return reply(Counter::EchoAnswered, ReplyKind::Answer, buffer, size, probe, host, now);
+  if (wire::checksum(icmp, probe.payload_size()) != 0) {
+    return ignore(Counter::BadTransportChecksum);
+  }
+  const std::uint16_t type = wire::read16(icmp);
+  const HostStyle style = style_of(host, now);
+  if (type == kEchoRequest) {
+    const std::size_t size = write_echo_reply(buffer, probe, style);
+    return reply(Counter::EchoAnswered, ReplyKind::Answer, buffer, size, probe, host, now);
+  }
+  if (type != kTimestampRequest) return ignore(Counter::OtherProtocol);
+  if (probe.payload_size() < kIcmpTimestampSize) return ignore(Counter::Malformed);
+  const auto of_day = static_cast<std::uint32_t>(now / std::chrono::milliseconds{1} % kDay);
+  const std::size_t size = write_timestamp_reply(buffer, probe, of_day, style);
+  return reply(Counter::TimestampAnswered, ReplyKind::Answer, buffer, size, probe, host, now);
+}
+
+Answer Responder::udp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
+                      Nanoseconds now) noexcept {
+  constexpr std::uint8_t kPortUnreachable = 3;
+  const auto bytes = buffer.subspan(wire::kEthernetSize + probe.header_size, probe.payload_size());
+  const auto request = parse_udp(bytes);
+  if (!request) return ignore(Counter::Malformed);
+  // No checksum at all is allowed (RFC 768).
+  const bool has_checksum = wire::read16(bytes.data() + wire::kUdpChecksum) != 0;
+  if (has_checksum && transport_checksum(wire::kProtocolUdp, probe.from, probe.to, bytes.data(),
+                                         wire::kUdpSize + request->payload.size()) != 0) {
+    return ignore(Counter::BadTransportChecksum);
+  }
+  const PortAnswer port = population_->udp_port(host, request->to_port);
+  if (port == PortAnswer::Dropped) return ignore(Counter::UdpDropped);
+  const HostStyle style = style_of(host, now);
+  if (port == PortAnswer::Closed) {
+    const std::size_t size =
+        write_unreachable(buffer, probe, {probe.to, probe.eth_to, kPortUnreachable, style.ttl});
+    return reply(Counter::UdpToClosed, ReplyKind::HostError, buffer, size, probe, host, now);
+  }
+  std::array<std::byte, kMostAnswer> payload;
+  const std::size_t payload_size = answer_udp(request->to_port, request->payload, payload);
+  const std::size_t size =
+      write_udp(buffer, probe, *request, std::span{payload}.first(payload_size), style);
+  return reply(Counter::UdpToOpen, ReplyKind::Answer, buffer, size, probe, host, now);
 }
 
 Answer Responder::tcp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,

@@ -75,8 +75,10 @@ class Responder {
                  Nanoseconds now) noexcept;
   Answer dead(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
               Nanoseconds now) noexcept;
-  Answer echo(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
+  Answer icmp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
               Nanoseconds now) noexcept;
+  Answer udp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
+             Nanoseconds now) noexcept;
   Answer tcp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
              Nanoseconds now) noexcept;
   Answer segment(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,

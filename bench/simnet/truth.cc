@@ -21,13 +21,14 @@ class LineWriter {
     if (format_ == TruthFormat::Csv) append("ip,port,state\n");
   }
   void start_address(Ipv4Address address) { address_ = address.to_string(); }
-  void line(std::uint16_t port, PortState state) {
+  void line(std::uint16_t port, Finding finding) {
+    const std::string_view state = kFindings[static_cast<std::size_t>(finding)];
     auto into = std::back_inserter(buffer_);
     if (format_ == TruthFormat::Csv) {
-      fmt::format_to(into, FMT_COMPILE("{},{},{}\n"), address_, port, to_string(state));
+      fmt::format_to(into, FMT_COMPILE("{},{},{}\n"), address_, port, state);
     } else {
       fmt::format_to(into, FMT_COMPILE("{{\"ip\":\"{}\",\"port\":{},\"state\":\"{}\"}}\n"),
-                     address_, port, to_string(state));
+                     address_, port, state);
     }
   }
   // False when the output failed.
@@ -53,11 +54,11 @@ void write_host(LineWriter& writer, const Population& population, const TruthReq
   if (host.presence == Presence::Dead) return;
   bool is_started = false;
   for (const std::uint16_t port : request.ports) {
-    const auto state = population.truth(host, port);
-    if (!state || !request.states[static_cast<std::size_t>(*state)]) continue;
+    const auto finding = truth_of(population, host, request.probe, port);
+    if (!finding || !request.findings[static_cast<std::size_t>(*finding)]) continue;
     if (!is_started) writer.start_address(address);
     is_started = true;
-    writer.line(port, *state);
+    writer.line(port, *finding);
   }
 }
 
@@ -66,6 +67,29 @@ Failure output_failed() {
 }
 
 }  // namespace
+
+Finding sought(TruthProbe probe) noexcept {
+  if (!has_ports(probe)) return Finding::Up;
+  return probe == TruthProbe::TcpAck ? Finding::Unfiltered : Finding::Open;
+}
+
+std::optional<Finding> truth_of(const Population& population, const Host& host, TruthProbe probe,
+                                std::uint16_t port) noexcept {
+  static_assert(static_cast<int>(PortState::Unreachable) == static_cast<int>(Finding::Unreachable));
+  if (probe == TruthProbe::TcpSyn) {
+    const auto state = population.truth(host, port);
+    if (!state) return std::nullopt;
+    return static_cast<Finding>(*state);
+  }
+  if (host.presence == Presence::Unreachable) return Finding::Unreachable;
+  if (host.presence != Presence::Live && host.presence != Presence::Router) return std::nullopt;
+  if (!has_ports(probe)) return Finding::Up;
+  const PortAnswer answer =
+      probe == TruthProbe::Udp ? population.udp_port(host, port) : population.port(host, port);
+  if (answer == PortAnswer::Dropped) return std::nullopt;
+  if (probe == TruthProbe::TcpAck) return Finding::Unfiltered;
+  return answer == PortAnswer::Open ? Finding::Open : Finding::Closed;
+}
 
 Result<void> write_truth(const Population& population, const TruthRequest& request,
                          std::FILE* out) {

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <array>
+#include <bitset>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <span>
+#include <string_view>
 
 #include "base/result.h"
 #include "bench/simnet/population.h"
@@ -11,15 +15,34 @@ namespace trawl::simnet {
 
 enum class TruthFormat : std::uint8_t { Jsonl, Csv };
 
+// What a scanner sends to learn something.
+enum class TruthProbe : std::uint8_t { TcpSyn, TcpAck, IcmpEcho, IcmpTimestamp, Udp };
+inline constexpr std::array<std::string_view, 5> kTruthProbes{"tcp-syn", "tcp-ack", "icmp-echo",
+                                                              "icmp-timestamp", "udp"};
+[[nodiscard]] constexpr bool has_ports(TruthProbe probe) noexcept {
+  return probe != TruthProbe::IcmpEcho && probe != TruthProbe::IcmpTimestamp;
+}
+
+// What it learns: of a port, and Up of a whole address. Unfiltered is a port that answers an ACK.
+enum class Finding : std::uint8_t { Open, Closed, Unreachable, Unfiltered, Up };
+inline constexpr std::array<std::string_view, 5> kFindings{"open", "closed", "unreachable",
+                                                           "unfiltered", "up"};
+// What such a probe looks for.
+[[nodiscard]] Finding sought(TruthProbe probe) noexcept;
+// What a perfect scanner learns of a target; nullopt where nothing ever answers.
+[[nodiscard]] std::optional<Finding> truth_of(const Population& population, const Host& host,
+                                              TruthProbe probe, std::uint16_t port) noexcept;
+
 struct TruthRequest {
-  std::span<const std::uint16_t> ports;             // Sorted.
-  bool states[kPortStates] = {true, false, false};  // By PortState.
+  TruthProbe probe = TruthProbe::TcpSyn;
+  std::span<const std::uint16_t> ports;  // Sorted; just 0 where has_ports() is false.
+  std::bitset<kFindings.size()> findings{1};
   TruthFormat format = TruthFormat::Jsonl;
 };
 
 // Writes one line for every target that a perfect scanner on a perfect path would have an answer
-// for, sorted by address, then port. Loss and rate limits do not change what is there, so they do
-// not change the truth.
+// for, sorted by address, then port. Loss, queues and rate limits do not change what is there, nor
+// do forged replies, so they do not change the truth; a port that resets before it accepts is open.
 //
 // Fails with Output when `out` does not take it all. Cost: tens of millions of addresses a second
 // where few live.

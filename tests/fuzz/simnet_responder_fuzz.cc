@@ -27,6 +27,16 @@ const Population& population() {
     options.limited_rate = PacketsPerSecond{1000};
     options.forward = {*Ipv4Prefix::parse("198.19.0.0/24")};
     options.uplink_address = Ipv4Address::parse("198.19.0.1");
+    options.udp_open_default = 0.5;
+    options.udp_drop = 0.2;
+    options.host_icmp_rate = {PacketsPerSecond{1000}, 10};
+    options.network_rate = {PacketsPerSecond{1e6}, 100};
+    options.way_in.bursts = {.mean = 0.1, .bad_spell = std::chrono::seconds{1}};
+    options.way_in.bottleneck = {.per_second = 1e6, .queue = 100, .burst = 1};
+    options.way_out = options.way_in;
+    options.storm = {.share = 0.5, .most = 10, .spacing = std::chrono::milliseconds{1}};
+    options.reset_first = {0.5, std::chrono::milliseconds{1}, std::chrono::milliseconds{2}};
+    options.forged = 0.5;
     options.arp_all = true;
     return Population::make(options).value();
   }();
@@ -45,11 +55,12 @@ void check_reply(const std::byte* frame, std::size_t length) {
   const std::size_t total = wire::read16(ip + 2);
   require(total + wire::kEthernetSize == length && wire::checksum(ip, wire::kIpSize) == 0);
   const std::size_t size = total - wire::kIpSize;
-  if (wire::read8(ip + 9) == wire::kProtocolTcp) {
-    require(tcp_checksum(Ipv4Address{wire::read32(ip + 12)}, Ipv4Address{wire::read32(ip + 16)},
-                         ip + wire::kIpSize, size) == 0);
-  } else {
+  const std::uint8_t protocol = wire::read8(ip + 9);
+  if (protocol == wire::kProtocolIcmp) {
     require(wire::checksum(ip + wire::kIpSize, size) == 0);
+  } else {
+    require(transport_checksum(protocol, Ipv4Address{wire::read32(ip + 12)},
+                               Ipv4Address{wire::read32(ip + 16)}, ip + wire::kIpSize, size) == 0);
   }
 }
 
@@ -66,16 +77,19 @@ void mend(std::byte* frame, std::size_t length) {
   wire::write16(ip + 10, 0);
   wire::write16(ip + 10, wire::checksum(ip, header));
   const std::size_t total = wire::read16(ip + 2);
-  if (total < header + wire::kTcpSize || wire::kEthernetSize + total > length) return;
+  if (total < header + wire::kUdpSize || wire::kEthernetSize + total > length) return;
   std::byte* const l4 = ip + header;
-  if (wire::read8(ip + 9) == wire::kProtocolTcp) {
-    wire::write16(l4 + 16, 0);
-    wire::write16(l4 + 16, tcp_checksum(Ipv4Address{wire::read32(ip + 12)},
-                                        Ipv4Address{wire::read32(ip + 16)}, l4, total - header));
-  } else if (wire::read8(ip + 9) == wire::kProtocolIcmp) {
-    wire::write16(l4 + 2, 0);
-    wire::write16(l4 + 2, wire::checksum(l4, total - header));
-  }
+  const std::uint8_t protocol = wire::read8(ip + 9);
+  std::size_t at = protocol == wire::kProtocolTcp ? 16U : 6U;
+  if (protocol == wire::kProtocolIcmp) at = 2;
+  if (total - header < at + 2) return;
+  wire::write16(l4 + at, 0);
+  const std::uint16_t sum =
+      protocol == wire::kProtocolIcmp
+          ? wire::checksum(l4, total - header)
+          : transport_checksum(protocol, Ipv4Address{wire::read32(ip + 12)},
+                               Ipv4Address{wire::read32(ip + 16)}, l4, total - header);
+  wire::write16(l4 + at, sum);
 }
 
 void answer(const std::array<std::byte, kBuffer>& frame, std::size_t length) {
@@ -88,6 +102,14 @@ void answer(const std::array<std::byte, kBuffer>& frame, std::size_t length) {
   std::array<std::byte, kBuffer> buffer = frame;
   const Answer answer = responder.answer(buffer, length, std::chrono::seconds{1});
   if (answer.action == Action::Reply) check_reply(buffer.data(), answer.length);
+  for (const int seconds : {2, 3}) {
+    while (const auto emitted = responder.emit(buffer, std::chrono::seconds{seconds})) {
+      if (emitted->action == Action::Reply) check_reply(buffer.data(), emitted->length);
+    }
+  }
+  while (responder.forger().owed(1) > 0)
+    check_reply(buffer.data(), responder.forger().write(buffer));
+  buffer = frame;
   if (answer.action == Action::Forward) {
     (void)router.from_scanner(std::span{buffer}.first(answer.length), {});
     (void)router.next_output(buffer, {});

@@ -4,7 +4,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/hash.h"
@@ -113,6 +115,32 @@ inline TestFrame echo_request(const Ipv4Fields& fields, std::size_t data_size) {
   return ipv4_frame(ip, icmp);
 }
 
+inline TestFrame udp_frame(const Ipv4Fields& fields, std::uint16_t to_port,
+                           std::string_view payload) {
+  std::vector<std::byte> udp(8 + payload.size());
+  wire::write16(udp.data(), 40000);
+  wire::write16(udp.data() + 2, to_port);
+  wire::write16(udp.data() + 4, static_cast<std::uint16_t>(udp.size()));
+  std::memcpy(udp.data() + 8, payload.data(), payload.size());
+  Ipv4Fields ip = fields;
+  ip.protocol = 17;
+  TestFrame frame = ipv4_frame(ip, udp);
+  wire::write16(frame.l4() + 6,
+                transport_checksum(17, fields.from, fields.to, frame.l4(), udp.size()));
+  return frame;
+}
+
+inline TestFrame timestamp_request(const Ipv4Fields& fields, std::uint32_t originate) {
+  std::vector<std::byte> icmp(20);
+  wire::write32(icmp.data(), 0x0d000000);
+  wire::write32(icmp.data() + 4, 0x12345678);
+  wire::write32(icmp.data() + 8, originate);
+  wire::write16(icmp.data() + 2, wire::checksum(icmp.data(), icmp.size()));
+  Ipv4Fields ip = fields;
+  ip.protocol = wire::kProtocolIcmp;
+  return ipv4_frame(ip, icmp);
+}
+
 inline TestFrame arp_request(Ipv4Address target) {
   TestFrame out;
   wire::write_mac(out.bytes.data(), MacAddress::broadcast().to_integer());
@@ -129,16 +157,16 @@ inline TestFrame arp_request(Ipv4Address target) {
   return out;
 }
 
-// Whether a reply's IP header and TCP or ICMP checksums are right and its lengths add up.
+// Whether the checksums of a reply are right and its lengths add up.
 inline bool is_sound_reply(TestFrame& frame) {
   const std::size_t total = wire::read16(frame.ip() + 2);
   if (wire::read8(frame.ip()) != 0x45 || total + wire::kEthernetSize != frame.length) return false;
   if (wire::checksum(frame.ip(), wire::kIpSize) != 0) return false;
   const std::size_t size = total - wire::kIpSize;
-  if (wire::read8(frame.ip() + 9) == wire::kProtocolIcmp)
-    return wire::checksum(frame.l4(), size) == 0;
-  return tcp_checksum(Ipv4Address{wire::read32(frame.ip() + 12)},
-                      Ipv4Address{wire::read32(frame.ip() + 16)}, frame.l4(), size) == 0;
+  const std::uint8_t protocol = wire::read8(frame.ip() + 9);
+  if (protocol == wire::kProtocolIcmp) return wire::checksum(frame.l4(), size) == 0;
+  return transport_checksum(protocol, Ipv4Address{wire::read32(frame.ip() + 12)},
+                            Ipv4Address{wire::read32(frame.ip() + 16)}, frame.l4(), size) == 0;
 }
 
 }  // namespace trawl::simnet

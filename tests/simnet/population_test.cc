@@ -191,7 +191,7 @@ TEST(Truth, IsExactlyWhatTheResponderAnswers) {
   }
   TruthRequest request;
   request.ports = ports;
-  for (bool& state : request.states) state = true;
+  request.findings.set();
   request.format = TruthFormat::Csv;
   EXPECT_EQ(truth_of(population, request), expected.str());
 }
@@ -212,13 +212,66 @@ TEST(Truth, NamesTheRouterWhereverItIs) {
   TruthRequest request;
   request.ports = ports;
   EXPECT_EQ(truth_of(population, request), "");
-  for (bool& state : request.states) state = true;
+  request.findings.set();
   request.format = TruthFormat::Csv;
   EXPECT_EQ(truth_of(population, request),
             "ip,port,state\n198.18.0.2,80,closed\n198.18.255.14,80,closed\n");
   EXPECT_EQ(observed(responder, options.gateways[0], 80), "closed");
   EXPECT_EQ(observed(responder, options.gateways[1], 80), "");
   EXPECT_EQ(observed(responder, *options.uplink_address, 80), "closed");
+}
+
+// What a scanner makes of the answer to one probe of another kind.
+std::string observed(Responder& responder, TruthProbe probe, Ipv4Address to, std::uint16_t port) {
+  TestFrame frame = probe == TruthProbe::TcpAck
+                        ? tcp_frame({.to = to}, {.to_port = port, .flags = wire::kAck})
+                    : probe == TruthProbe::Udp           ? udp_frame({.to = to}, port, "?")
+                    : probe == TruthProbe::IcmpTimestamp ? timestamp_request({.to = to}, 1)
+                                                         : echo_request({.to = to}, 8);
+  const Answer answer = responder.answer(frame.buffer(), frame.length, std::chrono::seconds{1});
+  if (answer.action != Action::Reply) return "";
+  if (wire::read16(frame.l4()) == 0x0301) return "unreachable";
+  switch (probe) {
+    case TruthProbe::TcpSyn: break;
+    case TruthProbe::TcpAck: return "unfiltered";
+    case TruthProbe::IcmpEcho: return wire::read8(frame.l4()) == 0 ? "up" : "";
+    case TruthProbe::IcmpTimestamp: return wire::read8(frame.l4()) == 14 ? "up" : "";
+    case TruthProbe::Udp: return wire::read8(frame.ip() + 9) == 17 ? "open" : "closed";
+  }
+  return "";
+}
+
+TEST(Truth, HoldsForEveryKindOfProbe) {
+  PopulationOptions options;
+  options.prefixes = {*Ipv4Prefix::parse("198.18.4.0/24")};
+  options.live = 0.5;
+  options.unreachable = 0.2;
+  options.udp_open_default = 0.3;
+  const Population population = make(options);
+  Counters counters;
+  Responder responder =
+      Responder::make(population, MacAddress::from_integer(kRouterMac), counters).value();
+  for (const TruthProbe probe :
+       {TruthProbe::TcpAck, TruthProbe::IcmpEcho, TruthProbe::IcmpTimestamp, TruthProbe::Udp}) {
+    const std::vector<std::uint16_t> ports = has_ports(probe)
+                                                 ? std::vector<std::uint16_t>{53, 80, 161, 9999}
+                                                 : std::vector<std::uint16_t>{0};
+    std::ostringstream expected;
+    expected << "ip,port,state\n";
+    for (std::uint32_t value = 0xc6120400; value <= 0xc61204ff; ++value) {
+      for (const std::uint16_t port : ports) {
+        const std::string state = observed(responder, probe, Ipv4Address{value}, port);
+        if (state.empty()) continue;
+        expected << Ipv4Address{value}.to_string() << ',' << port << ',' << state << '\n';
+      }
+    }
+    TruthRequest request;
+    request.probe = probe;
+    request.ports = ports;
+    request.findings.set();
+    request.format = TruthFormat::Csv;
+    EXPECT_EQ(truth_of(population, request), expected.str());
+  }
 }
 
 TEST(Truth, NamesServersBehindTheUplinkInsteadOfSimulatedHosts) {
