@@ -130,6 +130,24 @@ class ChecksumPart {
     if (size == 1) part.total_ += static_cast<std::uint64_t>(*at);
     return part;
   }
+  // The same over a size known beforehand, without a loop.
+  template <std::size_t kSize>
+  [[nodiscard]] static ChecksumPart over_fixed(const std::byte* at) noexcept {
+    static_assert(kSize % 4 == 0);
+    constexpr std::size_t kPairs = kSize / 8;
+    ChecksumPart part;
+    for (std::size_t i = 0; i < kPairs; ++i) {
+      std::uint64_t words;
+      std::memcpy(&words, at + 8 * i, sizeof words);
+      part.total_ += (words & 0xffffffffU) + (words >> 32U);
+    }
+    if constexpr (kSize % 8 != 0) {
+      std::uint32_t word;
+      std::memcpy(&word, at + 8 * kPairs, sizeof word);
+      part.total_ += word;
+    }
+    return part;
+  }
   // Adds a word of 16 or 32 bits in memory order.
   constexpr void add(std::uint32_t word) noexcept { total_ += word; }
   // The checksum field in memory order.

@@ -1,6 +1,7 @@
 #include "bench/simnet/frame.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/mac.h"
@@ -8,8 +9,6 @@
 namespace trawl::simnet {
 namespace {
 
-constexpr std::byte kNop{1};
-constexpr std::uint16_t kMss = 1460;
 constexpr std::uint16_t kDontFragment = 0x4000;
 
 void write_ethernet(std::byte* at, std::uint64_t to, std::uint64_t from,
@@ -28,17 +27,42 @@ struct Ipv4Header {
   std::size_t payload_size;
 };
 
+// Writes a header word by word and sums what it writes. A checksum that read back what was just
+// written in other sizes would wait for the store buffer each time.
+class Words {
+ public:
+  explicit Words(std::byte* at) noexcept : at_{at} {}
+  Words& put(std::uint32_t word) noexcept {
+    word = wire::swap32(word);
+    wire::store(at_, word);
+    at_ += sizeof word;
+    sum_.add(word);
+    return *this;
+  }
+  Words& put(std::uint32_t high, std::uint32_t low) noexcept { return put((high << 16U) | low); }
+  // Adds to the sum alone.
+  Words& sum(std::uint32_t word) noexcept {
+    sum_.add(wire::swap32(word));
+    return *this;
+  }
+  // In memory order.
+  [[nodiscard]] std::uint16_t checksum() const noexcept { return sum_.finish(); }
+  [[nodiscard]] std::byte* at() const noexcept { return at_; }
+
+ private:
+  std::byte* at_;
+  wire::ChecksumPart sum_;
+};
+
 void write_ipv4(std::byte* at, const Ipv4Header& header) noexcept {
-  wire::write16(at, 0x4500);
-  wire::write16(at + 2, static_cast<std::uint16_t>(wire::kIpSize + header.payload_size));
-  wire::write16(at + 4, header.id);
-  wire::write16(at + 6, kDontFragment);
-  wire::write8(at + 8, header.ttl);
-  wire::write8(at + 9, header.protocol);
-  wire::write16(at + 10, 0);
-  wire::write32(at + 12, header.from.value());
-  wire::write32(at + 16, header.to.value());
-  wire::write16(at + 10, wire::checksum(at, wire::kIpSize));
+  constexpr std::uint32_t kVersionAndSize = 0x4500;
+  Words words{at};
+  words.put(kVersionAndSize, static_cast<std::uint32_t>(wire::kIpSize + header.payload_size))
+      .put(header.id, kDontFragment)
+      .put((std::uint32_t{header.ttl} << 8U) | header.protocol, 0)
+      .put(header.from.value())
+      .put(header.to.value());
+  wire::store(at + wire::kIpChecksum, words.checksum());
 }
 
 // Ethernet and IP headers of a reply from the probed address.
@@ -56,57 +80,88 @@ struct TcpHeader {
   std::uint16_t window;
 };
 
-// Writes headers and checksums around `options_size` bytes of options that are in place already.
+// TCP options in words of four bytes.
+struct TcpOptions {
+  std::array<std::uint32_t, 5> words{};
+  std::size_t count = 0;
+  void add(std::uint32_t word) noexcept { words[count++] = word; }
+  [[nodiscard]] std::size_t size() const noexcept { return wire::kTcpSize + 4 * count; }
+};
+
+// Writes the segment that answers `segment`, with a checksum of 0.
+Words write_segment(std::byte* tcp, const TcpSegment& segment, const TcpHeader& header,
+                    const TcpOptions& options) noexcept {
+  const auto offset = static_cast<std::uint32_t>(options.size() / 4 << 12U);
+  Words words{tcp};
+  words.put(segment.to_port, segment.from_port)
+      .put(header.seq)
+      .put(header.ack)
+      .put(offset | header.flags, header.window)
+      .put(0);
+  for (std::size_t i = 0; i < options.count; ++i) words.put(options.words[i]);
+  return words;
+}
+
 std::size_t write_tcp(std::byte* frame, const Ipv4Frame& probe, const TcpSegment& segment,
-                      const TcpHeader& header, std::size_t options_size,
+                      const TcpHeader& header, const TcpOptions& options,
                       const HostStyle& style) noexcept {
-  const std::size_t size = wire::kTcpSize + options_size;
+  const std::size_t size = options.size();
   write_reply_headers(frame, probe, wire::kProtocolTcp, size, style);
   std::byte* const tcp = frame + wire::kEthernetSize + wire::kIpSize;
-  wire::write16(tcp, segment.to_port);
-  wire::write16(tcp + 2, segment.from_port);
-  wire::write32(tcp + 4, header.seq);
-  wire::write32(tcp + 8, header.ack);
-  wire::write8(tcp + 12, static_cast<std::uint8_t>(size / 4 << 4U));
-  wire::write8(tcp + 13, header.flags);
-  wire::write16(tcp + 14, header.window);
-  wire::write32(tcp + 16, 0);
-  wire::write16(tcp + 16, tcp_checksum(probe.to, probe.from, tcp, size));
+  Words words = write_segment(tcp, segment, header, options);
+  words.sum(probe.to.value())
+      .sum(probe.from.value())
+      .sum(wire::kProtocolTcp + static_cast<std::uint32_t>(size));
+  wire::store(tcp + wire::kTcpChecksum, words.checksum());
   return wire::kEthernetSize + wire::kIpSize + size;
 }
 
-// Options as a common server answers them: only what the SYN offered, MSS always. Returns their
-// size, at most 20.
-std::size_t write_syn_ack_options(std::byte* at, const TcpSegment& syn,
-                                  const HostStyle& style) noexcept {
-  std::byte* const start = at;
-  wire::write16(at, 0x0204);
-  wire::write16(at + 2, kMss);
-  at += 4;
-  if (syn.timestamp || syn.has_sack) {
-    at[0] = syn.has_sack && syn.timestamp ? std::byte{4} : kNop;
-    at[1] = syn.has_sack && syn.timestamp ? std::byte{2} : kNop;
-    if (syn.timestamp) {
-      wire::write16(at + 2, 0x080a);
-      wire::write32(at + 4, style.timestamp);
-      wire::write32(at + 8, *syn.timestamp);
-      at += 12;
-    } else {
-      wire::write16(at + 2, 0x0402);
-      at += 4;
-    }
+TcpHeader syn_ack_header(const TcpSegment& syn, std::uint32_t isn,
+                         const HostStyle& style) noexcept {
+  return {isn, syn.seq + 1, static_cast<std::uint8_t>(wire::kSyn | wire::kAck), style.window};
+}
+
+TcpHeader reset_header(const TcpSegment& segment, bool with_ack) noexcept {
+  if (!with_ack) return {segment.ack, 0, wire::kRst, 0};
+  return {0, segment.seq + segment.length, static_cast<std::uint8_t>(wire::kRst | wire::kAck), 0};
+}
+
+// Options as a common server answers them: only what the SYN offered, MSS always.
+TcpOptions syn_ack_options(const TcpSegment& syn, const HostStyle& style) noexcept {
+  constexpr std::uint32_t kMss = 0x020405b4;  // 1460.
+  constexpr std::uint32_t kSack = 0x0402;
+  constexpr std::uint32_t kTimestamps = 0x080a;
+  constexpr std::uint32_t kTwoNops = 0x0101;
+  constexpr std::uint32_t kNopAndScale = 0x01030300;
+  TcpOptions options;
+  options.add(kMss);
+  if (syn.timestamp) {
+    options.add(((syn.has_sack ? kSack : kTwoNops) << 16U) | kTimestamps);
+    options.add(style.timestamp);
+    options.add(*syn.timestamp);
+  } else if (syn.has_sack) {
+    options.add((kTwoNops << 16U) | kSack);
   }
-  if (syn.has_window_scale) {
-    at[0] = kNop;
-    wire::write16(at + 1, 0x0303);
-    wire::write8(at + 3, style.window_scale);
-    at += 4;
-  }
-  return static_cast<std::size_t>(at - start);
+  if (syn.has_window_scale) options.add(kNopAndScale | style.window_scale);
+  return options;
+}
+
+// The options of Linux, by far the commonest, in one comparison: MSS, SACK, timestamps, NOP and
+// window scale.
+bool has_linux_options(std::span<const std::byte> options) noexcept {
+  constexpr std::size_t kSize = 20;
+  return options.size() == kSize && wire::read16(options.data()) == 0x0204 &&
+         wire::read32(options.data() + 4) == 0x0402080a &&
+         wire::read32(options.data() + 16) >> 8U == 0x010303;
 }
 
 // Reads the options into `out`; false when one runs over the end or is shorter than its header.
 bool parse_tcp_options(std::span<const std::byte> options, TcpSegment& out) noexcept {
+  if (has_linux_options(options)) {
+    out.has_mss = out.has_sack = out.has_window_scale = true;
+    out.timestamp = wire::read32(options.data() + 8);
+    return true;
+  }
   constexpr std::uint8_t kEnd = 0;
   constexpr std::uint8_t kNoOperation = 1;
   constexpr std::uint8_t kMaximumSegment = 2;
@@ -144,7 +199,10 @@ FrameError parse_ipv4(std::span<const std::byte> frame, Ipv4Frame& out) noexcept
       out.total_size < out.header_size || out.total_size > frame.size() - wire::kEthernetSize) {
     return FrameError::Malformed;
   }
-  if (wire::checksum(ip, out.header_size) != 0) return FrameError::BadChecksum;
+  const bool is_right = out.header_size == wire::kIpSize
+                            ? wire::ChecksumPart::over_fixed<wire::kIpSize>(ip).finish() == 0
+                            : wire::checksum(ip, out.header_size) == 0;
+  if (!is_right) return FrameError::BadChecksum;
   constexpr std::uint16_t kMoreFragmentsAndOffset = 0x3fff;
   out.eth_to = wire::read_mac(frame.data());
   out.eth_from = wire::read_mac(frame.data() + 6);
@@ -182,21 +240,26 @@ std::size_t write_syn_ack(std::span<std::byte> buffer, const Ipv4Frame& probe,
   constexpr std::size_t kMostOptions = 20;
   constexpr std::size_t kHeaders = wire::kEthernetSize + wire::kIpSize + wire::kTcpSize;
   if (buffer.size() < kHeaders + kMostOptions) return 0;
-  const std::size_t options = write_syn_ack_options(buffer.data() + kHeaders, syn, style);
-  return write_tcp(
-      buffer.data(), probe, syn,
-      {isn, syn.seq + 1, static_cast<std::uint8_t>(wire::kSyn | wire::kAck), style.window}, options,
-      style);
+  return write_tcp(buffer.data(), probe, syn, syn_ack_header(syn, isn, style),
+                   syn_ack_options(syn, style), style);
 }
 
 std::size_t write_reset(std::span<std::byte> buffer, const Ipv4Frame& probe,
                         const TcpSegment& segment, bool with_ack, const HostStyle& style) noexcept {
   if (buffer.size() < wire::kEthernetSize + wire::kIpSize + wire::kTcpSize) return 0;
-  const TcpHeader header = with_ack
-                               ? TcpHeader{0, segment.seq + segment.length,
-                                           static_cast<std::uint8_t>(wire::kRst | wire::kAck), 0}
-                               : TcpHeader{segment.ack, 0, wire::kRst, 0};
-  return write_tcp(buffer.data(), probe, segment, header, 0, style);
+  return write_tcp(buffer.data(), probe, segment, reset_header(segment, with_ack), {}, style);
+}
+
+std::size_t write_syn_ack_segment(std::byte* tcp, const TcpSegment& syn, std::uint32_t isn,
+                                  const HostStyle& style) noexcept {
+  const TcpOptions options = syn_ack_options(syn, style);
+  (void)write_segment(tcp, syn, syn_ack_header(syn, isn, style), options);
+  return options.size();
+}
+
+std::size_t write_reset_segment(std::byte* tcp, const TcpSegment& segment, bool with_ack) noexcept {
+  (void)write_segment(tcp, segment, reset_header(segment, with_ack), {});
+  return wire::kTcpSize;
 }
 
 std::size_t write_echo_reply(std::span<std::byte> buffer, const Ipv4Frame& probe,

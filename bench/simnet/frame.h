@@ -17,7 +17,11 @@ namespace wire = dataplane::wire;
 [[nodiscard]] inline std::uint16_t transport_checksum(std::uint8_t protocol, Ipv4Address from,
                                                       Ipv4Address to, const std::byte* segment,
                                                       std::size_t size) noexcept {
-  auto sum = wire::ChecksumPart::over(segment, size);
+  // The sizes of a Linux SYN and of a bare one.
+  constexpr std::size_t kLinuxSyn = 40;
+  auto sum = size == kLinuxSyn        ? wire::ChecksumPart::over_fixed<kLinuxSyn>(segment)
+             : size == wire::kTcpSize ? wire::ChecksumPart::over_fixed<wire::kTcpSize>(segment)
+                                      : wire::ChecksumPart::over(segment, size);
   sum.add(wire::swap32(from.value()));
   sum.add(wire::swap32(to.value()));
   sum.add(wire::swap16(protocol));
@@ -91,6 +95,11 @@ struct HostStyle {
 [[nodiscard]] std::size_t write_reset(std::span<std::byte> buffer, const Ipv4Frame& probe,
                                       const TcpSegment& segment, bool with_ack,
                                       const HostStyle& style) noexcept;
+// The segments alone, with a checksum of 0, at `tcp`; they take up to 40 and just 20 bytes.
+[[nodiscard]] std::size_t write_syn_ack_segment(std::byte* tcp, const TcpSegment& syn,
+                                                std::uint32_t isn, const HostStyle& style) noexcept;
+[[nodiscard]] std::size_t write_reset_segment(std::byte* tcp, const TcpSegment& segment,
+                                              bool with_ack) noexcept;
 // Needs the probe, an echo request, still in `buffer`.
 [[nodiscard]] std::size_t write_echo_reply(std::span<std::byte> buffer, const Ipv4Frame& probe,
                                            const HostStyle& style) noexcept;

@@ -106,6 +106,7 @@ Population::Population(PopulationOptions options, const Ipv4Set& set)
   const auto intervals = set_.intervals();
   bounds_ = {intervals.front().first, intervals.back().last};
   is_one_interval_ = intervals.size() == 1;
+  is_complex_ = !is_one_interval_ || !options_.forward.empty();
   seed_key_ = mix64(options_.seed);
   live_ = threshold(options_.live);
   drop_ = threshold(options_.drop);
@@ -155,22 +156,15 @@ bool Population::is_inside(Ipv4Address address) const noexcept {
   return is_one_interval_ || addresses_.rank(address).has_value();
 }
 
-Host Population::host(Ipv4Address address) const noexcept {
-  const std::uint64_t drawn = draw(address);
-  if (filter_[static_cast<std::size_t>(drawn % kFilterBits)]) [[unlikely]] {
-    if (const Special* found = special(address); found != nullptr) {
-      return Host{found->presence, drawn, found->open_ports, found->fixed};
-    }
+Host Population::special_host(Ipv4Address address, std::uint64_t drawn) const noexcept {
+  if (const Special* found = special(address); found != nullptr) {
+    return Host{found->presence, drawn, found->open_ports, found->fixed};
   }
   for (const Ipv4Prefix& prefix : options_.forward) {
     if (prefix.contains(address)) return Host{Presence::Forwarded, drawn, {}, false};
   }
   if (!is_inside(address)) return Host{Presence::Outside, drawn, {}, false};
-  Presence presence = Presence::Live;
-  if (low31(drawn) >= live_) {
-    presence = high31(drawn) < unreachable_ ? Presence::Unreachable : Presence::Dead;
-  }
-  return Host{presence, drawn, {}, false};
+  return Host{presence(drawn), drawn, {}, false};
 }
 
 PortAnswer Population::port(const Host& host, std::uint16_t port) const noexcept {

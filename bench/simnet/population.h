@@ -47,7 +47,14 @@ class Population {
   [[nodiscard]] static Result<Population> make(PopulationOptions options);
 
   // One hash for an address without special rules.
-  [[nodiscard]] Host host(Ipv4Address address) const noexcept;
+  [[nodiscard]] Host host(Ipv4Address address) const noexcept {
+    const std::uint64_t drawn = draw(address);
+    if (filter_[static_cast<std::size_t>(drawn % kFilterBits)] || is_complex_) [[unlikely]] {
+      return special_host(address, drawn);
+    }
+    if (address < bounds_.first || address > bounds_.last) return {Presence::Outside, drawn, {}};
+    return {presence(drawn), drawn, {}};
+  }
   // Needs host.presence Live or Router.
   [[nodiscard]] PortAnswer port(const Host& host, std::uint16_t port) const noexcept;
   [[nodiscard]] PortAnswer udp_port(const Host& host, std::uint16_t port) const noexcept;
@@ -80,6 +87,12 @@ class Population {
 
   Population(PopulationOptions options, const Ipv4Set& set);
   void add_specials();
+  // host() where there are specials, forwarded prefixes or several intervals.
+  [[nodiscard]] Host special_host(Ipv4Address address, std::uint64_t drawn) const noexcept;
+  [[nodiscard]] Presence presence(std::uint64_t drawn) const noexcept {
+    if ((drawn & 0x7fffffffU) < live_) return Presence::Live;
+    return drawn >> 33U < unreachable_ ? Presence::Unreachable : Presence::Dead;
+  }
   [[nodiscard]] const Special* special(Ipv4Address address) const noexcept;
   [[nodiscard]] bool is_inside(Ipv4Address address) const noexcept;
   [[nodiscard]] static bool is_drawn(const Host& host) noexcept {
@@ -94,6 +107,7 @@ class Population {
   RankedSet<Ipv4Address> addresses_;
   Ipv4Set::Range bounds_;
   bool is_one_interval_ = false;
+  bool is_complex_ = false;          // More than one interval, or forwarded prefixes.
   std::vector<Special> specials_;    // Sorted by address.
   std::bitset<kFilterBits> filter_;  // Of special addresses, by draw.
   std::uint64_t seed_key_ = 0;
