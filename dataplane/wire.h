@@ -54,9 +54,11 @@ inline void write_mac(std::byte* at, std::uint64_t mac) noexcept {
 
 inline constexpr std::uint16_t kTypeIpv4 = 0x0800;
 inline constexpr std::uint16_t kTypeArp = 0x0806;
+inline constexpr std::uint16_t kTypeIpv6 = 0x86dd;
 inline constexpr std::uint8_t kProtocolIcmp = 1;
 inline constexpr std::uint8_t kProtocolTcp = 6;
 inline constexpr std::uint8_t kProtocolUdp = 17;
+inline constexpr std::uint8_t kProtocolIcmpv6 = 58;
 
 // Ethernet II, IEEE 802.3 clause 3.
 inline constexpr std::size_t kEthernetSize = 14;
@@ -73,6 +75,14 @@ inline constexpr std::size_t kIpProtocol = 9;
 inline constexpr std::size_t kIpChecksum = 10;
 inline constexpr std::size_t kIpSource = 12;
 inline constexpr std::size_t kIpDestination = 16;
+
+// IPv6, RFC 8200 section 3; offsets from the start of the header.
+inline constexpr std::size_t kIpv6Size = 40;
+inline constexpr std::size_t kIpv6Length = 4;  // Of what follows the header.
+inline constexpr std::size_t kIpv6NextHeader = 6;
+inline constexpr std::size_t kIpv6HopLimit = 7;
+inline constexpr std::size_t kIpv6Source = 8;
+inline constexpr std::size_t kIpv6Destination = 24;
 
 // TCP, RFC 9293 section 3.1.
 inline constexpr std::size_t kTcpSize = 20;

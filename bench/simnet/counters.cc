@@ -10,6 +10,8 @@ namespace {
 constexpr std::array<std::string_view, kCounters> kNames{"frames_received",
                                                          "arp_answered",
                                                          "arp_ignored",
+                                                         "neighbour_answered",
+                                                         "neighbour_ignored",
                                                          "multicast_ignored",
                                                          "other_destination_ignored",
                                                          "other_ethertype_ignored",

@@ -16,6 +16,8 @@ enum class Counter : std::uint8_t {
   // Outcomes.
   ArpAnswered,
   ArpIgnored,
+  NeighbourAnswered,  // ARP's successor.
+  NeighbourIgnored,
   Multicast,
   OtherDestination,  // Not for a MAC of ours.
   OtherEthertype,

@@ -102,6 +102,17 @@ Result<void> set_forged(PopulationOptions& options, std::string_view text) {
   return {};
 }
 
+Result<void> set_prefix6(PopulationOptions& options, std::string_view text) {
+  constexpr unsigned kLongest = 112;
+  const auto prefix = Ipv6Prefix::parse(text);
+  if (!prefix || prefix->length() > kLongest) {
+    return bad(fmt::format("'{}' is not an IPv6 prefix of at most {} bits, like 2001:db8::/32",
+                           shown(text), kLongest));
+  }
+  options.prefix6 = *prefix;
+  return {};
+}
+
 Result<void> set_switch(bool& into, std::string_view text) {
   if (text != "true" && text != "false") {
     return bad(fmt::format("'{}' is neither true nor false", shown(text)));
@@ -110,12 +121,19 @@ Result<void> set_switch(bool& into, std::string_view text) {
   return {};
 }
 
+constexpr std::uint64_t kMostIpv6Hosts = std::uint64_t{1} << 22U;
+
 using Options = PopulationOptions;
 using Text = std::string_view;
 
 constexpr std::array kOptions{
     PopulationOption{"prefix", "PREFIX", "Simulate the hosts of PREFIX (repeatable; 198.18.0.0/15)",
                      [](Options& o, Text t) { return add_prefix(o.prefixes, t); }},
+    PopulationOption{"prefix6", "PREFIX", "Simulate IPv6 hosts scattered over PREFIX (none)",
+                     [](Options& o, Text t) { return set_prefix6(o, t); }},
+    PopulationOption{
+        "live6", "NUMBER", "How many of them there are (1000)",
+        [](Options& o, Text t) { return store(parse_whole(t, 1, kMostIpv6Hosts), o.live6); }},
     PopulationOption{"seed", "NUMBER", "Draw everything from this seed (1)",
                      [](Options& o, Text t) { return set_seed(o, t); }},
     PopulationOption{"live", "SHARE", "Share of the addresses that exist (0.2)",

@@ -59,6 +59,8 @@ struct PopulationOptions {
   double udp_open_default = 0.002;
   double udp_drop = 0.5;              // Share of live hosts that are silent about closed UDP ports.
   NetworkRateOptions host_icmp_rate;  // Of the ICMP errors of each host.
+  std::optional<Ipv6Prefix> prefix6;  // Where the IPv6 hosts are; none without.
+  std::uint64_t live6 = 1000;         // IPv6 hosts, about.
   bool arp_all = false;               // Answer ARP for every address, not only live ones.
 };
 

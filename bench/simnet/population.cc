@@ -102,7 +102,7 @@ Result<Population> Population::make(PopulationOptions options) {
 }
 
 Population::Population(PopulationOptions options, const Ipv4Set& set)
-    : options_{std::move(options)}, set_{set}, addresses_{set_} {
+    : options_{std::move(options)}, set_{set}, addresses_{set_}, ipv6_hosts_{options_} {
   const auto intervals = set_.intervals();
   bounds_ = {intervals.front().first, intervals.back().last};
   is_one_interval_ = intervals.size() == 1;

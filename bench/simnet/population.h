@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/verdict.h"
 #include "bench/simnet/options.h"
+#include "bench/simnet/population6.h"
 
 namespace trawl::simnet {
 
@@ -72,6 +73,7 @@ class Population {
                                                      std::uint16_t port) const noexcept;
 
   [[nodiscard]] const PopulationOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const Population6& ipv6_hosts() const noexcept { return ipv6_hosts_; }
   // Every simulated address, numbered in rising order.
   [[nodiscard]] const RankedSet<Ipv4Address>& addresses() const noexcept { return addresses_; }
   [[nodiscard]] std::span<const Ipv4Set::Range> intervals() const { return set_.intervals(); }
@@ -105,6 +107,7 @@ class Population {
   PopulationOptions options_;
   Ipv4Set set_;
   RankedSet<Ipv4Address> addresses_;
+  Population6 ipv6_hosts_;
   Ipv4Set::Range bounds_;
   bool is_one_interval_ = false;
   bool is_complex_ = false;          // More than one interval, or forwarded prefixes.

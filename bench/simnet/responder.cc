@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "bench/simnet/arp.h"
 #include "bench/simnet/frame.h"
 #include "bench/simnet/udp_service.h"
 
@@ -72,6 +73,7 @@ Answer Responder::answer(std::span<std::byte> buffer, std::size_t length,
   if (type == wire::kTypeIpv4) [[likely]]
     return ipv4(buffer, length, now);
   if (type == wire::kTypeArp) return arp(buffer, length);
+  if (type == wire::kTypeIpv6) return ipv6(buffer, length, now);
   return ignore(Counter::OtherEthertype);
 }
 
@@ -116,15 +118,20 @@ Answer Responder::ipv4(std::span<std::byte> buffer, std::size_t length, Nanoseco
   if (!is_our_mac(probe.eth_to, probe.to)) return ignore(Counter::OtherDestination);
   if (!is_answerable(probe.from)) return ignore(Counter::Malformed);
   const Passage passage = in_.pass(probe.to, length, now);
-  switch (passage.fate) {
-    case PassageFate::Arrives: break;
-    case PassageFate::Lost: return ignore(Counter::LostIn);
-    case PassageFate::LostInBurst: return ignore(Counter::LostInBurst);
-    case PassageFate::Dropped: return ignore(Counter::DroppedIn);
-  }
+  if (const auto why = loss_in(passage.fate)) return ignore(*why);
   Answer answer = deliver(buffer, length, probe, now + passage.wait);
   answer.delay += passage.wait;
   return answer;
+}
+
+std::optional<Counter> Responder::loss_in(PassageFate fate) noexcept {
+  switch (fate) {
+    case PassageFate::Arrives: break;
+    case PassageFate::Lost: return Counter::LostIn;
+    case PassageFate::LostInBurst: return Counter::LostInBurst;
+    case PassageFate::Dropped: return Counter::DroppedIn;
+  }
+  return std::nullopt;
 }
 
 Answer Responder::deliver(std::span<std::byte> buffer, std::size_t length, const Ipv4Frame& probe,
@@ -166,7 +173,7 @@ Answer Responder::dead(std::span<std::byte> buffer, const Ipv4Frame& probe, cons
   if (probe.is_fragment || is_icmp_error) return ignore(Counter::UnreachableIgnored);
   const std::size_t size =
       write_unreachable(buffer, probe, {population_->options().gateways.front(), router_mac_});
-  return reply(Counter::Unreachable, ReplyKind::RouterError, buffer, size, probe, host, now);
+  return reply(Counter::Unreachable, ReplyKind::RouterError, buffer, size, probe.to, host, now);
 }
 
 Answer Responder::icmp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
@@ -183,13 +190,13 @@ Answer Responder::icmp(std::span<std::byte> buffer, const Ipv4Frame& probe, cons
   const HostStyle style = style_of(host, now);
   if (type == kEchoRequest) {
     const std::size_t size = write_echo_reply(buffer, probe, style);
-    return reply(Counter::EchoAnswered, ReplyKind::Answer, buffer, size, probe, host, now);
+    return reply(Counter::EchoAnswered, ReplyKind::Answer, buffer, size, probe.to, host, now);
   }
   if (type != kTimestampRequest) return ignore(Counter::OtherProtocol);
   if (probe.payload_size() < kIcmpTimestampSize) return ignore(Counter::Malformed);
   const auto of_day = static_cast<std::uint32_t>(now / std::chrono::milliseconds{1} % kDay);
   const std::size_t size = write_timestamp_reply(buffer, probe, of_day, style);
-  return reply(Counter::TimestampAnswered, ReplyKind::Answer, buffer, size, probe, host, now);
+  return reply(Counter::TimestampAnswered, ReplyKind::Answer, buffer, size, probe.to, host, now);
 }
 
 Answer Responder::udp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
@@ -210,13 +217,13 @@ Answer Responder::udp(std::span<std::byte> buffer, const Ipv4Frame& probe, const
   if (port == PortAnswer::Closed) {
     const std::size_t size =
         write_unreachable(buffer, probe, {probe.to, probe.eth_to, kPortUnreachable, style.ttl});
-    return reply(Counter::UdpToClosed, ReplyKind::HostError, buffer, size, probe, host, now);
+    return reply(Counter::UdpToClosed, ReplyKind::HostError, buffer, size, probe.to, host, now);
   }
   std::array<std::byte, kMostAnswer> payload;
   const std::size_t payload_size = answer_udp(request->to_port, request->payload, payload);
   const std::size_t size =
       write_udp(buffer, probe, *request, std::span{payload}.first(payload_size), style);
-  return reply(Counter::UdpToOpen, ReplyKind::Answer, buffer, size, probe, host, now);
+  return reply(Counter::UdpToOpen, ReplyKind::Answer, buffer, size, probe.to, host, now);
 }
 
 Answer Responder::tcp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
@@ -238,7 +245,7 @@ Answer Responder::segment(std::span<std::byte> buffer, const Ipv4Frame& probe, c
   if ((segment.flags & wire::kAck) != 0) {
     if (port == PortAnswer::Dropped) return ignore(Counter::TcpIgnored);
     const std::size_t size = write_reset(buffer, probe, segment, false, style_of(host, now));
-    return reply(Counter::OtherTcpReset, ReplyKind::Refusal, buffer, size, probe, host, now);
+    return reply(Counter::OtherTcpReset, ReplyKind::Refusal, buffer, size, probe.to, host, now);
   }
   const bool is_syn = (segment.flags & wire::kSyn) != 0;
   if (port == PortAnswer::Dropped)
@@ -249,7 +256,7 @@ Answer Responder::segment(std::span<std::byte> buffer, const Ipv4Frame& probe, c
   }
   const std::size_t size = write_reset(buffer, probe, segment, true, style_of(host, now));
   return reply(is_syn ? Counter::SynToClosed : Counter::OtherTcpReset, ReplyKind::Refusal, buffer,
-               size, probe, host, now);
+               size, probe.to, host, now);
 }
 
 Answer Responder::accept(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
@@ -261,9 +268,9 @@ Answer Responder::accept(std::span<std::byte> buffer, const Ipv4Frame& probe, co
   std::size_t size = write_syn_ack(buffer, probe, syn, isn, style);
   if (timers_ && start_timer(buffer.first(size), host, syn.to_port, now)) {
     size = write_reset(buffer, probe, syn, true, style);
-    return reply(Counter::SynToOpen, ReplyKind::Refusal, buffer, size, probe, host, now);
+    return reply(Counter::SynToOpen, ReplyKind::Refusal, buffer, size, probe.to, host, now);
   }
-  return reply(Counter::SynToOpen, ReplyKind::Answer, buffer, size, probe, host, now);
+  return reply(Counter::SynToOpen, ReplyKind::Answer, buffer, size, probe.to, host, now);
 }
 
 bool Responder::start_timer(std::span<const std::byte> syn_ack, const Host& host,
@@ -291,12 +298,12 @@ std::optional<Answer> Responder::emit(std::span<std::byte> buffer, Nanoseconds n
 }
 
 Answer Responder::reply(Counter outcome, ReplyKind kind, std::span<const std::byte> buffer,
-                        std::size_t length, const Ipv4Frame& probe, const Host& host,
+                        std::size_t length, Ipv4Address address, const Host& host,
                         Nanoseconds now) noexcept {
   if (length == 0) return ignore(Counter::Malformed);
   counters_->add(outcome);
   counters_->add(Counter::RepliesMade);
-  return send(kind, buffer.first(length), host, probe.to, now);
+  return send(kind, buffer.first(length), host, address, now);
 }
 
 Answer Responder::send(ReplyKind kind, std::span<const std::byte> frame, const Host& host,

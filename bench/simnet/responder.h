@@ -12,6 +12,7 @@
 #include "bench/simnet/counters.h"
 #include "bench/simnet/forger.h"
 #include "bench/simnet/frame.h"
+#include "bench/simnet/frame6.h"
 #include "bench/simnet/host_timers.h"
 #include "bench/simnet/population.h"
 #include "bench/simnet/reply_limits.h"
@@ -75,6 +76,12 @@ class Responder {
                  Nanoseconds now) noexcept;
   Answer dead(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
               Nanoseconds now) noexcept;
+  Answer ipv6(std::span<std::byte> buffer, std::size_t length, Nanoseconds now) noexcept;
+  Answer solicitation(std::span<std::byte> buffer, const Ipv6Frame& request,
+                      Ipv6Address target) noexcept;
+  Answer deliver6(std::span<std::byte> buffer, const Ipv6Frame& probe, Nanoseconds now) noexcept;
+  Answer tcp6(std::span<std::byte> buffer, const Ipv6Frame& probe, const Host& host,
+              Nanoseconds now) noexcept;
   Answer icmp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
               Nanoseconds now) noexcept;
   Answer udp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
@@ -88,10 +95,11 @@ class Responder {
   // Starts the timer of a host that repeats or comes late; true when it resets first.
   [[nodiscard]] bool start_timer(std::span<const std::byte> syn_ack, const Host& host,
                                  std::uint16_t port, Nanoseconds now) noexcept;
-  // Counts a reply of `length` bytes to `probe` and decides its fate.
+  // The outcome of a probe that does not arrive.
+  [[nodiscard]] static std::optional<Counter> loss_in(PassageFate fate) noexcept;
+  // Counts a reply of `length` bytes from `address` and decides its fate.
   Answer reply(Counter outcome, ReplyKind kind, std::span<const std::byte> buffer,
-               std::size_t length, const Ipv4Frame& probe, const Host& host,
-               Nanoseconds now) noexcept;
+               std::size_t length, Ipv4Address address, const Host& host, Nanoseconds now) noexcept;
   // The fate of a frame that `host` at `address` sends.
   Answer send(ReplyKind kind, std::span<const std::byte> frame, const Host& host,
               Ipv4Address address, Nanoseconds now) noexcept;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bench/simnet/arp.h"
 #include "bench/simnet/frame.h"
 
 namespace trawl::simnet {

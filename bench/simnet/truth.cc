@@ -20,7 +20,10 @@ class LineWriter {
   void header() {
     if (format_ == TruthFormat::Csv) append("ip,port,state\n");
   }
-  void start_address(Ipv4Address address) { address_ = address.to_string(); }
+  template <typename Address>
+  void start_address(Address address) {
+    address_ = address.to_string();
+  }
   void line(std::uint16_t port, Finding finding) {
     const std::string_view state = kFindings[static_cast<std::size_t>(finding)];
     auto into = std::back_inserter(buffer_);
@@ -48,9 +51,9 @@ class LineWriter {
   fmt::memory_buffer buffer_;
 };
 
+template <typename Address>
 void write_host(LineWriter& writer, const Population& population, const TruthRequest& request,
-                Ipv4Address address) {
-  const Host host = population.host(address);
+                Address address, const Host& host) {
   if (host.presence == Presence::Dead) return;
   bool is_started = false;
   for (const std::uint16_t port : request.ports) {
@@ -107,9 +110,18 @@ Result<void> write_truth(const Population& population, const TruthRequest& reque
   writer.header();
   for (const auto& interval : addresses.intervals()) {
     for (std::uint64_t value = interval.first.value(); value <= interval.last.value(); ++value) {
-      write_host(writer, population, request, Ipv4Address{static_cast<std::uint32_t>(value)});
+      const Ipv4Address address{static_cast<std::uint32_t>(value)};
+      write_host(writer, population, request, address, population.host(address));
       if (!writer.flush_if_full()) return output_failed();
     }
+  }
+  // IPv6 hosts answer SYNs, ACKs and echo requests.
+  const Population6& ipv6 = population.ipv6_hosts();
+  const bool is_asked =
+      request.probe != TruthProbe::Udp && request.probe != TruthProbe::IcmpTimestamp;
+  for (const Ipv6Address address : is_asked ? ipv6.addresses() : std::span<const Ipv6Address>{}) {
+    write_host(writer, population, request, address, Host{Presence::Live, ipv6.draw(address), {}});
+    if (!writer.flush_if_full()) return output_failed();
   }
   if (!writer.flush() || std::fflush(out) != 0) return output_failed();
   return {};

@@ -41,8 +41,9 @@ struct TruthRequest {
 };
 
 // Writes one line for every target that a perfect scanner on a perfect path would have an answer
-// for, sorted by address, then port. Loss, queues and rate limits do not change what is there, nor
-// do forged replies, so they do not change the truth; a port that resets before it accepts is open.
+// for, sorted by address, then port, IPv4 first. Loss, queues and rate limits do not change what is
+// there, nor do forged replies, so they do not change the truth; a port that resets before it
+// accepts is open.
 //
 // Fails with Output when `out` does not take it all. Cost: tens of millions of addresses a second
 // where few live.

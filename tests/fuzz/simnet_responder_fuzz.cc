@@ -37,6 +37,8 @@ const Population& population() {
     options.storm = {.share = 0.5, .most = 10, .spacing = std::chrono::milliseconds{1}};
     options.reset_first = {0.5, std::chrono::milliseconds{1}, std::chrono::milliseconds{2}};
     options.forged = 0.5;
+    options.prefix6 = Ipv6Prefix::parse("2001:db8::/32");
+    options.live6 = 64;
     options.arp_all = true;
     return Population::make(options).value();
   }();
@@ -51,6 +53,13 @@ void require(bool holds) {
 void check_reply(const std::byte* frame, std::size_t length) {
   require(length >= wire::kEthernetSize + wire::kIpSize && length <= kBuffer);
   if (wire::read16(frame + 12) == wire::kTypeArp) return;
+  if (wire::read16(frame + 12) == wire::kTypeIpv6) {
+    const auto packet = parse_ipv6({frame, length});
+    require(packet && kIpv6Payload + packet->payload_size == length);
+    require(checksum6(packet->protocol, packet->from, packet->to, frame + kIpv6Payload,
+                      packet->payload_size) == 0);
+    return;
+  }
   const std::byte* const ip = frame + wire::kEthernetSize;
   const std::size_t total = wire::read16(ip + 2);
   require(total + wire::kEthernetSize == length && wire::checksum(ip, wire::kIpSize) == 0);
@@ -64,9 +73,31 @@ void check_reply(const std::byte* frame, std::size_t length) {
   }
 }
 
+void mend6(std::byte* frame, std::size_t length) {
+  const auto packet = parse_ipv6({frame, length});
+  if (!packet) return;
+  wire::write_mac(frame, kRouterMac);
+  const auto hosts = population().ipv6_hosts().addresses();
+  const Ipv6Address to = hosts[static_cast<std::size_t>(packet->to.value()) % hosts.size()];
+  for (unsigned i = 0; i < 4; ++i) {
+    wire::write32(frame + wire::kEthernetSize + wire::kIpv6Destination + std::size_t{4} * i,
+                  static_cast<std::uint32_t>(to.value() >> (96 - 32 * i)));
+  }
+  const std::size_t at = packet->protocol == wire::kProtocolTcp ? 16U : 2U;
+  if (packet->payload_size < at + 2) return;
+  std::byte* const payload = frame + kIpv6Payload;
+  wire::write16(payload + at, 0);
+  wire::write16(payload + at,
+                checksum6(packet->protocol, packet->from, to, payload, packet->payload_size));
+}
+
 // Mends what the fuzzer cannot guess, checksums and destination, so that inputs reach the parsers
 // behind those checks.
 void mend(std::byte* frame, std::size_t length) {
+  if (length >= wire::kEthernetSize && wire::read16(frame + 12) == wire::kTypeIpv6) {
+    mend6(frame, length);
+    return;
+  }
   constexpr std::size_t kHeaders = wire::kEthernetSize + wire::kIpSize;
   if (length < kHeaders || wire::read16(frame + 12) != wire::kTypeIpv4) return;
   wire::write_mac(frame, kRouterMac);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "bench/simnet/arp.h"
 #include "bench/simnet/frame.h"
 #include "tests/simnet/frames.h"
 
