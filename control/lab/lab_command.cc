@@ -100,7 +100,7 @@ int lab_main(std::span<const char* const> arguments) {
       add_command(app, "truth", "Print what a perfect scanner would find", lab);
   truth_command.allow_extras();
   truth_command.footer(
-      "Needs --ports LIST; takes --states and --format like 'trawl-simnet truth --help' says.");
+      "Needs --ports LIST; takes --probe, --states, --format as 'trawl-simnet truth --help' says.");
   add_exec(app, lab, suffix);
   // Whatever follows -- is another program's. CLI11 wants its own words last first.
   const auto ours = std::find(arguments.begin(), arguments.end(), std::string_view{"--"});
