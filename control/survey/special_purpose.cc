@@ -1,5 +1,7 @@
 #include "control/survey/special_purpose.h"
 
+#include <fmt/format.h>
+
 #include <cassert>
 #include <vector>
 
@@ -22,42 +24,73 @@ std::string_view take_until(std::string_view& text, char separator) {
   return trimmed(taken);
 }
 
-std::vector<SpecialPurposeBlock> parse_table(std::string_view text) {
-  std::vector<SpecialPurposeBlock> blocks;
+template <typename Address>
+std::vector<SpecialPurpose<Address>> parse_table(std::string_view text) {
+  std::vector<SpecialPurpose<Address>> blocks;
   while (!text.empty()) {
     std::string_view line = take_until(text, '\n');
     if (line.empty() || line.starts_with('#')) continue;
-    const auto prefix = Ipv4Prefix::parse(take_until(line, '|'));
+    const auto prefix = Prefix<Address>::parse(take_until(line, '|'));
     assert(prefix);  // Compiled in, and checked row by row in special_purpose_test.cc.
     if (!prefix) continue;
     const std::string_view rfc = take_until(line, '|');
-    blocks.push_back({.prefix = *prefix, .rfc = rfc, .name = trimmed(line)});
+    const std::string_view allocated = take_until(line, '|');
+    blocks.push_back(
+        {.prefix = *prefix, .rfc = rfc, .allocated = allocated, .name = trimmed(line)});
   }
   return blocks;
 }
 
-}  // namespace
-
-std::span<const SpecialPurposeBlock> special_purpose_blocks() {
-  static const std::vector<SpecialPurposeBlock> kBlocks = parse_table(kSpecialPurposeIpv4Text);
-  return kBlocks;
-}
-
-Ipv4Set special_purpose_addresses() {
-  Ipv4Set set;
-  for (const SpecialPurposeBlock& block : special_purpose_blocks()) set.add(block.prefix);
+template <typename Address>
+IntervalSet<Address> all_of(std::span<const SpecialPurpose<Address>> blocks) {
+  IntervalSet<Address> set;
+  for (const auto& block : blocks) set.add(block.prefix);
   return set;
 }
 
-const SpecialPurposeBlock* special_purpose_block_of(Ipv4Address address) {
-  const SpecialPurposeBlock* smallest = nullptr;
-  for (const SpecialPurposeBlock& block : special_purpose_blocks()) {
+template <typename Address>
+const SpecialPurpose<Address>* smallest_with(std::span<const SpecialPurpose<Address>> blocks,
+                                             Address address) {
+  const SpecialPurpose<Address>* smallest = nullptr;
+  for (const auto& block : blocks) {
     if (!block.prefix.contains(address)) continue;
     if (smallest == nullptr || block.prefix.length() > smallest->prefix.length()) {
       smallest = &block;
     }
   }
   return smallest;
+}
+
+}  // namespace
+
+template <typename Address>
+std::string SpecialPurpose<Address>::to_string() const {
+  return fmt::format("{}, {}, {}", prefix.to_string(), name, rfc);
+}
+
+template struct SpecialPurpose<Ipv4Address>;
+template struct SpecialPurpose<Ipv6Address>;
+
+std::span<const SpecialPurposeBlock> special_purpose_blocks() {
+  static const auto kBlocks = parse_table<Ipv4Address>(kSpecialPurposeIpv4Text);
+  return kBlocks;
+}
+
+std::span<const SpecialPurposeIpv6Block> special_purpose_ipv6_blocks() {
+  static const auto kBlocks = parse_table<Ipv6Address>(kSpecialPurposeIpv6Text);
+  return kBlocks;
+}
+
+Ipv4Set special_purpose_addresses() { return all_of(special_purpose_blocks()); }
+
+Ipv6Set special_purpose_ipv6_addresses() { return all_of(special_purpose_ipv6_blocks()); }
+
+const SpecialPurposeBlock* special_purpose_block_of(Ipv4Address address) {
+  return smallest_with(special_purpose_blocks(), address);
+}
+
+const SpecialPurposeIpv6Block* special_purpose_block_of(Ipv6Address address) {
+  return smallest_with(special_purpose_ipv6_blocks(), address);
 }
 
 }  // namespace trawl::control

@@ -1,5 +1,6 @@
 #include "control/survey/special_purpose.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -17,7 +18,7 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-// Checks that every row is "prefix | RFC n | name", without host bits in the prefix.
+// Checks that every row is "prefix | RFC n | year-month | name", without host bits in the prefix.
 template <typename Address>
 int check_rows(std::string_view table) {
   std::istringstream lines{std::string{table}};
@@ -26,14 +27,16 @@ int check_rows(std::string_view table) {
     if (line.empty() || line[0] == '#') continue;
     ++rows;
     std::istringstream columns{line};
-    std::string prefix, rfc, name;
+    std::string prefix, rfc, allocated, name;
     std::getline(columns, prefix, '|');
     std::getline(columns, rfc, '|');
+    std::getline(columns, allocated, '|');
     std::getline(columns, name);
     const auto parsed = Prefix<Address>::parse(trimmed(prefix));
     const auto written = Address::parse(trimmed(prefix.substr(0, prefix.find('/'))));
     EXPECT_TRUE(parsed && written && parsed->first() == *written) << line;
     EXPECT_TRUE(trimmed(rfc).starts_with("RFC ")) << line;
+    EXPECT_THAT(trimmed(allocated), testing::MatchesRegex("(19|20)[0-9][0-9]-[01][0-9]")) << line;
     EXPECT_FALSE(trimmed(name).empty()) << line;
   }
   return rows;
@@ -42,7 +45,10 @@ int check_rows(std::string_view table) {
 TEST(SpecialPurpose, EveryRowOfBothTablesIsWellFormed) {
   EXPECT_EQ(check_rows<Ipv4Address>(kSpecialPurposeIpv4Text),
             static_cast<int>(special_purpose_blocks().size()));
-  EXPECT_GT(check_rows<Ipv6Address>(kSpecialPurposeIpv6Text), 20);
+  EXPECT_EQ(check_rows<Ipv6Address>(kSpecialPurposeIpv6Text),
+            static_cast<int>(special_purpose_ipv6_blocks().size()));
+  EXPECT_EQ(special_purpose_blocks().size(), 27U);
+  EXPECT_EQ(special_purpose_ipv6_blocks().size(), 26U);
 }
 
 TEST(SpecialPurpose, HoldsWhatNobodyShouldScanByAccident) {
@@ -78,6 +84,56 @@ TEST(SpecialPurpose, NamesTheSmallestBlockOfAnAddress) {
   EXPECT_EQ(name_of("255.255.255.255"), "Limited broadcast, RFC 919");
   EXPECT_EQ(name_of("255.255.255.254"), "Reserved, RFC 1112");
   EXPECT_EQ(name_of("8.8.8.8"), "");
+}
+
+TEST(SpecialPurpose, HoldsTheIpv6BlocksAndLeavesTheirNeighboursAlone) {
+  const Ipv6Set special = special_purpose_ipv6_addresses();
+  for (const char* text : {"::",
+                           "::1",
+                           "::ffff:8.8.8.8",
+                           "64:ff9b::808:808",
+                           "64:ff9b:1:ffff:ffff:ffff:ffff:ffff",
+                           "100::",
+                           "100::ffff:ffff:ffff:ffff",
+                           "100:0:0:1::",
+                           "2001::",
+                           "2001:1ff:ffff::",
+                           "2001:db8::1",
+                           "2001:db8:ffff:ffff::",
+                           "2002::",
+                           "2002:ffff::",
+                           "2620:4f:8000::",
+                           "3fff::",
+                           "3fff:fff:ffff::",
+                           "5f00::",
+                           "fc00::",
+                           "fdff:ffff::",
+                           "fe80::",
+                           "febf::",
+                           "ff00::",
+                           "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}) {
+    EXPECT_TRUE(special.contains(*Ipv6Address::parse(text))) << text;
+  }
+  for (const char* text : {"::2",          "::fffe:ffff:ffff", "::1:0:0:0",      "64:ff9b::1:0:0",
+                           "64:ff9b:2::",  "100:0:0:2::",      "2001:200::",     "2001:db7:ffff::",
+                           "2001:db9::",   "2003::",           "2620:4f:7fff::", "2620:4f:8001::",
+                           "2a00:1450::1", "3ffe::",           "3fff:1000::",    "5eff::",
+                           "5f01::",       "fbff::",           "fe00::",         "fec0::",
+                           "feff::"}) {
+    EXPECT_FALSE(special.contains(*Ipv6Address::parse(text))) << text;
+  }
+}
+
+TEST(SpecialPurpose, GivesTheProvenanceOfTheSmallestBlock) {
+  const auto* part = special_purpose_block_of(*Ipv6Address::parse("2001:1::3"));
+  ASSERT_NE(part, nullptr);
+  EXPECT_EQ(part->to_string(), "2001:1::3/128, DNS-SD service registration anycast, RFC 9665");
+  EXPECT_EQ(part->allocated, "2024-04");
+  const auto* whole = special_purpose_block_of(*Ipv6Address::parse("2001:1::4"));
+  ASSERT_NE(whole, nullptr);
+  EXPECT_EQ(whole->to_string(), "2001::/23, IETF protocol assignments, RFC 2928");
+  EXPECT_EQ(special_purpose_block_of(*Ipv6Address::parse("2a00:1450::1")), nullptr);
+  EXPECT_EQ(special_purpose_block_of(*Ipv4Address::parse("198.18.0.1"))->allocated, "1999-03");
 }
 
 }  // namespace
