@@ -9,6 +9,7 @@ constexpr std::array<CounterInfo, kCounters> kInfo{{
     {"probes_sent", "probes handed to the link", Traffic},
     {"probes_deferred", "probes that waited for a neighbour's address", Delay},
     {"probes_blocked", "probes stopped by the egress guard", Loss},
+    {"probes_opted_out", "probes withheld: their address was blocked during the survey", Traffic},
     {"probes_no_neighbour", "probes to on-link addresses that answered no ARP", Traffic},
     {"probes_abandoned", "probes given up when the time was over", Loss},
     {"arp_requests", "ARP requests sent", Traffic},

@@ -13,6 +13,7 @@ enum class Counter : std::uint8_t {
   ProbesSent,
   ProbesDeferred,
   ProbesBlocked,
+  ProbesOptedOut,
   ProbesNoNeighbour,
   ProbesAbandoned,
   ArpRequests,
@@ -36,7 +37,7 @@ enum class Counter : std::uint8_t {
   RxValid,
   RxWaits
 };
-inline constexpr std::size_t kCounters = 25;
+inline constexpr std::size_t kCounters = 26;
 
 enum class CounterKind : std::uint8_t {
   Traffic,  // What was done.

@@ -36,6 +36,7 @@ TEST(Counters, NamesAreUniqueAndSnakeCase) {
 TEST(Counters, NamesBelongToTheirEnumerators) {
   EXPECT_EQ(counter_info(Counter::ProbesSent).name, "probes_sent");
   EXPECT_EQ(counter_info(Counter::ProbesBlocked).name, "probes_blocked");
+  EXPECT_EQ(counter_info(Counter::ProbesOptedOut).name, "probes_opted_out");
   EXPECT_EQ(counter_info(Counter::TxRingFull).name, "tx_ring_full");
   EXPECT_EQ(counter_info(Counter::PacingStalls).name, "pacing_stalls");
   EXPECT_EQ(counter_info(Counter::RxFrames).name, "rx_frames");
