@@ -54,8 +54,8 @@ def testpmd_generation(seconds: float, work: pathlib.Path) -> float:
 def trawl_generation(seconds: float, excludes: pathlib.Path) -> float:
     counters = programs.run_trawl(
         ["--link", "net_null0", "--rate", "max", "--lcores", str(programs.SENDER_CPU), "-p", "443",
-         "0.0.0.0/0", "--exclude-file", str(excludes), "--max-runtime", f"{seconds}s",
-         "--cooldown", "0s", "-q", "-o", "/dev/null"])["counters"]
+         "0.0.0.0/0", "--exclude-file", str(excludes), "--contact", programs.CONTACT,
+         "--max-runtime", f"{seconds}s", "--cooldown", "0s", "-q", "-o", "/dev/null"])["counters"]
     return counters["send_avg_pps"]
 
 

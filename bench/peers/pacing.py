@@ -26,8 +26,8 @@ def pace(asked: int) -> Pace:
     """Sends for two seconds on net_null and reads how many probes left."""
     counters = programs.run_trawl(
         ["--link", "net_null0", "--rate", str(asked), "--lcores", str(programs.SENDER_CPU), "-p",
-         "443", "0.0.0.0/0", "--max-runtime", f"{SECONDS}s", "--cooldown", "0s", "-q", "-o",
-         "/dev/null"])["counters"]
+         "443", "0.0.0.0/0", "--contact", programs.CONTACT, "--max-runtime",
+         f"{SECONDS}s", "--cooldown", "0s", "-q", "-o", "/dev/null"])["counters"]
     return Pace(asked, counters["sent"])
 
 

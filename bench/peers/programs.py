@@ -17,6 +17,8 @@ SIMNET = str(BUILD / "bench/simnet/trawl-simnet")
 PACKAGES = {"dpdk-testpmd": "dpdk-dev", "masscan": "masscan", "zmap": "zmap", "ip": "iproute2",
             "nft": "nftables", TRAWL: "", SIMNET: ""}
 SENDER_CPU = 0
+# A survey of the whole space wants one, also on a link that leads nowhere.
+CONTACT = "mailto:bench@trawl.invalid"
 OTHER_CPU = 1
 
 FRAME_BYTES = 74  # A probe with the options of a Linux SYN; testpmd is made to send the same size.

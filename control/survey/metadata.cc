@@ -27,6 +27,20 @@ std::string command_line_json(const std::vector<std::string>& words) {
   return json + ']';
 }
 
+std::string blocklist_files_json(const std::vector<BlocklistRecord>& files) {
+  std::string json = "[";
+  for (const BlocklistRecord& file : files) {
+    if (json.size() > 1) json += ',';
+    json += JsonObject{JsonObject::Layout::OneLine}
+                .text("kind", file.kind)
+                .text("path", file.path)
+                .text("sha256", file.sha256)
+                .number("ipv4_addresses", file.ipv4_addresses)
+                .done();
+  }
+  return json + ']';
+}
+
 std::string without_line_feed(std::string text) {
   if (text.ends_with('\n')) text.pop_back();
   return text;
@@ -43,6 +57,19 @@ Result<void> append_all(OutputFile& file, std::string_view text) {
 
 }  // namespace
 
+void record_blocklist(const LiveBlocklist& blocklist, SurveyMetadata& metadata) {
+  metadata.blocklist_digest = blocklist.first_digest();
+  metadata.last_blocklist_digest = blocklist.digest();
+  metadata.blocklist_reloads = blocklist.reloads();
+  metadata.blocklist_files.clear();
+  for (const ListFile& file : blocklist.files()) {
+    metadata.blocklist_files.push_back({.kind = std::string{to_string(file.kind)},
+                                        .path = file.path,
+                                        .sha256 = file.sha256,
+                                        .ipv4_addresses = file.list.v4.size()});
+  }
+}
+
 std::string format_metadata(const SurveyMetadata& metadata) {
   JsonObject object{JsonObject::Layout::Lines};
   object.text("schema", "trawl.metadata.v1")
@@ -57,6 +84,11 @@ std::string format_metadata(const SurveyMetadata& metadata) {
       .number("addresses_excluded", metadata.addresses_excluded)
       .number("blocked_addresses", metadata.blocked_addresses)
       .text("exclude_digest", fmt::format("{:016x}", metadata.exclude_digest))
+      .text("blocklist_sha256", metadata.blocklist_digest)
+      .text("blocklist_sha256_at_end", metadata.last_blocklist_digest)
+      .number("blocklist_reloads", metadata.blocklist_reloads)
+      .raw("blocklist_files", blocklist_files_json(metadata.blocklist_files))
+      .text("contact", metadata.contact)
       .text("link", metadata.link);
   if (metadata.rate.is_unlimited()) {
     object.text("rate_pps", "max");

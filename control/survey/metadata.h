@@ -9,9 +9,18 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/units.h"
+#include "control/steward/live_blocklist.h"
 #include "control/survey/status.h"
 
 namespace trawl::control {
+
+// A file that says what must not be probed, as it was last read.
+struct BlocklistRecord {
+  std::string kind;  // "blocklist" or "opt-out list".
+  std::string path;
+  std::string sha256;  // Of its bytes.
+  std::uint64_t ipv4_addresses = 0;
+};
 
 // What --metadata records of a run, so that it can be understood and repeated later.
 struct SurveyMetadata {
@@ -24,12 +33,20 @@ struct SurveyMetadata {
   std::uint64_t addresses_excluded = 0;  // Of those named.
   std::uint64_t blocked_addresses = 0;   // The whole blocklist.
   std::uint64_t exclude_digest = 0;
+  std::string contact;                // A URI, "" for none.
+  std::string blocklist_digest;       // SHA-256 of what `trawl blocklist show` would print, at the
+  std::string last_blocklist_digest;  // start and, after SIGHUPs, at the end.
+  std::uint64_t blocklist_reloads = 0;
+  std::vector<BlocklistRecord> blocklist_files;
   PacketsPerSecond rate;  // Asked for.
   std::string link;       // Empty when there was none.
   ExitCode exit_code = ExitCode::Done;
   std::string exit_reason;  // "finished", "interrupted", "max-runtime", or an error.
   SurveyProgress progress;  // At the end, with every counter.
 };
+
+// Puts what `blocklist` is now into `metadata`: digests, readings and files.
+void record_blocklist(const LiveBlocklist& blocklist, SurveyMetadata& metadata);
 
 // One JSON object over several lines, with a line feed at the end.
 [[nodiscard]] std::string format_metadata(const SurveyMetadata& metadata);

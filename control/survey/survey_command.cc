@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/log.h"
+#include "control/steward/configuration.h"
+#include "control/steward/stewardship.h"
 #include "control/survey/scan_order.h"
 #include "control/survey/survey_options.h"
 #include "control/survey/survey_plan.h"
@@ -23,8 +25,14 @@ ExitCode survey_main(std::span<const char* const> args) {
   }
   auto& options = std::get<SurveyOptions>(*parsed);
   if (options.verbose) set_log_level(LogLevel::Debug);
+  const auto configuration = load_configuration();
+  if (!configuration) return report(configuration.error());
+  const auto applied =
+      apply_configuration(*configuration, dataplane::ProbeTemplate::kSize, options);
+  if (!applied) return report(applied.error());
   auto plan = make_survey_plan(options);
   if (!plan) return report(plan.error());
+  if (auto named = require_contact(options, *plan); !named) return report(named.error());
   if (options.dry_run) {
     // Signals keep their usual effect: `| head` ends it, and so does the first interrupt.
     const auto printed = print_targets(options, *plan);

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "control/steward/contact.h"
 #include "control/survey/option_values.h"
 #include "control/survey/text.h"
 #include "control/survey/version.h"
@@ -40,7 +41,7 @@ interrupted with everything found written, 1 anything else.
 // Option values as text, before they are looked at one by one.
 struct Texts {
   std::string ports, max_targets, rate, source_ip, source_ports, gateway, gateway_mac, lcores, seed;
-  std::string cooldown, max_runtime, format, states, filter;
+  std::string cooldown, max_runtime, format, states, filter, contact;
   std::vector<std::string> outputs, fields;
   std::string shard, probes, retries, retry_delay, memory;
 };
@@ -70,6 +71,9 @@ void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
   repeatable("--exclude", options.excludes, "Never probe these; may be repeated", "TARGET");
   repeatable("--exclude-file", options.exclude_files,
              "Never probe what FILE names, written like a targets file;\nmay be repeated", "FILE");
+  repeatable("--blocklist-file", options.blocklist_files,
+             "Like --exclude-file, with IPv6 too, and read again on\nSIGHUP; may be repeated",
+             "FILE");
   repeatable("--allow-special", options.allow_special,
              "Let these special-purpose addresses be probed; may be repeated", "PREFIX");
   app.add_option("--max-targets", texts.max_targets,
@@ -128,6 +132,10 @@ void add_network_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
       "ADDRESS");
   add("--gateway-mac", texts.gateway_mac, "Next hop by MAC address: nothing is resolved", "MAC");
   add("--lcores", texts.lcores, "CPUs that send and receive, such as 0 or 0,1 or 2-5", "LIST");
+  add("--contact", texts.contact,
+      "Who answers for the survey: an e-mail address or https:// page;\n"
+      "needed above 2^20 public addresses (default: trawl.conf's)",
+      "CONTACT");
   add("--seed", texts.seed,
       "Makes the order and the probes repeatable: a number below\n"
       "2^64, or 0x and up to 32 hex digits (default: random)",
@@ -212,6 +220,8 @@ Result<void> take_values(const CLI::App& app, const Texts& texts, SurveyOptions&
   take(std::type_identity<TargetLimit>{}, "--max-targets", texts.max_targets, options.max_targets,
        TargetLimit::parse);
   take(std::type_identity<RateSpec>{}, "--rate", texts.rate, options.rate, RateSpec::parse);
+  take(std::type_identity<std::string>{}, "--contact", texts.contact, options.contact,
+       parse_contact);
   take(std::type_identity<Ipv4Address>{}, "--source-ip", texts.source_ip, options.source_ip,
        parse_address);
   take(std::type_identity<PortRange>{}, "--source-port", texts.source_ports, options.source_ports,
@@ -319,12 +329,16 @@ Result<void> check_files(const SurveyOptions& options) {
   if (is_output(options.metadata)) {
     return usage("--output and --metadata go to the same place; give two different files");
   }
+  if (std::ranges::count(options.blocklist_files, "-") > 0) {
+    return usage("--blocklist-file: standard input cannot be read again on SIGHUP; name a file");
+  }
   const bool one_text =
       options.outputs.size() == 1 && !is_compressed_path(options.outputs.front().path);
   if (options.dry_run && !one_text) {
     return usage("--dry-run prints one list of targets, not compressed; give one -o FILE for it");
   }
   std::vector<std::string> inputs = options.target_files;
+  inputs.insert(inputs.end(), options.blocklist_files.begin(), options.blocklist_files.end());
   inputs.insert(inputs.end(), options.exclude_files.begin(), options.exclude_files.end());
   if (std::ranges::count(inputs, "-") > 1) {
     return usage("standard input (-) is named more than once, but can be read only once");
@@ -402,6 +416,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   if (app.count("--metadata") > 0 && options.metadata.empty()) {
     return usage("--metadata: an empty file name is given; name a file");
   }
+  options.rate_given = app.count("--rate") > 0;
   if (auto taken = take_values(app, texts, options); !taken) return Failure{taken.error()};
   if (auto taken = take_outputs(app, texts, options); !taken) return Failure{taken.error()};
   if (auto fits = check_together(app, options); !fits) return Failure{fits.error()};

@@ -38,6 +38,8 @@ struct SurveyOptions {
   std::vector<std::string> excludes;
   std::vector<std::string> exclude_files;
   std::vector<std::string> allow_special;
+  std::vector<std::string> blocklist_files;  // Read again while the survey runs; never "-".
+  std::vector<std::string> opt_out_files;    // Likewise; trawl.conf names them.
   std::optional<TargetLimit> max_targets;
   Shard shard;
   unsigned probes = 1;  // To every target; 1...5.
@@ -47,6 +49,9 @@ struct SurveyOptions {
   // How it is sent.
   std::string link;  // As written; "" only in a dry run.
   RateSpec rate{PacketsPerSecond{10'000.0}};
+  bool rate_given = false;           // `rate` was asked for, and is not the default.
+  std::optional<RateSpec> max_rate;  // What trawl.conf allows; no sending goes faster.
+  std::string contact;               // A URI, "" for none: who answers for the survey.
   std::optional<Ipv4Address> source_ip;
   PortRange source_ports = kDefaultSourcePorts;
   std::optional<Ipv4Address> gateway;  // At most one of these two is set.

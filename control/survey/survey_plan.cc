@@ -53,15 +53,17 @@ Failure nothing_left(const Ipv4Set& named, const SurveyOptions& options) {
   if (special) by_special.intersect(*special);
   const std::uint64_t total = named.size();
   const std::uint64_t built_in = by_special.size();
+  const std::string_view by_lists = options.blocklist_files.empty() && options.opt_out_files.empty()
+                                        ? "--exclude or --exclude-file"
+                                        : "--exclude, --exclude-file or a blocklist file";
   const std::string all = total == 1 ? "the one address named is excluded"
                                      : fmt::format("all {} addresses named are excluded", total);
   if (built_in == 0) {
     return fail(ExitCode::BadInput,
-                fmt::format("{} by --exclude or --exclude-file; name others or exclude less", all));
+                fmt::format("{} by {}; name others or exclude less", all, by_lists));
   }
   const std::string others =
-      built_in == total ? std::string{}
-                        : fmt::format(", {} by --exclude or --exclude-file", total - built_in);
+      built_in == total ? std::string{} : fmt::format(", {} by {}", total - built_in, by_lists);
   const SpecialPurposeBlock* block = special_purpose_block_of(by_special.intervals()[0].first);
   return fail(
       ExitCode::BadInput,
@@ -81,18 +83,20 @@ std::uint64_t digest_of(const Ipv4Set& set) {
   return digest;
 }
 
-Result<Ipv4Set> make_blocklist(const SurveyOptions& options) {
+Result<LiveBlocklist> make_blocklist(const SurveyOptions& options) {
   auto blocked = special_less_allowed(options.allow_special);
-  if (!blocked) return blocked;
+  if (!blocked) return Failure{blocked.error()};
   const auto excluded = read_named(options.excludes, "--exclude", options.exclude_files);
-  if (!excluded) return excluded;
+  if (!excluded) return Failure{excluded.error()};
   blocked->add(*excluded);
-  return blocked;
+  AddressList fixed{.v4 = std::move(*blocked), .v6 = special_purpose_ipv6_addresses()};
+  return LiveBlocklist::open(std::move(fixed), options.blocklist_files, options.opt_out_files);
 }
 
 Result<SurveyPlan> make_survey_plan(const SurveyOptions& options) {
-  auto blocked = make_blocklist(options);
-  if (!blocked) return Failure{blocked.error()};
+  auto blocklist = make_blocklist(options);
+  if (!blocklist) return Failure{blocklist.error()};
+  const Ipv4Set& blocked = blocklist->blocked().v4;
   auto named = read_named(options.targets, "target", options.target_files);
   if (!named) return Failure{named.error()};
   if (named->empty()) {
@@ -101,17 +105,21 @@ Result<SurveyPlan> make_survey_plan(const SurveyOptions& options) {
                             options.target_files.empty() ? "target" : options.target_files.back()));
   }
   Ipv4Set left = *named;
-  left.subtract(*blocked);
+  left.subtract(blocked);
   if (left.empty()) return nothing_left(*named, options);
   const std::uint64_t total = named->size();
   const std::uint64_t kept = left.size();
-  const std::uint64_t digest = digest_of(*blocked);
+  const std::uint64_t digest = digest_of(blocked);
+  Ipv4Set ordinary = left;
+  ordinary.subtract(special_purpose_addresses());
   return SurveyPlan{.addresses = RankedSet<Ipv4Address>{left},
                     .ports = options.ports,
-                    .blocked = std::move(*blocked),
+                    .blocked = blocked,
                     .addresses_named = total,
                     .addresses_excluded = total - kept,
-                    .exclude_digest = digest};
+                    .exclude_digest = digest,
+                    .public_addresses = ordinary.size(),
+                    .blocklist = std::move(*blocklist)};
 }
 
 }  // namespace trawl::control

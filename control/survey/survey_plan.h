@@ -6,6 +6,7 @@
 #include "base/interval_set.h"
 #include "base/ranked_set.h"
 #include "base/result.h"
+#include "control/steward/live_blocklist.h"
 #include "control/survey/survey_options.h"
 
 namespace trawl::control {
@@ -23,6 +24,8 @@ struct SurveyPlan {
   std::uint64_t addresses_named = 0;     // Before exclusions.
   std::uint64_t addresses_excluded = 0;  // Of those named.
   std::uint64_t exclude_digest = 0;      // Of `blocked`: tells two blocklists apart, no more.
+  std::uint64_t public_addresses = 0;    // Of `addresses`: those outside special-purpose space.
+  LiveBlocklist blocklist;               // `blocked` again, to be read anew during the survey.
 
   // Targets: addresses times ports, at most 2^48.
   [[nodiscard]] std::uint64_t size() const noexcept { return addresses.size() * ports.size(); }
@@ -36,8 +39,8 @@ struct SurveyPlan {
 // Tells two sets apart: order matters and every bit of both ends counts. Not cryptographic.
 [[nodiscard]] std::uint64_t digest_of(const Ipv4Set& set);
 
-// The blocklist alone: special-purpose addresses less `allow_special`, plus the excludes, which
-// win.
-[[nodiscard]] Result<Ipv4Set> make_blocklist(const SurveyOptions& options);
+// The blocklist alone: special-purpose addresses less `allow_special`, plus the excludes, the
+// blocklist files and the opt-out files, which win.
+[[nodiscard]] Result<LiveBlocklist> make_blocklist(const SurveyOptions& options);
 
 }  // namespace trawl::control

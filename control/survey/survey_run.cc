@@ -113,6 +113,8 @@ SurveyMetadata describe(std::span<const std::string> args, const SurveyOptions& 
   metadata.addresses_excluded = plan.addresses_excluded;
   metadata.blocked_addresses = plan.blocked.size();
   metadata.exclude_digest = plan.exclude_digest;
+  metadata.contact = options.contact;
+  record_blocklist(plan.blocklist, metadata);
   metadata.rate = options.rate.for_frame(dataplane::ProbeTemplate::kSize);
   metadata.link = options.link;
   return metadata;

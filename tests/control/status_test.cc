@@ -159,6 +159,12 @@ SurveyMetadata example_metadata() {
   metadata.addresses_excluded = 2;
   metadata.blocked_addresses = 592'709'632;
   metadata.exclude_digest = 0xabc;
+  metadata.contact = "mailto:a@example.net";
+  metadata.blocklist_digest = "11aa";
+  metadata.last_blocklist_digest = "22bb";
+  metadata.blocklist_reloads = 3;
+  metadata.blocklist_files = {
+      {.kind = "opt-out list", .path = "/a \"b\"", .sha256 = "33cc", .ipv4_addresses = 5}};
   metadata.rate = PacketsPerSecond{10'000.0};
   metadata.link = "eth1";
   metadata.exit_reason = "finished";
@@ -185,6 +191,12 @@ TEST(Metadata, RecordsWhatIsNeededToRepeatTheRun) {
                 "  \"addresses_excluded\": 2,\n"
                 "  \"blocked_addresses\": 592709632,\n"
                 "  \"exclude_digest\": \"0000000000000abc\",\n"
+                "  \"blocklist_sha256\": \"11aa\",\n"
+                "  \"blocklist_sha256_at_end\": \"22bb\",\n"
+                "  \"blocklist_reloads\": 3,\n"
+                "  \"blocklist_files\": [{\"kind\":\"opt-out list\",\"path\":\"/a \\\"b\\\"\","
+                "\"sha256\":\"33cc\",\"ipv4_addresses\":5}],\n"
+                "  \"contact\": \"mailto:a@example.net\",\n"
                 "  \"link\": \"eth1\",\n"
                 "  \"rate_pps\": 10000.000,\n"
                 "  \"exit_code\": 0,\n"

@@ -272,5 +272,23 @@ TEST(SurveyOptions, VersionIsOneLine) {
   EXPECT_THAT(version->text, testing::MatchesRegex("trawl [0-9.]+\n"));
 }
 
+TEST(SurveyOptions, TakeAContactAndBlocklistFiles) {
+  const SurveyOptions none = parsed(basic());
+  EXPECT_EQ(none.contact, "");
+  EXPECT_THAT(none.blocklist_files, IsEmpty());
+  EXPECT_FALSE(none.rate_given);
+  const SurveyOptions options =
+      parsed(basic({"--contact", "scans@example.net", "--blocklist-file", "a.txt",
+                    "--blocklist-file", "b.txt", "--rate", "10k"}));
+  EXPECT_EQ(options.contact, "mailto:scans@example.net");
+  EXPECT_THAT(options.blocklist_files, ElementsAre("a.txt", "b.txt"));
+  EXPECT_TRUE(options.rate_given);
+  EXPECT_THAT(refused(basic({"--contact", "nobody"})),
+              HasSubstr("--contact: \"nobody\" is no way"));
+  EXPECT_THAT(refused(basic({"--blocklist-file", "-"})), HasSubstr("cannot be read again"));
+  EXPECT_THAT(refused(basic({"--blocklist-file", "a.txt", "-o", "a.txt"})),
+              HasSubstr("would be read and then replaced"));
+}
+
 }  // namespace
 }  // namespace trawl::control

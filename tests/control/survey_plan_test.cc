@@ -55,6 +55,28 @@ TEST(SurveyPlan, TakesTargetsAndExcludesFromFilesToo) {
   EXPECT_EQ(plan->addresses.select(3).to_string(), "8.8.10.1");
 }
 
+TEST(SurveyPlan, BlocksWhatBlocklistAndOptOutFilesName) {
+  const TempFile block{"8.8.8.0/31\n2a00::/16\n", ".block"};
+  const TempFile out{"8.8.8.3\n", ".out"};
+  SurveyOptions options = with_targets({"8.8.8.0/29", "198.18.0.0/31"});
+  options.allow_special = {"198.18.0.0/15"};
+  options.blocklist_files = {block.path()};
+  options.opt_out_files = {out.path()};
+  const auto plan = make_survey_plan(options);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->addresses.size(), 7U);
+  EXPECT_EQ(plan->public_addresses, 5U);
+  EXPECT_TRUE(plan->blocked.contains(*Ipv4Address::parse("8.8.8.3")));
+  EXPECT_EQ(plan->blocklist.files().size(), 2U);
+  EXPECT_EQ(plan->blocklist.blocked().v4.size(), plan->blocked.size());
+  EXPECT_TRUE(plan->blocklist.blocked().contains(*Ipv6Address::parse("2a00::1")));
+  EXPECT_TRUE(plan->blocklist.blocked().contains(*Ipv6Address::parse("fe80::1")));
+  options.targets = {"8.8.8.3"};
+  EXPECT_EQ(make_survey_plan(options).error().message,
+            "the one address named is excluded by --exclude, --exclude-file or a blocklist file; "
+            "name others or exclude less");
+}
+
 TEST(SurveyPlan, BlocksSpecialPurposeSpaceUnlessNamed) {
   SurveyOptions options = with_targets({"198.18.0.0/15", "10.0.0.0/8"});
   options.allow_special = {"198.18.4.0/24"};
@@ -206,7 +228,7 @@ TEST(SurveyPlan, AgreesWithBitmapsHoweverTargetsAndExcludesOverlap) {
     for (std::uint32_t i = 0; i < Model::kSize; ++i) {
       for (const unsigned side : {0U, 1U}) {
         const Ipv4Address address{bases[side] + i};
-        ASSERT_EQ(list->contains(address), blocked[side][i]) << address.to_string();
+        ASSERT_EQ(list->blocked().v4.contains(address), blocked[side][i]) << address.to_string();
         if (!plan) continue;
         ASSERT_EQ(plan->addresses.rank(address).has_value(), named[side][i] && !blocked[side][i])
             << "round " << round << ", " << address.to_string();

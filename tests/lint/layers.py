@@ -25,7 +25,7 @@ SOLE_USERS = {
     "libbpf": (r"(bpf|xdp)/.*|linux/(bpf|if_xdp)\.h", ("dataplane",)),
     "PCRE2": (r"pcre2\w*\.h", ("service",)),
     "Vectorscan": (r"(hs/)?hs(_\w+)?\.h", ("service",)),
-    "OpenSSL": (r"openssl/.*", ("service",)),
+    "OpenSSL": (r"openssl/.*", ("service", "control")),
     "c-ares": (r"ares\w*\.h", ("service",)),
     "libpcap": (r"pcap\.h|pcap/.*", ("service",)),
     "Lua": (r"(lua[\d.]*/)?(lua|lauxlib|lualib|luaconf)\.h(pp)?", ("nse",)),
