@@ -15,6 +15,9 @@ import tree
 PAGES = {
     "trawl.1": [["trawl"]],
     "trawl-survey.1": [["trawl", "survey"]],
+    "trawl-blocklist.1": [["trawl", "blocklist", command] for command in ("check", "show")],
+    "trawl-probing-txt.1": [["trawl", "probing-txt"]],
+    "trawl.conf.5": [],
     "trawl-lab.1": [["trawl", "lab", command] for command in
                     ("up", "down", "status", "truth", "exec")]
                    + [["simnet", "truth"], ["simnet", "config"]],
