@@ -14,10 +14,10 @@ namespace trawl::dataplane {
 
 // An egress guard that can be replaced while polling cores ask it.
 //
-// Each guard is immutable; publish() makes the next one and swaps a pointer, which a core reads
-// once a burst. No core can be asked whether it still reads an old guard without a word shared by
-// all of them, so old guards are kept until the end: some megabytes for each change of the lists,
-// and lists change a few times in a survey.
+// Each guard is immutable; publish() takes the next one and swaps a pointer, which a core reads
+// once a burst. To free an old guard, every core would have to tell that it is done with it;
+// instead they are kept until the end, some megabytes for each change of lists that change a few
+// times a survey.
 //
 // The first guard keeps its say: a target that it blocks should not have been in the plan, and its
 // probe is a loss to be explained; one that only a later guard blocks has opted out meanwhile.
