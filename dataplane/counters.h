@@ -37,7 +37,7 @@ enum class Counter : std::uint8_t {
   RxValid,
   RxWaits
 };
-inline constexpr std::size_t kCounters = 26;
+inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::RxWaits) + 1;
 
 enum class CounterKind : std::uint8_t {
   Traffic,  // What was done.

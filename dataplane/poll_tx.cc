@@ -4,6 +4,7 @@
 #include <rte_ring_elem.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 
 #include "dataplane/internal/arp_frame.h"
@@ -334,16 +335,18 @@ bool TxLoop::resolve(Target target, unsigned stage, Ticks now, std::uint64_t& he
 
 // Closes the gaps that blocked targets leave; returns how many of `count` stay.
 unsigned TxLoop::drop_blocked(unsigned count) noexcept {
-  const std::uint64_t blocked = plan_.guard.blocked({targets_.data(), count});
-  if (blocked == 0) [[likely]]
+  const SwappableGuard::Answer answer = plan_.guard.check({targets_.data(), count});
+  if (answer.all_clear()) [[likely]]
     return count;
+  const std::uint64_t stopped = answer.blocked | answer.opted_out;
   unsigned allowed = 0;
   for (unsigned i = 0; i < count; ++i) {
-    if ((blocked >> i & 1U) != 0) continue;
+    if ((stopped >> i & 1U) != 0) continue;
     targets_[allowed] = targets_[i];
     heads_[allowed++] = heads_[i];
   }
-  counters_.add(Counter::ProbesBlocked, count - allowed);
+  counters_.add(Counter::ProbesBlocked, static_cast<unsigned>(std::popcount(answer.blocked)));
+  counters_.add(Counter::ProbesOptedOut, static_cast<unsigned>(std::popcount(answer.opted_out)));
   return allowed;
 }
 

@@ -7,21 +7,22 @@
 #include "base/mac.h"
 #include "base/units.h"
 #include "dataplane/cookie.h"
-#include "dataplane/egress_guard.h"
 #include "dataplane/neighbours.h"
 #include "dataplane/probe_template.h"
 #include "dataplane/reply.h"
+#include "dataplane/swappable_guard.h"
 
 namespace trawl::dataplane {
 
 // All that polling cores need to know of one survey but for what is probed when: that is a Sweep.
 //
-// Thread: frozen before the cores start and shared by them; only `neighbours` changes, by atomics.
+// Thread: frozen before the cores start and shared by them; only `neighbours` and
+// `guard` change, by atomics.
 struct ScanPlan {
   CookieMaker cookies;
   ProbeTemplate probe;
   ReplyParser parser;
-  EgressGuard guard;
+  SwappableGuard guard;
   Neighbours neighbours;
   TscClock clock;
   MacAddress mac;         // Ours.

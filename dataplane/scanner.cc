@@ -185,6 +185,8 @@ void Scanner::begin_sweep(Sweep sweep, Lanes* lanes) {
 const Sweep& Scanner::sweep() const noexcept { return impl_->run->sweep; }
 const Lanes& Scanner::lanes() const noexcept { return *impl_->run->lanes; }
 
+SwappableGuard& Scanner::guard() noexcept { return impl_->plan.guard; }
+
 void Scanner::set_rate(PacketsPerSecond rate) noexcept {
   impl_->shared.rate.store(raw_rate(rate), std::memory_order_relaxed);
 }

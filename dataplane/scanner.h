@@ -43,6 +43,8 @@ class Scanner {
   // The one begun last. Needs one.
   [[nodiscard]] const Sweep& sweep() const noexcept;
   [[nodiscard]] const Lanes& lanes() const noexcept;
+  // May be replaced while cores poll.
+  [[nodiscard]] SwappableGuard& guard() noexcept;
   // From now on; of all senders together. Zero is a pause.
   void set_rate(PacketsPerSecond rate) noexcept;
   [[nodiscard]] PacketsPerSecond rate() const noexcept;

@@ -8,9 +8,13 @@
 #include <vector>
 
 #include "base/log.h"
+#include "control/steward/configuration.h"
+#include "control/steward/stewardship.h"
 #include "control/survey/checkpoint/checkpoint.h"
 #include "control/survey/resume_options.h"
+#include "control/survey/special_purpose.h"
 #include "control/survey/survey_run.h"
+#include "dataplane/probe_template.h"
 
 namespace trawl::control {
 namespace {
@@ -37,25 +41,28 @@ Result<SurveyOptions> options_of(const Checkpoint& checkpoint) {
       fmt::format("{}: the command line in this checkpoint is no survey", checkpoint.path()));
 }
 
-// The space of the survey as it was, and the blocklist as it is now besides: whoever asked not to
-// be probed since is not.
+// The space of the survey as it was, and the blocklist as it is now: whoever asked not to be probed
+// since is not.
 Result<SurveyPlan> plan_of(const Checkpoint& checkpoint, const SurveyOptions& options) {
-  auto blocked = make_blocklist(options);
-  if (!blocked) return Failure{blocked.error()};
+  auto blocklist = make_blocklist(options);
+  if (!blocklist) return Failure{blocklist.error()};
   const Ipv4Set addresses = set_of(checkpoint.plan().addresses);
   Ipv4Set since = addresses;
-  since.intersect(*blocked);
+  since.intersect(blocklist->blocked().v4);
   if (!since.empty()) {
     log_warning("{} addresses of the survey are excluded by now, and are not probed any more",
                 since.size());
   }
-  blocked->add(set_of(checkpoint.plan().blocked));
+  Ipv4Set ordinary = addresses;
+  ordinary.subtract(special_purpose_addresses());
   SurveyPlan plan{.addresses = RankedSet<Ipv4Address>{addresses},
                   .ports = checkpoint.plan().ports,
-                  .blocked = std::move(*blocked),
+                  .blocked = set_of(checkpoint.plan().blocked),
                   .addresses_named = addresses.size(),
                   .addresses_excluded = since.size(),
-                  .exclude_digest = 0};
+                  .exclude_digest = 0,
+                  .public_addresses = ordinary.size(),
+                  .blocklist = std::move(*blocklist)};
   plan.exclude_digest = digest_of(plan.blocked);
   return plan;
 }
@@ -70,8 +77,15 @@ Result<ExitCode> resume(const ResumeOptions& asked) {
   auto options = options_of(**checkpoint);
   if (!options) return Failure{options.error()};
   asked.apply_to(*options);
+  const auto configuration = load_configuration();
+  if (!configuration) return Failure{configuration.error()};
+  if (auto applied = apply_configuration(*configuration, dataplane::ProbeTemplate::kSize, *options);
+      !applied) {
+    return Failure{applied.error()};
+  }
   auto plan = plan_of(**checkpoint, *options);
   if (!plan) return Failure{plan.error()};
+  if (auto named = require_contact(*options, *plan); !named) return Failure{named.error()};
   if ((*checkpoint)->restored().after_power_failure) {
     log_warning("{}: the machine was restarted since; going on from what had reached the disk",
                 asked.checkpoint);

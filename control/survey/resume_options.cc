@@ -36,7 +36,10 @@ Result<void> take(const CLI::App& app, std::string_view option, const std::strin
 
 void ResumeOptions::apply_to(SurveyOptions& options) const {
   if (link) options.link = *link;
-  if (rate) options.rate = *rate;
+  if (rate) {
+    options.rate = *rate;
+    options.rate_given = true;
+  }
   if (!lcores.empty()) options.lcores = lcores;
   if (cooldown) options.cooldown = *cooldown;
   options.max_runtime = max_runtime;  // That of the first run was spent there.

@@ -13,6 +13,7 @@
 #include "control/survey/survey_options.h"
 #include "control/survey/survey_plan.h"
 #include "control/survey/survey_run.h"
+#include "dataplane/probe_template.h"
 
 namespace trawl::control {
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "control/steward/guard_reload.h"
 
 namespace trawl::control {
 namespace {
@@ -42,6 +43,8 @@ SurveyController::SurveyController(const SurveyOptions& options, const Parts& pa
       link_{parts.link},
       scanner_{parts.scanner},
       outputs_{parts.outputs},
+      blocklist_{parts.blocklist},
+      reload_wanted_{parts.reload_wanted},
       keeper_{make_keeper(parts, options)},
       intake_{planner_, scanner_, outputs_, options.memory, keeper_.get()},
       monitor_{options, link_, scanner_, intake_} {}
@@ -124,6 +127,7 @@ Result<void> SurveyController::end() {
 
 // A batch of replies and a look around; true when the survey is over.
 Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
+  if (reload_wanted_.exchange(false)) (void)reload_guard(blocklist_, scanner_.guard());
   const auto before = Clock::now();
   const auto handled = intake_.take_batch();
   if (!handled) return Failure{handled.error()};

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "control/steward/live_blocklist.h"
 #include "control/survey/checkpoint/checkpoint_keeper.h"
 #include "control/survey/output/survey_outputs.h"
 #include "control/survey/reply_intake.h"
@@ -37,6 +38,8 @@ class SurveyController {
     dataplane::Link& link;
     dataplane::Scanner& scanner;
     SurveyOutputs& outputs;
+    LiveBlocklist& blocklist;  // Read again when `reload_wanted` becomes true.
+    std::atomic<bool>& reload_wanted;
     Checkpoint* checkpoint = nullptr;
   };
   SurveyController(const SurveyOptions& options, const Parts& parts);
@@ -70,6 +73,8 @@ class SurveyController {
   dataplane::Link& link_;
   dataplane::Scanner& scanner_;
   SurveyOutputs& outputs_;
+  LiveBlocklist& blocklist_;
+  std::atomic<bool>& reload_wanted_;
   std::unique_ptr<CheckpointKeeper> keeper_;
   ReplyIntake intake_;
   SurveyMonitor monitor_;

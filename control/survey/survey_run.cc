@@ -18,6 +18,7 @@ namespace trawl::control {
 namespace {
 
 std::atomic<bool> interrupted{false};
+std::atomic<bool> reload_wanted{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 void on_interrupt(int signal) {
@@ -25,10 +26,13 @@ void on_interrupt(int signal) {
   std::signal(signal, SIG_DFL);  // A second one ends the process at once.
 }
 
+void on_hangup(int) { reload_wanted.store(true); }
+
 // A closed pipe and a file size limit become errors of write() instead of killing the process.
 void install_signals() {
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
+  std::signal(SIGHUP, on_hangup);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
 }
@@ -140,8 +144,11 @@ Result<ExitCode> run_survey(SurveyJob job) {
     if (!resumed && job.checkpoint) (void)std::remove(job.checkpoint->path().c_str());
     return Failure{error};
   };
+  LiveBlocklist blocklist = std::move(job.plan.blocklist);
   auto survey = prepare_survey(job.options, std::move(job.plan), job.metadata.seed);
   if (!survey) return discard(survey.error());
+  // Whoever was excluded since the survey began has opted out of the rest.
+  if (resumed) survey->scanner->guard().publish(dataplane::EgressGuard{blocklist.blocked().v4});
   if (!survey->link->wait_until_up()) {
     return discard({.code = ExitCode::Device,
                     .message = fmt::format("link {} does not come up; check the cable, the peer or "
@@ -157,8 +164,11 @@ Result<ExitCode> run_survey(SurveyJob job) {
                                .link = *survey->link,
                                .scanner = *survey->scanner,
                                .outputs = **outputs,
+                               .blocklist = blocklist,
+                               .reload_wanted = reload_wanted,
                                .checkpoint = job.checkpoint.get()}};
   const SurveyOutcome outcome = controller.run(interrupted);
+  record_blocklist(blocklist, job.metadata);
   return conclude(job, controller, std::move(job.metadata), outcome);
 }
 

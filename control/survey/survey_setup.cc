@@ -177,7 +177,7 @@ Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan p
   dataplane::ScanPlan scan{.cookies = {scan_key(seed), choice->source, ports},
                            .probe = {mac, choice->source},
                            .parser = {choice->source, ports},
-                           .guard = dataplane::EgressGuard{plan.blocked},
+                           .guard = dataplane::SwappableGuard{dataplane::EgressGuard{plan.blocked}},
                            .neighbours = std::move(*neighbours),
                            .clock = TscClock::calibrate(),
                            .mac = mac,

@@ -49,7 +49,7 @@ ScanPlan make_plan(const PlanOptions& options) {
   return ScanPlan{.cookies = {kKey, kOurs, kPorts},
                   .probe = {kOurMac, kOurs},
                   .parser = {kOurs, kPorts},
-                  .guard = EgressGuard{options.blocked},
+                  .guard = SwappableGuard{EgressGuard{options.blocked}},
                   .neighbours = std::move(*Neighbours::make(options.neighbours)),
                   .clock = TscClock::calibrate(),
                   .mac = kOurMac,
@@ -274,6 +274,22 @@ TEST(Polling, GuardStopsWhatThePlanShouldNotHold) {
   run(**scanner, [] { return true; });
   EXPECT_EQ(count(**scanner, Counter::ProbesBlocked), 257U * 3);
   EXPECT_EQ(count(**scanner, Counter::ProbesSent), (32768U - 257) * 3);
+  EXPECT_EQ(allocations, 0U);
+}
+
+TEST(Polling, GuardReplacedOnTheWayStopsWhoOptedOut) {
+  const auto link = open_link("net_null17", 1, false);
+  ASSERT_TRUE(link);
+  auto made = make_scanner({.receive = false}, *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  Ipv4Set opted_out;
+  opted_out.add(*Ipv4Prefix::parse("198.19.3.0/24"));
+  scanner.guard().publish(EgressGuard{opted_out});
+  run(scanner, [] { return true; });
+  EXPECT_EQ(count(scanner, Counter::ProbesOptedOut), 256U * 3);
+  EXPECT_EQ(count(scanner, Counter::ProbesBlocked), 0U);
+  EXPECT_EQ(count(scanner, Counter::ProbesSent), (32768U - 256) * 3);
   EXPECT_EQ(allocations, 0U);
 }
 

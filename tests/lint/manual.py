@@ -15,6 +15,7 @@ import tree
 PAGES = {
     "trawl.1": [["trawl"]],
     "trawl-survey.1": [["trawl", "survey"]],
+    "trawl-resume.1": [["trawl", "resume"]],
     "trawl-blocklist.1": [["trawl", "blocklist", command] for command in ("check", "show")],
     "trawl-probing-txt.1": [["trawl", "probing-txt"]],
     "trawl.conf.5": [],
