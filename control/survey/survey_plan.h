@@ -25,7 +25,7 @@ struct SurveyPlan {
   std::uint64_t addresses_excluded = 0;  // Of those named.
   std::uint64_t exclude_digest = 0;      // Of `blocked`: tells two blocklists apart, no more.
   std::uint64_t public_addresses = 0;    // Of `addresses`: those outside special-purpose space.
-  LiveBlocklist blocklist;               // `blocked` again, to be read anew during the survey.
+  LiveBlocklist blocklist{};             // `blocked` again, to be read anew during the survey.
 
   // Targets: addresses times ports, at most 2^48.
   [[nodiscard]] std::uint64_t size() const noexcept { return addresses.size() * ports.size(); }

@@ -32,25 +32,47 @@ void parse_plan(std::span<const char> bytes) {
   if (serialise(*plan).size() != bytes.size()) std::abort();
 }
 
+constexpr std::size_t kStateSize = 4 * kCheckpointPage;  // Live state and slots.
+
+// Where they are in a good file, made once, and how they were then.
+struct Good {
+  std::streamoff offset = 0;
+  std::string state = std::string(kStateSize, 0);
+};
+
+const Good& good_file() {
+  static const Good good = [] {
+    unlink(file_name().c_str());
+    CheckpointPlan plan;
+    plan.ports = {80};
+    plan.addresses = {{Ipv4Address{1}, Ipv4Address{1000}}};
+    {
+      auto made = Checkpoint::create(file_name(), plan);
+      if (!made) std::abort();
+      (void)(*made)->begin_sweep(1);
+      for (std::uint64_t i = 0; i < 10; ++i) (void)(*made)->record({.index = i}, {});
+    }
+    CheckpointHeader header;
+    std::ifstream file{file_name(), std::ios::binary};
+    file.read(reinterpret_cast<char*>(&header), sizeof header);
+    Good made;
+    made.offset = static_cast<std::streamoff>(header.live_offset);
+    file.seekg(made.offset);
+    file.read(made.state.data(), kStateSize);
+    return made;
+  }();
+  return good;
+}
+
 // Overwrites live state and slots of a good file, and opens it.
 void open_file(std::span<const char> bytes) {
-  unlink(file_name().c_str());
-  CheckpointPlan plan;
-  plan.ports = {80};
-  plan.addresses = {{Ipv4Address{1}, Ipv4Address{1000}}};
-  {
-    auto made = Checkpoint::create(file_name(), plan);
-    if (!made) std::abort();
-    (void)(*made)->begin_sweep(1);
-    for (std::uint64_t i = 0; i < 10; ++i) (void)(*made)->record({.index = i}, {});
-  }
-  CheckpointHeader header;
+  constexpr std::size_t kBootId = 64;  // Stays, so that the live state counts.
+  const Good& good = good_file();
+  std::string state = good.state;
+  std::copy_n(bytes.begin(), std::min(bytes.size(), kStateSize - kBootId), state.begin() + kBootId);
   std::fstream file{file_name(), std::ios::in | std::ios::out | std::ios::binary};
-  file.read(reinterpret_cast<char*>(&header), sizeof header);
-  // Behind the boot id, so that the live state counts.
-  file.seekp(static_cast<std::streamoff>(header.live_offset + 64));
-  const std::size_t most = 4 * kCheckpointPage - 64;
-  file.write(bytes.data(), static_cast<std::streamsize>(std::min(bytes.size(), most)));
+  file.seekp(good.offset);
+  file.write(state.data(), kStateSize);
   file.close();
   const auto opened = Checkpoint::open(file_name());
   if (!opened) return check_error(opened.error(), ExitCode::BadInput);
