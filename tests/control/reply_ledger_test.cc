@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <unordered_map>
@@ -100,36 +101,76 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ReplyLedgerTest, testing::Values(kFitsTheArray, 
                            return tested.param == kFitsTheArray ? "Array" : "Set";
                          });
 
+// Replies come back in a window behind the probes: new targets, and some of those of the last
+// `lag` once more, resets before SYN-ACKs among them.
+TEST_P(ReplyLedgerTest, RepeatsAtEveryLagAreJudgedLikeByTheSimpleOne) {
+  SimpleLedger simple;
+  std::mt19937_64 random{7};
+  std::vector<std::uint64_t> sent;
+  for (std::uint64_t lag = 1; lag <= 1'000'000; lag *= 10) {
+    for (int i = 0; i < 150'000; ++i) {
+      const bool again = !sent.empty() && random() % 2 == 0;
+      const std::uint64_t back = random() % std::min<std::uint64_t>(lag, sent.size() + 1);
+      const std::uint64_t index =
+          again ? sent[sent.size() - 1 - std::min(back, sent.size() - 1)] : random() % GetParam();
+      if (!again) sent.push_back(index);
+      const auto state = static_cast<PortState>(random() % kPortStates);
+      PortState before = PortState::Open;
+      PortState expected_before = PortState::Open;
+      ASSERT_EQ(ledger_.record(index, state, before), simple.record(index, state, expected_before))
+          << "lag " << lag << " reply " << i;
+      ASSERT_EQ(before, expected_before) << "lag " << lag << " reply " << i;
+    }
+  }
+}
+
+TEST_P(ReplyLedgerTest, RankTellsTheSilentFromThoseThatAnswered) {
+  std::unordered_map<std::uint64_t, unsigned> expected;
+  std::mt19937_64 random{3};
+  for (int i = 0; i < 100'000; ++i) {
+    const std::uint64_t index = random() % GetParam();
+    const auto state = static_cast<PortState>(random() % kPortStates);
+    (void)ledger_.record(index, state, before_);
+    unsigned& rank = expected[index];
+    rank = std::max(rank, static_cast<unsigned>(worth(state)));
+  }
+  for (const auto& [index, rank] : expected) {
+    ASSERT_EQ(ledger_.rank(index), rank) << index;
+    const std::uint64_t other = random() % GetParam();
+    const auto found = expected.find(other);
+    ASSERT_EQ(ledger_.rank(other), found == expected.end() ? 0 : found->second) << other;
+  }
+}
+
+TEST_P(ReplyLedgerTest, PrefetchChangesNothing) {
+  for (std::uint64_t index = 0; index < 30'000; ++index) {
+    ledger_.prefetch(GetParam() - 1 - index);
+    ASSERT_EQ(ledger_.rank(GetParam() - 1 - index), 0U);
+    ASSERT_EQ(ledger_.record(index, PortState::Closed, before_), Outcome::First);
+  }
+}
+
 TEST(ReplyLedger, SmallSurveysHaveTwoBitsATarget) {
   EXPECT_EQ(ReplyLedger(1).memory().count(), 8U);
   EXPECT_EQ(ReplyLedger(33).memory().count(), 16U);
   EXPECT_EQ(ReplyLedger(393'216).memory().count(), 393'216U / 4);
 }
 
-TEST(ReplyLedger, HugeSurveysHoldOnlyWhatAnswered) {
-  ReplyLedger ledger{kNeedsTheSet};
-  EXPECT_LE(ledger.memory(), ByteCount::mebibytes(1));
-  PortState before = PortState::Open;
-  std::mt19937_64 random{1};
-  std::vector<std::uint64_t> indexes(500'000);
-  for (std::uint64_t& index : indexes) {
-    index = random() >> 16U;
-    ASSERT_EQ(ledger.record(index, PortState::Closed, before), Outcome::First);
-  }
-  // At most three quarters full and at least three eighths: eight bytes a slot.
-  EXPECT_GE(ledger.memory().count(), indexes.size() * 8 * 4 / 3);
-  EXPECT_LE(ledger.memory().count(), indexes.size() * 8 * 8 / 3);
-  for (const std::uint64_t index : indexes) {
-    ASSERT_EQ(ledger.record(index, PortState::Closed, before), Outcome::Duplicate);
-    ASSERT_EQ(ledger.record(index, PortState::Open, before), Outcome::Improved);
-  }
+TEST(ReplyLedger, TakesTheArrayExactlyWhenItFitsTheMemoryGiven) {
+  constexpr std::uint64_t kTargets = std::uint64_t{1} << 22U;  // 1 MiB of two bits each.
+  EXPECT_EQ(ReplyLedger(kTargets, ByteCount::mebibytes(1)).memory(), ByteCount::mebibytes(1));
+  EXPECT_LT(ReplyLedger(kTargets + 1, ByteCount::mebibytes(1)).memory(), ByteCount{100'000});
+  EXPECT_EQ(ReplyLedger(std::uint64_t{1} << 31U).memory(), ByteCount::mebibytes(512));
+  EXPECT_LT(ReplyLedger(std::uint64_t{1} << 32U).memory(), ByteCount{100'000});
 }
 
-TEST(ReplyLedger, NeverTakesMoreThanTheLargestArrayBeforeAnAnswer) {
-  for (const std::uint64_t targets :
-       {std::uint64_t{1} << 27U, (std::uint64_t{1} << 27U) + 1, std::uint64_t{1} << 32U}) {
-    EXPECT_LE(ReplyLedger(targets).memory(), ReplyLedger::kLargestArray) << targets;
-  }
+TEST(ReplyLedger, NoMemoryForAnArrayStillJudges) {
+  ReplyLedger ledger{1, ByteCount{0}};
+  PortState before{};
+  EXPECT_EQ(ledger.record(0, PortState::Closed, before), Outcome::First);
+  EXPECT_EQ(ledger.record(0, PortState::Open, before), Outcome::Improved);
+  EXPECT_EQ(before, PortState::Closed);
+  EXPECT_EQ(ledger.rank(0), 3U);
 }
 
 }  // namespace
