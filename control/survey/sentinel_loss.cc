@@ -1,0 +1,130 @@
+#include "control/survey/sentinel_loss.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace trawl::control {
+namespace {
+
+using std::chrono::nanoseconds;
+using namespace std::chrono_literals;
+
+constexpr double kStepsPerDoubling = 6.0;
+constexpr double kNearlyAll = 0.98;
+constexpr double kTimeoutFactor = 1.25;
+// While few round trips are known, the slower hosts may be still to come.
+constexpr double kFirstTimeoutFactor = 3.0;
+constexpr std::uint32_t kManyReplies = 100;
+constexpr nanoseconds kTimeoutMargin = 20ms;
+constexpr nanoseconds kLongestTimeout = 5s;
+constexpr std::size_t kDelaysKept = 64;
+constexpr std::size_t kFewestDelays = 8;
+// A host's shortest round trip is known from its third reply on.
+constexpr std::uint32_t kRepliesToKnow = 2;
+
+nanoseconds microseconds(double us) { return nanoseconds{static_cast<std::int64_t>(us * 1e3)}; }
+
+float in_microseconds(nanoseconds time) { return static_cast<float>(time.count()) * 1e-3F; }
+
+}  // namespace
+
+void SentinelLoss::begin_interval(SurveyTime begin, SurveyTime end, std::uint32_t trial,
+                                  double probes) {
+  intervals_.push_back(
+      {.interval = {
+           .begin = begin, .end = end, .trial = trial, .probes = probes, .sentinels = {}}});
+}
+
+// The interval that `sent` falls in; the newest for a time after all of them, null when it is over.
+SentinelLoss::Pending* SentinelLoss::find(SurveyTime sent) noexcept {
+  const auto at =
+      std::lower_bound(intervals_.begin(), intervals_.end(), sent,
+                       [](const Pending& p, SurveyTime time) { return p.interval.end < time; });
+  if (at == intervals_.end()) return intervals_.empty() ? nullptr : &intervals_.back();
+  return sent < at->interval.begin && at == intervals_.begin() ? nullptr : &*at;
+}
+
+void SentinelLoss::sent(std::span<const SentinelProbe> probes) {
+  for (const SentinelProbe& probe : probes) {
+    if (Pending* pending = find(probe.sent)) pending->interval.sentinels.trials += 1.0;
+  }
+}
+
+void SentinelLoss::answered(std::span<const SentinelReply> replies, SurveyTime now) {
+  for (const SentinelReply& reply : replies) {
+    Pending* const pending = find(reply.sent);
+    note_rtt(reply, pending != nullptr ? pending->interval.trial : 0);
+    if (pending == nullptr) continue;
+    // Duplicates do not make up for others.
+    if (pending->answered < pending->interval.sentinels.trials) pending->answered += 1.0;
+  }
+  update_timeout(now);
+}
+
+void SentinelLoss::hits(double count, std::optional<nanoseconds> rtt, SurveyTime now) {
+  if (Pending* pending = find(now - rtt.value_or(typical_rtt_))) pending->interval.hits += count;
+}
+
+void SentinelLoss::note_rtt(const SentinelReply& reply, std::uint32_t trial) {
+  const float us = std::max(in_microseconds(reply.rtt), 1.0F);
+  const auto step =
+      static_cast<std::size_t>(std::log2(static_cast<double>(us)) * kStepsPerDoubling);
+  ++rtts_[0].counts[std::min(step, kSteps - 1)];
+  ++rtts_[0].total;
+  Host& host = hosts_[reply.host];
+  if (host.replies >= kRepliesToKnow) {
+    delays_.push_back({trial, std::max(0.0F, us - host.shortest_us)});
+    if (delays_.size() > kDelaysKept) delays_.pop_front();
+  }
+  host.shortest_us = host.replies == 0 ? us : std::min(host.shortest_us, us);
+  ++host.replies;
+}
+
+double SentinelLoss::rtt_us_at(double share) const noexcept {
+  const double wanted = share * (rtts_[0].total + rtts_[1].total);
+  double seen = 0.0;
+  for (std::size_t step = 0; step < kSteps; ++step) {
+    seen += rtts_[0].counts[step] + rtts_[1].counts[step];
+    if (seen >= wanted) return std::exp2(static_cast<double>(step + 1) / kStepsPerDoubling);
+  }
+  return std::exp2(static_cast<double>(kSteps) / kStepsPerDoubling);
+}
+
+void SentinelLoss::update_timeout(SurveyTime now) {
+  if (rtts_[0].total + rtts_[1].total == 0) return;
+  known_replies_ = std::max(known_replies_, rtts_[0].total + rtts_[1].total);
+  const double factor = known_replies_ < kManyReplies ? kFirstTimeoutFactor : kTimeoutFactor;
+  timeout_ =
+      std::min(kLongestTimeout, microseconds(rtt_us_at(kNearlyAll) * factor) + kTimeoutMargin);
+  typical_rtt_ = microseconds(rtt_us_at(0.5));
+  if (now < next_turn_ || rtts_[0].total < kFewestDelays) return;
+  rtts_[1] = rtts_[0];
+  rtts_[0] = {};
+  next_turn_ = now + 1s;
+}
+
+std::optional<SentInterval> SentinelLoss::take_over(SurveyTime now) {
+  if (intervals_.empty()) return std::nullopt;
+  const Pending& oldest = intervals_.front();
+  const bool complete = oldest.interval.sentinels.trials > 0.0 &&
+                        oldest.answered >= oldest.interval.sentinels.trials &&
+                        now >= oldest.interval.end + typical_rtt_;
+  if (!complete && now < oldest.interval.end + timeout_) return std::nullopt;
+  SentInterval interval = oldest.interval;
+  interval.sentinels.count = interval.sentinels.trials - oldest.answered;
+  intervals_.pop_front();
+  return interval;
+}
+
+nanoseconds SentinelLoss::queue_delay(std::uint32_t trial) const {
+  std::vector<float> delays;
+  for (const Delay& delay : delays_) {
+    if (delay.trial == trial) delays.push_back(delay.queue_us);
+  }
+  if (delays.size() < kFewestDelays) return nanoseconds{0};
+  const auto quartile = delays.begin() + static_cast<std::ptrdiff_t>(delays.size() / 4);
+  std::nth_element(delays.begin(), quartile, delays.end());
+  return microseconds(static_cast<double>(*quartile));
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,189 @@
+#include "control/survey/rate_controller.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <tuple>
+
+#include "tests/control/simulated_survey.h"
+
+namespace trawl::control {
+namespace {
+
+constexpr double kLeastRecall = 0.995;
+constexpr double kMostTime = 1.5;
+
+void print_row(const std::string& name, const SurveyResult& result, const SurveyResult& best) {
+  fmt::print(
+      "{:<28} recall {:.4f} time {:6.1f} s / best {:6.1f} s ({:6.0f} pps) = {:.2f}; "
+      "probes {:.2f}x; settled {:5.2f} s; {} decisions\n",
+      name, result.recall, result.seconds, best.seconds, best.highest_rate,
+      result.seconds / best.seconds, result.probes / 1e6, result.settled_after,
+      result.decisions.size());
+}
+
+void print_decisions(const SurveyResult& result) {
+  for (const RateDecision& decision : result.decisions) {
+    fmt::print("    {}\n", format_decision(decision));
+  }
+}
+
+// Share of the maximum, round trip in ms, loss in percent, capacity change.
+using Case = std::tuple<double, int, int, double>;
+
+std::string case_name(const Case& tested) {
+  const auto [share, rtt_ms, loss, change] = tested;
+  return fmt::format("Bottleneck{:.0f}Rtt{}Loss{}{}", 100.0 * share, rtt_ms, loss,
+                     change == 1.0  ? ""
+                     : change < 1.0 ? "ThenHalf"
+                                    : "ThenDouble");
+}
+
+class AutoRateTest : public testing::TestWithParam<Case> {};
+
+TEST_P(AutoRateTest, FindsNearlyAllNearlyAsFastAsTheBestFixedRate) {
+  const auto [share, rtt_ms, loss, change] = GetParam();
+  SurveyModel survey;
+  PathModel path{.capacity = share * survey.maximum, .rtt = rtt_ms / 1000.0, .loss = loss / 100.0};
+  survey.targets = 60.0 * path.capacity;
+  if (change != 1.0) {
+    path.changed_capacity = change * path.capacity;
+    path.change_at = 30.0;
+  }
+  const SurveyResult result = survey_by_controller(path, survey);
+  const SurveyResult best = best_fixed_survey(path, survey);
+  print_row(case_name(GetParam()), result, best);
+  EXPECT_GE(result.recall, kLeastRecall);
+  EXPECT_LE(result.seconds, kMostTime * best.seconds);
+  EXPECT_LE(result.highest_rate, survey.maximum);
+  if (change != 1.0) {
+    // Twenty round trips, or of the shortest time in which a rate can be judged. More where it
+    // takes more sentinels than come back in that time to see a few percent: when every twentieth
+    // is lost by chance, and on the slowest path with the longest round trip.
+    const bool few = share == 0.1 && rtt_ms == 300;
+    const double round_trips = few ? 40.0 : loss < 5 ? 20.0 : 25.0;
+    EXPECT_GE(result.settled_after, 0.0);
+    EXPECT_LE(result.settled_after, round_trips * std::max(path.rtt, 0.2));
+  }
+  if (HasFailure()) print_decisions(result);
+}
+
+INSTANTIATE_TEST_SUITE_P(Matrix, AutoRateTest,
+                         testing::Combine(testing::Values(0.1, 0.25, 0.5),
+                                          testing::Values(1, 20, 100, 300),
+                                          testing::Values(0, 1, 5), testing::Values(1.0, 0.5, 2.0)),
+                         [](const auto& tested) { return case_name(tested.param); });
+
+// Neither half nor a twentieth lost at any rate keeps it from what the path bears.
+TEST(AutoRate, LossThatBeginsMidwayDoesNotSlowTheSurveyForLong) {
+  const PathModel path{.capacity = 50'000.0, .change_at = 20.0, .loss = 0.0, .changed_loss = 0.05};
+  const SurveyModel survey{.targets = 60.0 * path.capacity};
+  const SurveyResult result = survey_by_controller(path, survey);
+  const SurveyResult best = best_fixed_survey(path, survey);
+  print_row("LossBeginsMidway", result, best);
+  EXPECT_GE(result.recall, kLeastRecall);
+  EXPECT_LE(result.seconds, kMostTime * best.seconds);
+  EXPECT_TRUE(std::any_of(result.decisions.begin(), result.decisions.end(),
+                          [](const auto& d) { return d.reason == RateReason::LossIsNotOurs; }));
+  if (testing::Test::HasFailure()) print_decisions(result);
+}
+
+// A tenth of the hosts sit behind limiters that let half through, at any rate.
+TEST(AutoRate, LimitedNetworksAreNoReasonToSlowDown) {
+  const PathModel path{.capacity = 50'000.0, .limited_share = 0.1};
+  const SurveyModel survey{.targets = 60.0 * path.capacity};
+  const SurveyResult result = survey_by_controller(path, survey);
+  const SurveyResult best = best_fixed_survey(path, survey);
+  print_row("LimitedNetworks", result, best);
+  EXPECT_GE(result.recall, kLeastRecall);
+  // What it cannot tell from loss it asks again: at most every target twice.
+  EXPECT_LE(result.seconds, 2.0 * kMostTime * best.seconds);
+}
+
+TEST(AutoRate, AFewSentinelsDo) {
+  const PathModel path{.capacity = 50'000.0};
+  const SurveyModel survey{.targets = 60.0 * path.capacity, .most_sentinels = 60};
+  const SurveyResult result = survey_by_controller(path, survey);
+  const SurveyResult best = best_fixed_survey(path, survey);
+  print_row("SixtySentinels", result, best);
+  EXPECT_GE(result.recall, kLeastRecall);
+  EXPECT_LE(result.seconds, 2.0 * best.seconds);
+  if (testing::Test::HasFailure()) print_decisions(result);
+}
+
+TEST(AutoRate, UnhinderedItReachesTheMaximumAndNoMore) {
+  const PathModel path{.capacity = 1e9};
+  const SurveyModel survey{.targets = 4e6};
+  const SurveyResult result = survey_by_controller(path, survey);
+  EXPECT_EQ(result.highest_rate, survey.maximum);
+  EXPECT_NEAR(result.recall, 1.0, 1e-9);
+  EXPECT_TRUE(result.degraded.empty());
+  EXPECT_LE(result.seconds, 1.5 * survey.targets / survey.maximum);
+  if (testing::Test::HasFailure()) print_decisions(result);
+}
+
+TEST(AutoRate, ShortSurveysEndInSlowStart) {
+  const PathModel path{.capacity = 50'000.0, .rtt = 0.1};
+  const SurveyResult result = survey_by_controller(path, {.targets = 5000.0});
+  EXPECT_NEAR(result.recall, 1.0, 1e-9);
+  EXPECT_LE(result.seconds, 6.0);
+  for (const RateDecision& decision : result.decisions) {
+    EXPECT_EQ(decision.phase, RatePhase::SlowStart);
+  }
+  if (testing::Test::HasFailure()) print_decisions(result);
+}
+
+TEST(AutoRate, SentinelsTakeLittle) {
+  const SurveyResult result = survey_by_controller({.capacity = 50'000.0}, {.targets = 3e6});
+  EXPECT_LE(result.sentinels, 0.025 * result.probes);
+  EXPECT_GE(result.sentinels, 0.01 * result.probes);
+}
+
+class Samples : public testing::Test {
+ protected:
+  // `count` samples of 50 ms with `hits` new replies each.
+  void feed(int count, double hits, double local_drops = 0.0, bool back_pressure = false) {
+    for (int i = 0; i < count; ++i) {
+      now_ += std::chrono::milliseconds{50};
+      controller_.update({.now = now_,
+                          .probes = controller_.rate().per_second() * 0.05,
+                          .hits = hits,
+                          .hit_rtt = std::chrono::milliseconds{5},
+                          .sentinels_sent = {},
+                          .sentinels_answered = {},
+                          .sentinel_hosts = 0,
+                          .local_drops = local_drops,
+                          .back_pressure = back_pressure});
+    }
+  }
+  RateController controller_{{.maximum = PacketsPerSecond{100'000.0}}};
+  SurveyTime now_{0};
+};
+
+TEST_F(Samples, BlindItStopsAtTheBlindLimit) {
+  feed(2000, 0.0);
+  EXPECT_EQ(controller_.rate(), PacketsPerSecond{10'000.0});
+  EXPECT_EQ(controller_.decisions().back().reason, RateReason::Blind);
+  EXPECT_EQ(controller_.sentinel_rate(), PacketsPerSecond{0.0});  // Nobody to ask.
+}
+
+TEST_F(Samples, LocalDropsLowerTheRate) {
+  feed(400, 0.0);
+  const double before = controller_.rate().per_second();
+  feed(1, 0.0, before * 0.05);
+  EXPECT_EQ(controller_.decisions().back().reason, RateReason::LocalDrops);
+  EXPECT_LT(controller_.rate().per_second(), before);
+}
+
+TEST_F(Samples, BackPressureStopsTheRise) {
+  feed(2, 0.0);
+  const PacketsPerSecond before = controller_.rate();
+  feed(1000, 0.0, 0.0, true);
+  EXPECT_EQ(controller_.rate(), before);
+}
+
+}  // namespace
+}  // namespace trawl::control
