@@ -5,11 +5,13 @@
 namespace trawl {
 namespace {
 
-constexpr std::array<std::string_view, kPortStates> kStateNames{"open", "closed", "unreachable"};
+constexpr std::array<std::string_view, kPortStates> kStateNames{"open", "closed", "unreachable",
+                                                                "unfiltered", "up"};
 constexpr std::array<std::string_view, kReasons> kReasonNames{
-    "syn-ack",          "reset",        "net-unreach",    "host-unreach",
-    "proto-unreach",    "port-unreach", "net-prohibited", "host-prohibited",
-    "admin-prohibited", "dest-unreach", "time-exceeded"};
+    "syn-ack",       "reset",          "net-unreach",     "host-unreach",     "proto-unreach",
+    "port-unreach",  "net-prohibited", "host-prohibited", "admin-prohibited", "dest-unreach",
+    "time-exceeded", "echo-reply",     "timestamp-reply", "udp-response"};
+constexpr std::array<std::string_view, kProtocols> kProtocolNames{"tcp", "udp", "icmp"};
 
 }  // namespace
 
@@ -19,6 +21,10 @@ std::string_view to_string(PortState state) noexcept {
 
 std::string_view to_string(Reason reason) noexcept {
   return kReasonNames[static_cast<std::size_t>(reason)];
+}
+
+std::string_view to_string(Protocol protocol) noexcept {
+  return kProtocolNames[static_cast<std::size_t>(protocol)];
 }
 
 std::optional<PortState> parse_port_state(std::string_view text) noexcept {

@@ -10,8 +10,17 @@
 namespace trawl {
 
 // What a reply says of a target.
-enum class PortState : std::uint8_t { Open, Closed, Unreachable };
-inline constexpr unsigned kPortStates = 3;
+enum class PortState : std::uint8_t {
+  Open,
+  Closed,
+  Unreachable,  // An ICMP error came back instead.
+  Unfiltered,   // Reached, open or closed: the answer to an ACK.
+  Up            // Of an address and not a port: the answer to an ICMP request.
+};
+inline constexpr unsigned kPortStates = 5;
+
+enum class Protocol : std::uint8_t { Tcp, Udp, Icmp };
+inline constexpr unsigned kProtocols = 3;
 
 // Why: the kind of packet that said so. Names follow Nmap's --reason.
 enum class Reason : std::uint8_t {
@@ -25,15 +34,19 @@ enum class Reason : std::uint8_t {
   HostProhibited,
   AdminProhibited,
   OtherUnreachable,
-  TtlExceeded  // ICMP type 11.
+  TtlExceeded,  // ICMP type 11.
+  EchoReply,
+  TimestampReply,
+  UdpResponse
 };
-inline constexpr unsigned kReasons = 11;
+inline constexpr unsigned kReasons = 14;
 
 // One finding about one target, ready to be written out.
 struct Verdict {
   std::chrono::system_clock::time_point time;  // When the reply arrived.
   Ipv4Address ip;
-  std::uint16_t port = 0;
+  std::uint16_t port = 0;  // 0 for Icmp, which has none.
+  Protocol protocol = Protocol::Tcp;
   PortState state = PortState::Open;
   Reason reason = Reason::SynAck;
   std::uint8_t ttl = 0;                 // Of the reply, as it arrived.
@@ -46,10 +59,23 @@ struct Verdict {
   bool cooldown = false;                // The reply came when all probes had left.
 };
 
-// "open", "closed", "unreachable".
+// Whether a survey that looks for `sought` can find a target to be `state`.
+[[nodiscard]] constexpr bool can_be_found(PortState state, PortState sought) noexcept {
+  if (state == PortState::Closed) return sought == PortState::Open;
+  return state == sought || state == PortState::Unreachable;
+}
+
+// Whether that is what some kind of survey looks for.
+[[nodiscard]] constexpr bool is_success(PortState state) noexcept {
+  return state != PortState::Closed && state != PortState::Unreachable;
+}
+
+// "open", "closed", "unreachable", "unfiltered", "up".
 [[nodiscard]] std::string_view to_string(PortState state) noexcept;
 // "syn-ack", "reset", "host-unreach", ...
 [[nodiscard]] std::string_view to_string(Reason reason) noexcept;
+// "tcp", "udp", "icmp".
+[[nodiscard]] std::string_view to_string(Protocol protocol) noexcept;
 [[nodiscard]] std::optional<PortState> parse_port_state(std::string_view text) noexcept;
 
 }  // namespace trawl

@@ -3,14 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
+#include "dataplane/probe_kind.h"
 #include "dataplane/probe_mac.h"
+#include "dataplane/source_addresses.h"
 #include "dataplane/target_space.h"
 
 namespace trawl::dataplane {
-
-// What kind of probe a cookie belongs to; part of the authenticated block.
-enum class ProbeKind : std::uint8_t { TcpSyn = 1 };
 
 // The source ports probes go out from, both ends included.
 struct PortRange {
@@ -33,26 +33,46 @@ struct Cookie {
 };
 
 // Derives every probe's cookie from the scan key: AES over (source, target, port, kind). The reply
-// returns the target and the source port, so it can be checked without any memory of the probe.
+// returns the target and the source port, so it can be checked without any memory of the probe. Of
+// several sources the first is part of that, and the result chooses the one that sends.
 //
 // Thread: immutable once made.
 class CookieMaker {
  public:
   static constexpr std::size_t kMostBatch = 64;
 
-  CookieMaker(const ScanKey& key, Ipv4Address source, PortRange ports) noexcept
-      : mac_{key}, source_{source.value()}, ports_{ports} {}
+  CookieMaker(const ScanKey& key, SourceAddresses sources, PortRange ports,
+              ProbeKind kind = ProbeKind::TcpSyn) noexcept
+      : mac_{key},
+        sources_{std::move(sources)},
+        ports_{ports},
+        kind_{static_cast<std::uint32_t>(kind)} {}
 
   // Needs equal sizes of at most kMostBatch.
   void make(std::span<const Target> targets, std::span<Cookie> cookies) const noexcept {
     alignas(64) MacBlock blocks[kMostBatch];
+    derive(targets, {blocks, targets.size()}, cookies);
+  }
+  // Also chooses the sources. Needs several.
+  void make(std::span<const Target> targets, std::span<Cookie> cookies,
+            std::span<Ipv4Address> sources) const noexcept {
+    alignas(64) MacBlock blocks[kMostBatch];
+    derive(targets, {blocks, targets.size()}, cookies);
+    for (std::size_t i = 0; i < targets.size(); ++i) sources[i] = sources_.pick(blocks[i].words[3]);
+  }
+  [[nodiscard]] ProbeKind kind() const noexcept { return static_cast<ProbeKind>(kind_); }
+  [[nodiscard]] PortRange ports() const noexcept { return ports_; }
+  [[nodiscard]] const SourceAddresses& sources() const noexcept { return sources_; }
+
+ private:
+  void derive(std::span<const Target> targets, std::span<MacBlock> blocks,
+              std::span<Cookie> cookies) const noexcept {
+    const std::uint32_t source = sources_.first().value();
     for (std::size_t i = 0; i < targets.size(); ++i) {
-      blocks[i].words = {
-          source_, targets[i].ip.value(),
-          (std::uint32_t{targets[i].port} << 8U) | static_cast<std::uint32_t>(ProbeKind::TcpSyn),
-          0};
+      blocks[i].words = {source, targets[i].ip.value(),
+                         (std::uint32_t{targets[i].port} << 8U) | kind_, 0};
     }
-    mac_.apply(std::span{blocks, targets.size()});
+    mac_.apply(blocks);
     for (std::size_t i = 0; i < targets.size(); ++i) {
       const auto& words = blocks[i].words;
       const std::uint64_t offset = (std::uint64_t{words[1]} * ports_.size()) >> 32U;
@@ -60,13 +80,11 @@ class CookieMaker {
                           static_cast<std::uint16_t>(words[2])};
     }
   }
-  [[nodiscard]] PortRange ports() const noexcept { return ports_; }
-  [[nodiscard]] Ipv4Address source() const noexcept { return Ipv4Address{source_}; }
 
- private:
   ProbeMac mac_;
-  std::uint32_t source_;
+  SourceAddresses sources_;
   PortRange ports_;
+  std::uint32_t kind_;
 };
 
 }  // namespace trawl::dataplane

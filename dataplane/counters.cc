@@ -27,9 +27,10 @@ constexpr std::array<CounterInfo, kCounters> kInfo{{
     {"rx_other_address", "packets for another address than ours", Ignored},
     {"rx_other_protocol", "packets neither TCP nor ICMP", Ignored},
     {"rx_other_port", "TCP segments for ports we do not scan from", Ignored},
-    {"rx_not_a_reply", "TCP segments with flags no probe is answered by", Ignored},
+    {"rx_not_a_reply", "packets of a form no probe is answered by", Ignored},
     {"rx_forged", "answers that fail validation under the scan key", Ignored},
     {"rx_icmp_other", "ICMP messages that quote no probe", Ignored},
+    {"rx_other_vlan", "frames untagged or of another VLAN than ours", Ignored},
     {"rx_valid", "valid replies", Traffic},
     {"rx_waits", "polls in which receiving waited for replies to be read", Delay},
 }};

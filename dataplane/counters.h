@@ -34,6 +34,7 @@ enum class Counter : std::uint8_t {
   RxNotAReply,
   RxForged,
   RxIcmpOther,
+  RxOtherVlan,
   RxValid,
   RxWaits
 };

@@ -1,6 +1,7 @@
 #include "dataplane/internal/poll_rx.h"
 
 #include <rte_ethdev.h>
+#include <rte_ether.h>
 #include <rte_prefetch.h>
 #include <rte_ring_elem.h>
 
@@ -16,9 +17,26 @@ std::span<std::byte> bytes_of(rte_mbuf* frame) noexcept {
 // No reply takes longer; a stamp that says so is not ours.
 constexpr std::uint32_t kLongestRttUs = 60'000'000;
 
+// A tag that the driver or the kernel took out of the frame goes in again, so that there is one way
+// to see it.
+void restore_tag(rte_mbuf* frame) noexcept {
+  if ((frame->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0) [[likely]]
+    return;
+  (void)rte_vlan_insert(&frame);  // Fails on shared buffers only; receive queues have none.
+}
+
+// Whether all that the claim tells of its probe's cookie is so.
+bool is_genuine(const ReplyClaim& claim, const Cookie& cookie) noexcept {
+  const std::uint32_t sequence = (claim.sequence ^ cookie.sequence) & claim.sequence_mask;
+  const unsigned port = unsigned{claim.port_mask} & (claim.source_port ^ cookie.source_port);
+  const unsigned id = unsigned{claim.id_mask} & (claim.ip_id ^ cookie.ip_id);
+  return (sequence | port | id) == 0;
+}
+
 // The claim as a reply, with what the echoed timestamp tells when it can be ours: hosts that echo
 // garbage, or middleboxes that rewrite it, cost the round-trip time and nothing else.
-Reply to_reply(const ReplyClaim& claim, Ticks now, std::uint64_t now_us) noexcept {
+Reply to_reply(const ReplyClaim& claim, Ticks now, std::uint64_t now_us,
+               std::uint32_t time_mask) noexcept {
   Reply reply;
   reply.arrival = now;
   reply.ip = claim.target.ip.value();
@@ -28,7 +46,7 @@ Reply to_reply(const ReplyClaim& claim, Ticks now, std::uint64_t now_us) noexcep
   reply.reason = claim.reason;
   reply.ttl = claim.ttl;
   const std::uint32_t attempt = ProbeStamp::attempt(claim.stamp);
-  const std::uint32_t age = ProbeStamp::age(claim.stamp, now_us);
+  const std::uint32_t age = ProbeStamp::age(claim.stamp, now_us) & time_mask;
   if (attempt != 0 && age <= now_us && age < kLongestRttUs) {
     reply.attempt = static_cast<std::uint8_t>(attempt);
     reply.rtt_us = age;
@@ -51,6 +69,7 @@ bool RxLoop::poll(Ticks now) noexcept {
   for (unsigned i = 0; i < received; ++i) {
     if (i + kAhead < received) rte_prefetch0(rte_pktmbuf_mtod(frames[i + kAhead], void*));
     rte_mbuf* const frame = frames[i];
+    restore_tag(frame);
     const Counter outcome = plan_.parser.parse(bytes_of(frame), claims_[claims]);
     if (outcome == Counter::RxValid) {
       ++claims;
@@ -78,19 +97,28 @@ bool RxLoop::has_room() noexcept {
 
 // True when the frame became an answer and now belongs to the sender.
 bool RxLoop::answer_arp(rte_mbuf* frame) noexcept {
-  const ArpOutcome outcome = handle_arp(bytes_of(frame), plan_.mac, plan_.source, plan_.neighbours);
+  const ArpOutcome outcome =
+      handle_arp(bytes_of(frame), plan_.mac, plan_.cookies.sources(), plan_.neighbours, plan_.vlan);
   return outcome == ArpOutcome::AnswerWritten && rte_ring_sp_enqueue(seat_.answers, frame) == 0;
 }
 
 void RxLoop::validate(Ticks now, unsigned claims) noexcept {
   for (unsigned i = 0; i < claims; ++i) targets_[i] = claims_[i].target;
-  plan_.cookies.make({targets_.data(), claims}, {cookies_.data(), claims});
+  const bool several = plan_.cookies.sources().several();
+  if (several) {
+    plan_.cookies.make({targets_.data(), claims}, {cookies_.data(), claims},
+                       {sources_.data(), claims});
+  } else {
+    plan_.cookies.make({targets_.data(), claims}, {cookies_.data(), claims});
+  }
   const std::uint64_t now_us = plan_.clock.microseconds_at(now);
+  const bool short_stamps = plan_.cookies.kind() == ProbeKind::IcmpTimestamp;
+  const std::uint32_t time_mask = short_stamps ? ProbeStamp::kShortTimeMask : ProbeStamp::kTimeMask;
   unsigned valid = 0;
   for (unsigned i = 0; i < claims; ++i) {
-    const bool genuine = claims_[i].sequence == cookies_[i].sequence &&
-                         claims_[i].source_port == cookies_[i].source_port;
-    if (genuine) replies_[valid++] = to_reply(claims_[i], now, now_us);
+    if (several && claims_[i].source != sources_[i]) continue;
+    if (is_genuine(claims_[i], cookies_[i]))
+      replies_[valid++] = to_reply(claims_[i], now, now_us, time_mask);
   }
   counters_.add(Counter::RxValid, valid);
   counters_.add(Counter::RxForged, claims - valid);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <type_traits>
 
 #include "dataplane/internal/arp_frame.h"
 
@@ -26,6 +27,10 @@ constexpr auto kGatewayRefresh = 10s;  // Another router may have taken over.
 std::byte* frame_of(rte_mbuf* buffer) noexcept {
   return reinterpret_cast<std::byte*>(buffer) + sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM;
 }
+
+// Frames of UDP probes differ in size and are written whole; those of others are prepared once.
+template <typename Probe>
+constexpr bool kWritesAll = std::is_same_v<Probe, UdpTemplate>;
 
 void set_length(rte_mbuf* buffer, std::size_t size) noexcept {
   buffer->data_off = RTE_PKTMBUF_HEADROOM;
@@ -55,9 +60,12 @@ void TxLoop::prepare_pool() noexcept {
       seat_.pool,
       [](rte_mempool*, void* self, void* object, unsigned) {
         auto* const buffer = static_cast<rte_mbuf*>(object);
-        set_length(buffer, ProbeTemplate::kSize.count());
-        static_cast<TxLoop*>(self)->plan_.probe.prepare(
-            {frame_of(buffer), ProbeTemplate::kSize.count()});
+        static_cast<TxLoop*>(self)->plan_.probe.visit([buffer]<typename Probe>(const Probe& probe) {
+          if constexpr (!kWritesAll<Probe>) {
+            set_length(buffer, probe.size().count());
+            probe.prepare(frame_of(buffer));
+          }
+        });
       },
       this);
 }
@@ -357,20 +365,47 @@ unsigned TxLoop::send_burst(Ticks now, unsigned count, std::uint8_t attempt) noe
   spare_ -= allowed;
   std::copy_n(spares_.begin() + spare_, allowed, frames_.begin());
   std::array<Cookie, kBurst> cookies;
-  plan_.cookies.make({targets_.data(), allowed}, {cookies.data(), allowed});
+  make_cookies({cookies.data(), allowed});
   const std::uint32_t stamp = ProbeStamp::encode(plan_.clock.microseconds_at(now), attempt);
-  for (unsigned i = 0; i < allowed; ++i) {
-    rte_mbuf* const buffer = frames_[i];
-    if (seat_.use == BufferUse::Keeps) {
-      set_length(buffer, ProbeTemplate::kSize.count());
-      plan_.probe.prepare({frame_of(buffer), ProbeTemplate::kSize.count()});
-    }
-    plan_.probe.stamp(frame_of(buffer), heads_[i], targets_[i], cookies[i], stamp);
-  }
+  write_frames({cookies.data(), allowed}, stamp);
   pacer_.sent(allowed);
   held_first_ = 0;
   held_ = allowed;
   return send_held();
+}
+
+// Those of targets_, and sources_ where there are several.
+void TxLoop::make_cookies(std::span<Cookie> cookies) noexcept {
+  const std::span<const Target> targets{targets_.data(), cookies.size()};
+  if (plan_.cookies.sources().several()) {
+    plan_.cookies.make(targets, cookies, {sources_.data(), cookies.size()});
+  } else {
+    plan_.cookies.make(targets, cookies);
+  }
+}
+
+// Fills frames_ for targets_, heads_ and `cookies`; the loop is compiled for each kind of probe.
+void TxLoop::write_frames(std::span<const Cookie> cookies, std::uint32_t stamp) noexcept {
+  plan_.probe.visit([&]<typename Probe>(const Probe& probe) {
+    for (std::size_t i = 0; i < cookies.size(); ++i) {
+      rte_mbuf* const buffer = frames_[i];
+      if constexpr (kWritesAll<Probe>) {
+        const std::size_t size =
+            probe.write(frame_of(buffer), heads_[i], targets_[i], cookies[i], stamp);
+        set_length(buffer, size);
+      } else {
+        if (seat_.use == BufferUse::Keeps) {
+          set_length(buffer, probe.size().count());
+          probe.prepare(frame_of(buffer));
+        }
+        probe.stamp(frame_of(buffer), heads_[i], targets_[i], cookies[i], stamp);
+      }
+    }
+  });
+  if (!plan_.cookies.sources().several()) return;
+  for (std::size_t i = 0; i < cookies.size(); ++i) {
+    plan_.probe.set_source(frame_of(frames_[i]), sources_[i]);
+  }
 }
 
 unsigned TxLoop::send_held() noexcept {
@@ -402,7 +437,8 @@ bool TxLoop::request(Ipv4Address address) noexcept {
     return false;
   }
   set_length(buffer, kArpFrameSize);
-  write_arp_request({frame_of(buffer), kArpFrameSize}, plan_.mac, plan_.source, address);
+  write_arp_request({frame_of(buffer), kArpFrameSize}, plan_.mac, plan_.source, address,
+                    plan_.vlan);
   if (sender_.send(&buffer, 1) == 1) {
     counters_.add(Counter::ArpRequests);
     return true;

@@ -1,52 +1,75 @@
 #include "dataplane/probe_template.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace trawl::dataplane {
-namespace {
 
-constexpr std::uint8_t kTtl = 64;
-constexpr std::uint16_t kDontFragment = 0x4000;
-constexpr std::uint16_t kWindow = 64240;
-// MSS 1460; SACK permitted; timestamps (value stamped, echo 0); no-op; window scale 7.
-constexpr std::array<std::uint8_t, 20> kOptionBytes{2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0,
-                                                    0, 0, 0,    0,    0, 0, 1, 3,  3, 7};
+ProbeTemplate::ProbeTemplate(ProbeKind kind, const ProbeSource& source,
+                             std::shared_ptr<const UdpPayloads> payloads)
+    : mac_{source.mac},
+      ip_{wire::kEthernetSize + source.vlan.tag_size()},
+      protocol_{protocol_of(kind)},
+      of_kind_{make(kind, source, std::move(payloads))} {}
 
-}  // namespace
+ProbeTemplate::OfKind ProbeTemplate::make(ProbeKind kind, const ProbeSource& source,
+                                          std::shared_ptr<const UdpPayloads> payloads) {
+  switch (kind) {
+    case ProbeKind::TcpSyn: break;
+    case ProbeKind::TcpAck: return TcpAckTemplate{source};
+    case ProbeKind::IcmpEcho: return IcmpEchoTemplate{source};
+    case ProbeKind::IcmpTimestamp: return IcmpTimestampTemplate{source};
+    case ProbeKind::Udp: return UdpTemplate{source, std::move(payloads)};
+  }
+  return TcpSynTemplate{source};
+}
 
-ProbeTemplate::ProbeTemplate(MacAddress source_mac, Ipv4Address source) noexcept {
-  std::byte* const frame = bytes_.data();
-  std::memcpy(frame + wire::kEthernetSource, source_mac.bytes().data(), 6);
-  wire::write16(frame + wire::kEthernetType, wire::kTypeIpv4);
-  frame[kIp] = std::byte{0x45};
-  wire::write16(frame + kIp + wire::kIpLength, kSize.count() - kIp);
-  wire::write16(frame + kIp + wire::kIpFragment, kDontFragment);
-  frame[kIp + wire::kIpTtl] = std::byte{kTtl};
-  frame[kIp + wire::kIpProtocol] = std::byte{wire::kProtocolTcp};
-  wire::write32(frame + kIp + wire::kIpSource, source.value());
-  frame[kTcp + wire::kTcpOffset] = std::byte{(wire::kTcpSize + kOptionBytes.size()) / 4 << 4U};
-  frame[kTcp + wire::kTcpFlags] = std::byte{wire::kSyn};
-  wire::write16(frame + kTcp + wire::kTcpWindow, kWindow);
-  std::memcpy(frame + kOptions, kOptionBytes.data(), kOptionBytes.size());
-  constexpr std::size_t kSegment = kSize.count() - kTcp;
-  ip_sum_ = wire::ChecksumPart::over(frame + kIp, wire::kIpSize);
-  tcp_sum_ = wire::ChecksumPart::over(frame + kTcp, kSegment);
-  tcp_sum_.add(wire::swap32(source.value()));
-  tcp_sum_.add(wire::swap16(wire::kProtocolTcp));
-  tcp_sum_.add(wire::swap16(kSegment));
+ByteCount ProbeTemplate::frame_size(ProbeKind kind, const UdpPayloads* payloads,
+                                    std::span<const std::uint16_t> ports) noexcept {
+  constexpr ByteCount kEthernet{wire::kEthernetSize};
+  switch (kind) {
+    case ProbeKind::TcpSyn: break;
+    case ProbeKind::TcpAck: return kEthernet + TcpAckTemplate::kPacketSize;
+    case ProbeKind::IcmpEcho: return kEthernet + IcmpEchoTemplate::kPacketSize;
+    case ProbeKind::IcmpTimestamp: return kEthernet + IcmpTimestampTemplate::kPacketSize;
+    case ProbeKind::Udp: return UdpTemplate::mean_frame_size(*payloads, ports);
+  }
+  return kEthernet + TcpSynTemplate::kPacketSize;
+}
+
+// Adds to checksums what 0.0.0.0 did not (RFC 1624).
+void ProbeTemplate::set_source(std::byte* frame, Ipv4Address source) const noexcept {
+  const std::uint32_t address = wire::swap32(source.value());
+  const auto add_to = [frame, address](std::size_t at) noexcept {
+    std::uint16_t old;
+    std::memcpy(&old, frame + at, sizeof old);
+    wire::ChecksumPart sum;
+    sum.add(static_cast<std::uint16_t>(~old));
+    sum.add(address);
+    return sum.finish();
+  };
+  const std::size_t payload = ip_ + wire::kIpSize;
+  wire::store(frame + ip_ + wire::kIpChecksum, add_to(ip_ + wire::kIpChecksum));
+  wire::store(frame + ip_ + wire::kIpSource, address);
+  if (protocol_ == Protocol::Tcp) {
+    wire::store(frame + payload + wire::kTcpChecksum, add_to(payload + wire::kTcpChecksum));
+  } else if (protocol_ == Protocol::Udp) {
+    const std::uint16_t checksum = add_to(payload + wire::kUdpChecksum);
+    wire::store(frame + payload + wire::kUdpChecksum,
+                checksum == 0 ? std::uint16_t{0xffff} : checksum);
+  }
 }
 
 std::uint64_t ProbeTemplate::frame_head(MacAddress next_hop) const noexcept {
-  std::array<std::byte, sizeof(std::uint64_t)> bytes;
-  std::memcpy(bytes.data(), next_hop.bytes().data(), wire::kEthernetSource);
-  std::copy_n(bytes_.begin() + wire::kEthernetSource, 2, bytes.begin() + wire::kEthernetSource);
+  std::array<std::uint8_t, sizeof(std::uint64_t)> bytes;
+  const auto hop = next_hop.bytes();
+  const auto own = mac_.bytes();
+  std::copy(hop.begin(), hop.end(), bytes.begin());
+  std::copy_n(own.begin(), bytes.size() - hop.size(), bytes.begin() + hop.size());
   return std::bit_cast<std::uint64_t>(bytes);
-}
-
-void ProbeTemplate::prepare(std::span<std::byte> frame) const noexcept {
-  std::copy(bytes_.begin(), bytes_.end(), frame.begin());
 }
 
 }  // namespace trawl::dataplane

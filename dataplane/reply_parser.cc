@@ -1,8 +1,15 @@
+#include <cstring>
+
+#include "dataplane/icmp_template.h"
 #include "dataplane/reply.h"
+#include "dataplane/tcp_template.h"
 #include "dataplane/wire.h"
 
 namespace trawl::dataplane {
 namespace {
+
+constexpr std::uint32_t kWholeSequence = 0xffffffff;
+constexpr std::uint16_t kWholeField = 0xffff;
 
 std::uint8_t byte_at(std::span<const std::byte> bytes, std::size_t at) noexcept {
   return static_cast<std::uint8_t>(bytes[at]);
@@ -59,10 +66,21 @@ std::size_t ip_header_size(std::span<const std::byte> packet) noexcept {
 
 Counter ReplyParser::parse(std::span<const std::byte> frame, ReplyClaim& claim) const noexcept {
   if (frame.size() < wire::kEthernetSize) return Counter::RxTruncated;
-  const std::uint16_t type = wire::read16(frame.data() + wire::kEthernetType);
+  const std::size_t ethernet = wire::kEthernetSize + vlan_.tag_size();
+  if (vlan_.tagged()) {
+    constexpr unsigned kIdBits = 0xfff;  // Above them are priority and drop eligibility.
+    if (wire::read16(frame.data() + wire::kEthernetType) != wire::kTypeVlan) {
+      return Counter::RxOtherVlan;
+    }
+    if (frame.size() < ethernet) return Counter::RxTruncated;
+    if ((wire::read16(frame.data() + wire::kVlanTag) & kIdBits) != vlan_.id()) {
+      return Counter::RxOtherVlan;
+    }
+  }
+  const std::uint16_t type = wire::read16(frame.data() + ethernet - 2);
   if (type == wire::kTypeArp) return Counter::RxArp;
   if (type != wire::kTypeIpv4) return Counter::RxNotIpv4;
-  const auto packet = frame.subspan(wire::kEthernetSize);
+  const auto packet = frame.subspan(ethernet);
   if (packet.size() < wire::kIpSize) return Counter::RxTruncated;
   const std::size_t header = ip_header_size(packet);
   if (header == 0) return Counter::RxBadHeader;
@@ -73,17 +91,28 @@ Counter ReplyParser::parse(std::span<const std::byte> frame, ReplyClaim& claim) 
   if ((wire::read16(packet.data() + wire::kIpFragment) & kMoreOrOffset) != 0) {
     return Counter::RxFragment;
   }
-  if (wire::read32(packet.data() + wire::kIpDestination) != source_) {
-    return Counter::RxOtherAddress;
-  }
+  claim.source = Ipv4Address{wire::read32(packet.data() + wire::kIpDestination)};
+  if (!sources_.contains(claim.source)) return Counter::RxOtherAddress;
   claim.from = Ipv4Address{wire::read32(packet.data() + wire::kIpSource)};
   claim.ttl = byte_at(packet, wire::kIpTtl);
   const auto payload = packet.subspan(header, length - header);
-  switch (byte_at(packet, wire::kIpProtocol)) {
-    case wire::kProtocolTcp: return parse_tcp(payload, claim);
-    case wire::kProtocolIcmp: return parse_icmp(payload, claim);
-    default: return Counter::RxOtherProtocol;
+  // What most replies tell of their probe; the others say less below.
+  claim.sequence_mask = kWholeSequence;
+  claim.port_mask = kWholeField;
+  claim.id_mask = 0;
+  const std::uint8_t protocol = byte_at(packet, wire::kIpProtocol);
+  if (protocol == wire::kProtocolIcmp) return parse_icmp(payload, claim);
+  if (protocol != protocol_) return Counter::RxOtherProtocol;
+  return protocol == wire::kProtocolTcp ? parse_tcp(payload, claim) : parse_udp(payload, claim);
+}
+
+std::uint8_t ReplyParser::ip_protocol(ProbeKind kind) noexcept {
+  switch (protocol_of(kind)) {
+    case Protocol::Tcp: break;
+    case Protocol::Udp: return wire::kProtocolUdp;
+    case Protocol::Icmp: return wire::kProtocolIcmp;
   }
+  return wire::kProtocolTcp;
 }
 
 Counter ReplyParser::parse_tcp(std::span<const std::byte> segment,
@@ -95,13 +124,24 @@ Counter ReplyParser::parse_tcp(std::span<const std::byte> segment,
   const bool is_reset = (flags & wire::kRst) != 0;
   const bool is_syn_ack =
       !is_reset && (flags & (wire::kSyn | wire::kAck | wire::kFin)) == (wire::kSyn | wire::kAck);
+  const bool for_syn = kind_ == ProbeKind::TcpSyn;
   // A reset for a SYN acknowledges it (RFC 9293 section 3.10.7.1), so one without ACK is not ours.
-  if (!is_syn_ack && (!is_reset || (flags & wire::kAck) == 0)) return Counter::RxNotAReply;
+  // An ACK is answered by a reset alone, with or without ACK.
+  const bool answers = for_syn ? is_syn_ack || (is_reset && (flags & wire::kAck) != 0) : is_reset;
+  if (!answers) return Counter::RxNotAReply;
   const std::size_t header =
       std::size_t{static_cast<unsigned>(byte_at(segment, wire::kTcpOffset) >> 4U)} * 4;
   if (header < wire::kTcpSize) return Counter::RxBadHeader;
   if (header > segment.size()) return Counter::RxTruncated;
   claim.target = Target{claim.from, wire::read16(segment.data() + wire::kTcpSourcePort)};
+  if (!for_syn) {
+    claim.sequence =
+        TcpAckTemplate::other_number(wire::read32(segment.data() + wire::kTcpSequence));
+    claim.state = PortState::Unfiltered;
+    claim.reason = Reason::Reset;
+    claim.stamp = 0;
+    return Counter::RxValid;
+  }
   claim.sequence = wire::read32(segment.data() + wire::kTcpAck) - 1;
   claim.state = is_syn_ack ? PortState::Open : PortState::Closed;
   claim.reason = is_syn_ack ? Reason::SynAck : Reason::Reset;
@@ -109,33 +149,120 @@ Counter ReplyParser::parse_tcp(std::span<const std::byte> segment,
   return Counter::RxValid;
 }
 
+Counter ReplyParser::parse_udp(std::span<const std::byte> datagram,
+                               ReplyClaim& claim) const noexcept {
+  if (datagram.size() < wire::kUdpSize) return Counter::RxTruncated;
+  claim.source_port = wire::read16(datagram.data() + wire::kTcpDestinationPort);
+  if (!ports_.contains(claim.source_port)) return Counter::RxOtherPort;
+  const std::size_t length = wire::read16(datagram.data() + wire::kUdpLength);
+  if (length < wire::kUdpSize) return Counter::RxBadHeader;
+  if (length > datagram.size()) return Counter::RxTruncated;
+  const auto answer =
+      payloads_->read_reply(wire::read16(datagram.data() + wire::kTcpSourcePort),
+                            datagram.subspan(wire::kUdpSize, length - wire::kUdpSize));
+  if (!answer) return Counter::RxNotAReply;
+  claim.target = Target{claim.from, answer->port};
+  claim.sequence = answer->sequence;
+  claim.sequence_mask = answer->sequence_mask;
+  claim.stamp = answer->stamp;
+  claim.state = PortState::Open;
+  claim.reason = Reason::UdpResponse;
+  return Counter::RxValid;
+}
+
 Counter ReplyParser::parse_icmp(std::span<const std::byte> message,
                                 ReplyClaim& claim) const noexcept {
-  constexpr std::uint8_t kUnreachable = 3;
-  constexpr std::uint8_t kTimeExceeded = 11;
-  constexpr std::size_t kQuotedTransport = 8;
   if (message.size() < wire::kIcmpSize) return Counter::RxTruncated;
-  const std::uint8_t type = byte_at(message, 0);
-  if (type != kUnreachable && type != kTimeExceeded) return Counter::RxIcmpOther;
+  switch (byte_at(message, 0)) {
+    case wire::kIcmpUnreachable:
+    case wire::kIcmpTimeExceeded: return parse_icmp_error(message, claim);
+    case wire::kIcmpEchoReply:
+      if (kind_ == ProbeKind::IcmpEcho) return parse_echo_reply(message, claim);
+      return Counter::RxIcmpOther;
+    case wire::kIcmpTimestampReply:
+      if (kind_ == ProbeKind::IcmpTimestamp) return parse_timestamp_reply(message, claim);
+      return Counter::RxIcmpOther;
+    default: return Counter::RxIcmpOther;
+  }
+}
+
+// Identifier, sequence number and data are those of the request (RFC 792).
+Counter ReplyParser::parse_echo_reply(std::span<const std::byte> message,
+                                      ReplyClaim& claim) const noexcept {
+  if (message.size() < wire::kIcmpSize + 8) return Counter::RxNotAReply;  // Of a shorter request.
+  const std::byte* const icmp = message.data();
+  claim.target = Target{claim.from, 0};
+  claim.sequence = wire::read32(icmp + wire::kIcmpId);
+  claim.source_port = wire::read16(icmp + wire::kIcmpSize);
+  claim.stamp = wire::read32(icmp + wire::kIcmpSize + 4);
+  claim.state = PortState::Up;
+  claim.reason = Reason::EchoReply;
+  return Counter::RxValid;
+}
+
+// Identifier, sequence number and originate timestamp are those of the request (RFC 792).
+Counter ReplyParser::parse_timestamp_reply(std::span<const std::byte> message,
+                                           ReplyClaim& claim) const noexcept {
+  if (message.size() < wire::kIcmpSize + 12) return Counter::RxTruncated;
+  const std::byte* const icmp = message.data();
+  claim.target = Target{claim.from, 0};
+  claim.sequence = wire::read32(icmp + wire::kIcmpId);
+  claim.source_port = 0;
+  claim.port_mask = 0;
+  claim.stamp = wire::read32(icmp + wire::kIcmpSize) & ~IcmpTimestampTemplate::kNotOfTheDay;
+  claim.state = PortState::Up;
+  claim.reason = Reason::TimestampReply;
+  return Counter::RxValid;
+}
+
+Counter ReplyParser::parse_icmp_error(std::span<const std::byte> message,
+                                      ReplyClaim& claim) const noexcept {
+  constexpr std::size_t kQuotedTransport = 8;
   const auto quoted = message.subspan(wire::kIcmpSize);
   if (quoted.size() < wire::kIpSize) return Counter::RxTruncated;
   const std::size_t header = ip_header_size(quoted);
   if (header == 0) return Counter::RxIcmpOther;
   if (quoted.size() < header + kQuotedTransport) return Counter::RxTruncated;
-  if (byte_at(quoted, wire::kIpProtocol) != wire::kProtocolTcp ||
-      wire::read32(quoted.data() + wire::kIpSource) != source_) {
+  if (byte_at(quoted, wire::kIpProtocol) != protocol_ ||
+      wire::read32(quoted.data() + wire::kIpSource) != claim.source.value()) {
     return Counter::RxIcmpOther;
   }
-  const std::byte* const tcp = quoted.data() + header;
-  claim.source_port = wire::read16(tcp + wire::kTcpSourcePort);
-  if (!ports_.contains(claim.source_port)) return Counter::RxOtherPort;
-  claim.target = Target{Ipv4Address{wire::read32(quoted.data() + wire::kIpDestination)},
-                        wire::read16(tcp + wire::kTcpDestinationPort)};
-  claim.sequence = wire::read32(tcp + wire::kTcpSequence);
+  claim.target = Target{Ipv4Address{wire::read32(quoted.data() + wire::kIpDestination)}, 0};
   claim.state = PortState::Unreachable;
-  claim.reason =
-      type == kTimeExceeded ? Reason::TtlExceeded : unreachable_reason(byte_at(message, 1));
+  claim.reason = byte_at(message, 0) == wire::kIcmpTimeExceeded
+                     ? Reason::TtlExceeded
+                     : unreachable_reason(byte_at(message, 1));
   claim.stamp = 0;
+  // As it lies in the frame, like the one of a cookie.
+  std::memcpy(&claim.ip_id, quoted.data() + wire::kIpId, sizeof claim.ip_id);
+  return parse_quotation(quoted.subspan(header), claim);
+}
+
+// The first eight bytes behind the IPv4 header of one of our probes.
+Counter ReplyParser::parse_quotation(std::span<const std::byte> transport,
+                                     ReplyClaim& claim) const noexcept {
+  if (protocol_ == wire::kProtocolIcmp) {
+    const bool echo = kind_ == ProbeKind::IcmpEcho;
+    const std::uint8_t sent = echo ? wire::kIcmpEcho : wire::kIcmpTimestamp;
+    if (byte_at(transport, 0) != sent) return Counter::RxIcmpOther;
+    claim.sequence = wire::read32(transport.data() + wire::kIcmpId);
+    claim.source_port = 0;
+    claim.port_mask = 0;
+    return Counter::RxValid;
+  }
+  claim.source_port = wire::read16(transport.data() + wire::kTcpSourcePort);
+  if (!ports_.contains(claim.source_port)) return Counter::RxOtherPort;
+  claim.target.port = wire::read16(transport.data() + wire::kTcpDestinationPort);
+  if (protocol_ == wire::kProtocolTcp) {
+    claim.sequence = wire::read32(transport.data() + wire::kTcpSequence);
+    return Counter::RxValid;
+  }
+  // No id of a payload is sure to be quoted; the identification of the IPv4 header stands in.
+  claim.sequence_mask = 0;
+  claim.id_mask = kWholeField;
+  if (claim.reason == Reason::PortUnreachable && claim.from == claim.target.ip) {
+    claim.state = PortState::Closed;
+  }
   return Counter::RxValid;
 }
 

@@ -11,6 +11,7 @@
 #include "dataplane/probe_template.h"
 #include "dataplane/reply.h"
 #include "dataplane/swappable_guard.h"
+#include "dataplane/vlan.h"
 
 namespace trawl::dataplane {
 
@@ -26,7 +27,8 @@ struct ScanPlan {
   Neighbours neighbours;
   TscClock clock;
   MacAddress mac;         // Ours.
-  Ipv4Address source;     // Ours; ARP requests for it are answered.
+  Ipv4Address source;     // Ours, or the first of ours: asks for neighbours.
+  VlanId vlan = {};       // Of every frame, either way.
   PacketsPerSecond rate;  // Of all sending cores together, until Scanner::set_rate().
   std::optional<std::chrono::nanoseconds> max_runtime;
   bool receive = true;      // False on a link that nothing answers on.

@@ -54,6 +54,7 @@ inline void write_mac(std::byte* at, std::uint64_t mac) noexcept {
 
 inline constexpr std::uint16_t kTypeIpv4 = 0x0800;
 inline constexpr std::uint16_t kTypeArp = 0x0806;
+inline constexpr std::uint16_t kTypeVlan = 0x8100;
 inline constexpr std::uint16_t kTypeIpv6 = 0x86dd;
 inline constexpr std::uint8_t kProtocolIcmp = 1;
 inline constexpr std::uint8_t kProtocolTcp = 6;
@@ -64,6 +65,8 @@ inline constexpr std::uint8_t kProtocolIcmpv6 = 58;
 inline constexpr std::size_t kEthernetSize = 14;
 inline constexpr std::size_t kEthernetSource = 6;
 inline constexpr std::size_t kEthernetType = 12;
+inline constexpr std::size_t kVlanTag = 14;  // IEEE 802.1Q clause 9.6, behind kTypeVlan.
+inline constexpr std::size_t kVlanTagSize = 4;
 
 // IPv4, RFC 791 section 3.1; offsets from the start of the header.
 inline constexpr std::size_t kIpSize = 20;
@@ -106,6 +109,14 @@ inline constexpr std::size_t kUdpChecksum = 6;
 
 // ICMP, RFC 792: the quoted packet follows eight bytes of header.
 inline constexpr std::size_t kIcmpSize = 8;
+inline constexpr std::size_t kIcmpChecksum = 2;
+inline constexpr std::size_t kIcmpId = 4;  // Of echo and timestamp; the sequence number is at 6.
+inline constexpr std::uint8_t kIcmpEchoReply = 0;
+inline constexpr std::uint8_t kIcmpUnreachable = 3;
+inline constexpr std::uint8_t kIcmpEcho = 8;
+inline constexpr std::uint8_t kIcmpTimeExceeded = 11;
+inline constexpr std::uint8_t kIcmpTimestamp = 13;
+inline constexpr std::uint8_t kIcmpTimestampReply = 14;
 
 // ARP for IPv4 over Ethernet, RFC 826; offsets from the end of the Ethernet header.
 inline constexpr std::size_t kArpSize = 28;
@@ -160,6 +171,12 @@ class ChecksumPart {
   }
   // Adds a word of 16 or 32 bits in memory order.
   constexpr void add(std::uint32_t word) noexcept { total_ += word; }
+  constexpr void add(ChecksumPart part) noexcept { total_ += part.total_; }
+  // Adds a word in memory order that begins `offset` bytes behind the start of the sum: at an odd
+  // one its bytes count for the other halves (RFC 1071 section 2).
+  constexpr void add_at(std::size_t offset, std::uint32_t word) noexcept {
+    total_ += std::uint64_t{word} << (offset % 2 * 8);
+  }
   // The checksum field in memory order.
   [[nodiscard]] constexpr std::uint16_t finish() const noexcept {
     std::uint64_t total = (total_ & 0xffffffffU) + (total_ >> 32U);

@@ -22,7 +22,7 @@ namespace {
 // Half a year: RFC 9116 section 2.5.5 advises less than a year.
 constexpr std::string_view kDefaultExpiry = "180d";
 constexpr std::string_view kDefaultDescription =
-    "TCP probes that find out which services answer, sent by the network scanner trawl.";
+    "Probes that find out which services answer, sent by the network scanner trawl.";
 
 struct Texts {
   std::vector<std::string> contacts;

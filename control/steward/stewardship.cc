@@ -13,9 +13,20 @@ void append(std::vector<std::string>& into, const std::vector<std::string>& more
   into.insert(into.end(), more.begin(), more.end());
 }
 
-Result<void> limit_rate(const Configuration::MaxRate& most, ByteCount frame,
+}  // namespace
+
+void apply_configuration(const Configuration& configuration, SurveyOptions& options) {
+  if (options.contact.empty()) options.contact = configuration.contact;
+  append(options.blocklist_files, configuration.blocklists);
+  append(options.opt_out_files, configuration.opt_outs);
+  append(options.allow_special, configuration.allow_special);
+}
+
+Result<void> limit_rate(const Configuration& configuration, ByteCount frame,
                         SurveyOptions& options) {
   constexpr double kRounding = 1.0 + 1e-9;
+  if (!configuration.max_rate) return {};
+  const Configuration::MaxRate& most = *configuration.max_rate;
   options.max_rate = most.rate;
   const double allowed = most.rate.for_frame(frame).per_second();
   const PacketsPerSecond asked = options.rate.for_frame(frame);
@@ -31,18 +42,6 @@ Result<void> limit_rate(const Configuration::MaxRate& most, ByteCount frame,
     log_warning("sending at {}, the most that {} allows", most.text, most.place);
   }
   return {};
-}
-
-}  // namespace
-
-Result<void> apply_configuration(const Configuration& configuration, ByteCount frame,
-                                 SurveyOptions& options) {
-  if (options.contact.empty()) options.contact = configuration.contact;
-  append(options.blocklist_files, configuration.blocklists);
-  append(options.opt_out_files, configuration.opt_outs);
-  append(options.allow_special, configuration.allow_special);
-  if (!configuration.max_rate) return {};
-  return limit_rate(*configuration.max_rate, frame, options);
 }
 
 Result<void> require_contact(const SurveyOptions& options, const SurveyPlan& plan) {

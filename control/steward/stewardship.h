@@ -14,10 +14,14 @@ namespace trawl::control {
 inline constexpr std::uint64_t kMostAnonymousAddresses = std::uint64_t{1} << 20U;
 
 // Adds to the options what the configuration decides: the contact unless --contact gave one, more
-// lists, more allowed prefixes, and the highest rate for frames of `frame` bytes. A default rate
-// and "max" are lowered to it with a notice; fails with Usage when --rate asks for more by number.
-[[nodiscard]] Result<void> apply_configuration(const Configuration& configuration, ByteCount frame,
-                                               SurveyOptions& options);
+// lists and more allowed prefixes.
+void apply_configuration(const Configuration& configuration, SurveyOptions& options);
+
+// Holds the rate to the highest the configuration allows for frames of `frame` bytes. A default
+// rate and "max" are lowered to it with a notice; fails with Usage when --rate asks for more by
+// number.
+[[nodiscard]] Result<void> limit_rate(const Configuration& configuration, ByteCount frame,
+                                      SurveyOptions& options);
 
 // Fails with Usage when the survey may send to more than kMostAnonymousAddresses public addresses
 // and has no contact. Dry runs send nothing and may.

@@ -78,6 +78,7 @@ std::string format_metadata(const SurveyMetadata& metadata) {
       .text("started", format_utc(metadata.started))
       .text("ended", format_utc(metadata.ended))
       .text("seed", format_seed(metadata.seed))
+      .text("probe", metadata.probe)
       .text("ports", format_ports(metadata.ports))
       .number("port_count", std::uint64_t{metadata.ports.size()})
       .number("addresses", metadata.addresses)

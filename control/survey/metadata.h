@@ -28,7 +28,8 @@ struct SurveyMetadata {
   std::chrono::system_clock::time_point started;
   std::chrono::system_clock::time_point ended;
   Uint128 seed = 0;
-  std::vector<std::uint16_t> ports;
+  std::string probe = "tcp-syn";         // The kind of probe.
+  std::vector<std::uint16_t> ports;      // Empty where probes have none.
   std::uint64_t addresses = 0;           // After exclusions.
   std::uint64_t addresses_excluded = 0;  // Of those named.
   std::uint64_t blocked_addresses = 0;   // The whole blocklist.

@@ -8,8 +8,11 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/interval_set.h"
 #include "control/survey/quantity.h"
+#include "control/survey/target_spec.h"
 #include "control/survey/text.h"
+#include "dataplane/source_addresses.h"
 
 namespace trawl::control {
 namespace {
@@ -144,10 +147,59 @@ Result<ByteCount> parse_byte_count(std::string_view text, std::string_view optio
                           option, quote(text)));
 }
 
+Result<std::vector<Ipv4Address>> parse_source_addresses(std::string_view text,
+                                                        std::string_view option) {
+  Ipv4Set set;
+  if (auto parsed = parse_targets(text, option, set); !parsed) {
+    return fail(ExitCode::Usage, parsed.error().message);
+  }
+  if (set.size() > dataplane::SourceAddresses::kMost) {
+    return fail(ExitCode::Usage,
+                fmt::format("{}: {} are {} addresses; expected at most {}", option, quote(text),
+                            set.size(), dataplane::SourceAddresses::kMost));
+  }
+  std::vector<Ipv4Address> addresses;
+  for (const auto& range : set.intervals()) {
+    for (std::uint64_t ip = range.first.value(); ip <= range.last.value(); ++ip) {
+      addresses.emplace_back(static_cast<std::uint32_t>(ip));
+    }
+  }
+  return addresses;
+}
+
 Result<Ipv4Address> parse_address(std::string_view text, std::string_view option) {
   if (const auto address = Ipv4Address::parse(text)) return *address;
   return fail(ExitCode::Usage,
               fmt::format("{}: {} is not an IPv4 address; expected one such as 198.18.0.1", option,
+                          quote(text)));
+}
+
+Result<dataplane::ProbeKind> parse_probe_kind(std::string_view text, std::string_view option) {
+  const auto& names = dataplane::kProbeNames;
+  const auto* name = std::ranges::find(names, text);
+  if (name != names.end()) return static_cast<dataplane::ProbeKind>(name - names.begin() + 1);
+  std::string known;
+  for (const std::string_view each : names) {
+    known += known.empty() ? "" : ", ";
+    known += each;
+  }
+  return fail(ExitCode::Usage, fmt::format("{}: {} is not a kind of probe{}; expected {}", option,
+                                           quote(text), did_you_mean(text, names), known));
+}
+
+Result<dataplane::VlanId> parse_vlan(std::string_view text, std::string_view option) {
+  using dataplane::VlanId;
+  const auto id = parse_whole<std::uint16_t>(text);
+  if (id && *id >= VlanId::kLowest && *id <= VlanId::kHighest) return VlanId{*id};
+  return fail(ExitCode::Usage, fmt::format("{}: {} is not a VLAN; expected a number from {} to {}",
+                                           option, quote(text), VlanId::kLowest, VlanId::kHighest));
+}
+
+Result<std::uint8_t> parse_ttl(std::string_view text, std::string_view option) {
+  const auto hops = parse_whole<std::uint8_t>(text);
+  if (hops && *hops > 0) return *hops;
+  return fail(ExitCode::Usage,
+              fmt::format("{}: {} is not a number of hops; expected one from 1 to 255", option,
                           quote(text)));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "base/units.h"
 #include "control/survey/retry_mode.h"
 #include "control/survey/shard.h"
+#include "dataplane/probe_kind.h"
+#include "dataplane/vlan.h"
 
 // Values of single options. Each fails with Usage: one sentence that names `option`, quotes the
 // text and says what was expected.
@@ -38,7 +41,22 @@ namespace trawl::control {
 // least 1M.
 [[nodiscard]] Result<ByteCount> parse_byte_count(std::string_view text, std::string_view option);
 
+// One address or several, written as targets are: "198.18.0.2,198.18.0.5-9". Sorted, each once, at
+// most SourceAddresses::kMost.
+[[nodiscard]] Result<std::vector<Ipv4Address>> parse_source_addresses(std::string_view text,
+                                                                      std::string_view option);
+
 [[nodiscard]] Result<Ipv4Address> parse_address(std::string_view text, std::string_view option);
+
+// "tcp-syn", "tcp-ack", ...
+[[nodiscard]] Result<dataplane::ProbeKind> parse_probe_kind(std::string_view text,
+                                                            std::string_view option);
+
+// A number from 1 to 4094.
+[[nodiscard]] Result<dataplane::VlanId> parse_vlan(std::string_view text, std::string_view option);
+
+// A number of hops from 1 to 255.
+[[nodiscard]] Result<std::uint8_t> parse_ttl(std::string_view text, std::string_view option);
 
 [[nodiscard]] Result<MacAddress> parse_mac(std::string_view text, std::string_view option);
 

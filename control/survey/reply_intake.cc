@@ -10,15 +10,25 @@ namespace {
 
 constexpr std::size_t kBatch = 4096;
 
-// Our port of a probe follows from its target, so replies do not carry it.
-void add_source_ports(const dataplane::ScanPlan& plan, std::span<Verdict> verdicts) {
+// Our end of a probe follows from its target, so replies do not carry it.
+void add_our_ends(const dataplane::ScanPlan& plan, std::span<Verdict> verdicts) {
   std::array<dataplane::Target, dataplane::CookieMaker::kMostBatch> targets;
   std::array<dataplane::Cookie, dataplane::CookieMaker::kMostBatch> cookies;
+  std::array<Ipv4Address, dataplane::CookieMaker::kMostBatch> sources;
   while (!verdicts.empty()) {
     const std::size_t count = std::min(verdicts.size(), targets.size());
     for (std::size_t i = 0; i < count; ++i) targets[i] = {verdicts[i].ip, verdicts[i].port};
-    plan.cookies.make({targets.data(), count}, {cookies.data(), count});
-    for (std::size_t i = 0; i < count; ++i) verdicts[i].to_port = cookies[i].source_port;
+    if (plan.cookies.sources().several()) {
+      plan.cookies.make({targets.data(), count}, {cookies.data(), count}, {sources.data(), count});
+      for (std::size_t i = 0; i < count; ++i) verdicts[i].to = sources[i];
+    } else {
+      plan.cookies.make({targets.data(), count}, {cookies.data(), count});
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      // Protocols without ports have none of ours either.
+      const bool has_port = verdicts[i].protocol != Protocol::Icmp;
+      verdicts[i].to_port = has_port ? cookies[i].source_port : std::uint16_t{0};
+    }
     verdicts = verdicts.subspan(count);
   }
 }
@@ -27,6 +37,7 @@ Verdict to_verdict(const dataplane::Reply& reply, const dataplane::ScanPlan& pla
   Verdict verdict{.time = plan.clock.wall_time_at(reply.arrival),
                   .ip = Ipv4Address{reply.ip},
                   .port = reply.port,
+                  .protocol = protocol_of(plan.cookies.kind()),
                   .state = reply.state,
                   .reason = reply.reason,
                   .ttl = reply.ttl,
@@ -67,7 +78,7 @@ Result<std::size_t> ReplyIntake::take_batch() {
     indexes_.push_back(*index);
   }
   if (verdicts_.empty()) return count;
-  add_source_ports(scanner_.plan(), verdicts_);
+  add_our_ends(scanner_.plan(), verdicts_);
   const Result<void> noted = record_in_journal();
   if (auto written = sink_.write(verdicts_); !written) return Failure{written.error()};
   if (!noted) return Failure{noted.error()};

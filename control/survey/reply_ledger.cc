@@ -15,6 +15,8 @@ unsigned rank_of(PortState state) noexcept {
   switch (state) {
     case PortState::Unreachable: return 1;
     case PortState::Closed: return 2;
+    case PortState::Unfiltered:  // These two come of other probes than open and closed do.
+    case PortState::Up:
     case PortState::Open: return 3;
   }
   return 1;

@@ -14,7 +14,7 @@
 #include "control/survey/resume_options.h"
 #include "control/survey/special_purpose.h"
 #include "control/survey/survey_run.h"
-#include "dataplane/probe_template.h"
+#include "control/survey/survey_setup.h"
 
 namespace trawl::control {
 namespace {
@@ -44,6 +44,8 @@ Result<SurveyOptions> options_of(const Checkpoint& checkpoint) {
 // The space of the survey as it was, and the blocklist as it is now: whoever asked not to be probed
 // since is not.
 Result<SurveyPlan> plan_of(const Checkpoint& checkpoint, const SurveyOptions& options) {
+  auto payloads = make_payloads(options);
+  if (!payloads) return Failure{payloads.error()};
   auto blocklist = make_blocklist(options);
   if (!blocklist) return Failure{blocklist.error()};
   const Ipv4Set addresses = set_of(checkpoint.plan().addresses);
@@ -58,6 +60,7 @@ Result<SurveyPlan> plan_of(const Checkpoint& checkpoint, const SurveyOptions& op
   SurveyPlan plan{.addresses = RankedSet<Ipv4Address>{addresses},
                   .ports = checkpoint.plan().ports,
                   .blocked = set_of(checkpoint.plan().blocked),
+                  .payloads = std::move(*payloads),
                   .addresses_named = addresses.size(),
                   .addresses_excluded = since.size(),
                   .exclude_digest = 0,
@@ -79,12 +82,11 @@ Result<ExitCode> resume(const ResumeOptions& asked) {
   asked.apply_to(*options);
   const auto configuration = load_configuration();
   if (!configuration) return Failure{configuration.error()};
-  if (auto applied = apply_configuration(*configuration, dataplane::ProbeTemplate::kSize, *options);
-      !applied) {
-    return Failure{applied.error()};
-  }
+  apply_configuration(*configuration, *options);
   auto plan = plan_of(**checkpoint, *options);
   if (!plan) return Failure{plan.error()};
+  const auto limited = limit_rate(*configuration, mean_frame_size(*options, *plan), *options);
+  if (!limited) return Failure{limited.error()};
   if (auto named = require_contact(*options, *plan); !named) return Failure{named.error()};
   if ((*checkpoint)->restored().after_power_failure) {
     log_warning("{}: the machine was restarted since; going on from what had reached the disk",

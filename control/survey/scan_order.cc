@@ -32,15 +32,21 @@ constexpr std::array<OctetText, 256> make_octets() noexcept {
 constexpr auto kOctets = make_octets();
 constexpr std::size_t kLongestLine = sizeof "255.255.255.255:65535\n" - 1;
 
+enum class Show : bool { Address, AddressAndPort };
+
 // Writes one line; needs kLongestLine + 2 bytes at `out`, since octets are copied three at a time.
-char* write_target(char* out, dataplane::Target target) noexcept {
+char* write_target(char* out, dataplane::Target target, Show show) noexcept {
   for (int shift = 24; shift >= 0; shift -= 8) {
     const OctetText& octet = kOctets[(target.ip.value() >> static_cast<unsigned>(shift)) & 0xffU];
     std::copy(octet.digits.begin(), octet.digits.end(), out);
     out += octet.size;
     *out++ = shift == 0 ? ':' : '.';
   }
-  out = std::to_chars(out, out + 5, target.port).ptr;
+  if (show == Show::AddressAndPort) {
+    out = std::to_chars(out, out + 5, target.port).ptr;
+  } else {
+    --out;  // The colon.
+  }
   *out++ = '\n';
   return out;
 }
@@ -84,6 +90,7 @@ Result<void> print_targets(const SurveyOptions& options, const SurveyPlan& plan)
   const std::uint64_t most =
       options.max_targets ? options.max_targets->of(space.size()) : space.size();
   const auto [first, last] = shard_of(most, options.shard);
+  const Show show = has_ports(options.probe) ? Show::AddressAndPort : Show::Address;
   constexpr std::size_t kBatch = 512;
   std::array<std::uint64_t, kBatch> indexes;
   std::array<dataplane::Target, kBatch> targets;
@@ -93,7 +100,7 @@ Result<void> print_targets(const SurveyOptions& options, const SurveyPlan& plan)
     order.forward_batch(at, {indexes.data(), count});
     space.at_batch({indexes.data(), count}, {targets.data(), count});
     char* end = text.data();
-    for (std::size_t i = 0; i < count; ++i) end = write_target(end, targets[i]);
+    for (std::size_t i = 0; i < count; ++i) end = write_target(end, targets[i], show);
     const std::string_view lines{text.data(), static_cast<std::size_t>(end - text.data())};
     if (auto done = file->append(lines); !done) return done;
   }

@@ -24,8 +24,9 @@ namespace trawl::control {
 [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> shard_of(std::uint64_t total,
                                                                Shard shard) noexcept;
 
-// Prints "address:port" of each target, in the order a survey with the same options and seed would
-// probe them, to the first of options.outputs. Fails with Output.
+// Prints "address:port" of each target, or "address" where probes have no port, in the order a
+// survey with the same options and seed would probe them, to the first of options.outputs. Fails
+// with Output.
 [[nodiscard]] Result<void> print_targets(const SurveyOptions& options, const SurveyPlan& plan);
 
 }  // namespace trawl::control

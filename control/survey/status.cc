@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <vector>
 
 #include "base/clock.h"
 #include "control/survey/json_object.h"
@@ -36,6 +37,16 @@ std::uint64_t sum(std::span<const NamedCounter> counters) noexcept {
   std::uint64_t total = 0;
   for (const NamedCounter& counter : counters) total += counter.value;
   return total;
+}
+
+// Those that this kind of survey can find.
+std::vector<PortState> states_of(const SurveyProgress& progress) {
+  std::vector<PortState> states;
+  for (unsigned i = 0; i < kPortStates; ++i) {
+    const auto state = static_cast<PortState>(i);
+    if (can_be_found(state, progress.sought)) states.push_back(state);
+  }
+  return states;
 }
 
 // "22s", "3m12s", "5h07m", "12d03h".
@@ -72,7 +83,7 @@ double SurveyProgress::percent_done() const noexcept {
 }
 
 double SurveyProgress::hit_rate() const noexcept {
-  return 100.0 * ratio(static_cast<double>(found_in(PortState::Open)), static_cast<double>(sent));
+  return 100.0 * ratio(static_cast<double>(found_in(sought)), static_cast<double>(sent));
 }
 
 std::optional<std::chrono::seconds> SurveyProgress::remaining() const noexcept {
@@ -119,14 +130,14 @@ std::string format_progress_line(const SurveyProgress& progress) {
   if (progress.phase == SurveyPhase::CoolingDown) when = "waiting for replies, " + when;
   if (progress.phase == SurveyPhase::Done) when = "done";
   return fmt::format(
-      "{} {} ({}); send: {} {} ({} avg); recv: {} {} ({} avg); open: {}; drops: {}; hitrate: "
+      "{} {} ({}); send: {} {} ({} avg); recv: {} {} ({} avg); {}: {}; drops: {}; hitrate: "
       "{:.2f}%",
       format_elapsed(progress.elapsed),
       progress.sweep > 1 ? fmt::format("sweep {} {}", progress.sweep, percent) : percent, when,
       progress.sent, format_rate(progress.send_rate), format_rate(progress.average_send_rate()),
       progress.replies, format_rate(progress.reply_rate),
-      format_rate(progress.average_reply_rate()), progress.found_in(PortState::Open),
-      progress.dropped(), progress.hit_rate());
+      format_rate(progress.average_reply_rate()), trawl::to_string(progress.sought),
+      progress.found_in(progress.sought), progress.dropped(), progress.hit_rate());
 }
 
 std::string format_status_json(const SurveyProgress& progress,
@@ -152,8 +163,8 @@ std::string format_status_json(const SurveyProgress& progress,
       .number("replies", progress.replies)
       .number("reply_pps", progress.reply_rate)
       .number("reply_avg_pps", progress.average_reply_rate());
-  for (unsigned i = 0; i < kPortStates; ++i) {
-    object.number(trawl::to_string(static_cast<PortState>(i)), progress.found[i]);
+  for (const PortState state : states_of(progress)) {
+    object.number(trawl::to_string(state), progress.found_in(state));
   }
   object.number("duplicates", progress.duplicates)
       .number("dropped", progress.dropped())
@@ -185,8 +196,8 @@ std::string format_summary(const SurveyProgress& progress) {
     row("no neighbour", progress.no_neighbour, "on-link targets that answered no ARP");
   }
   row("valid replies", progress.replies);
-  for (unsigned i = 0; i < kPortStates; ++i) {
-    row(trawl::to_string(static_cast<PortState>(i)), progress.found[i]);
+  for (const PortState state : states_of(progress)) {
+    row(trawl::to_string(state), progress.found_in(state));
   }
   row("duplicates", progress.duplicates);
   fmt::format_to(std::back_inserter(text), "lost on this machine: {}\n", progress.dropped());

@@ -38,6 +38,7 @@ struct SurveyProgress {
   std::uint64_t replies = 0;       // Valid ones, duplicates included.
   std::uint64_t duplicates = 0;
   std::array<std::uint64_t, kPortStates> found{};  // Different targets by PortState.
+  PortState sought = PortState::Open;              // What this kind of survey looks for.
   double send_rate = 0.0;                          // Packets/s over the last interval.
   double reply_rate = 0.0;
 
@@ -54,7 +55,7 @@ struct SurveyProgress {
   // Packets/s since the first probe.
   [[nodiscard]] double average_send_rate() const noexcept;
   [[nodiscard]] double average_reply_rate() const noexcept;
-  // Percent of this sweep, and percent of probes sent that found an open port.
+  // Percent of this sweep, and percent of probes sent that found what is sought.
   [[nodiscard]] double percent_done() const noexcept;
   [[nodiscard]] double hit_rate() const noexcept;
   // Until the end of the cooldown, at the average rate; nullopt before anything is known.

@@ -13,7 +13,7 @@
 #include "control/survey/survey_options.h"
 #include "control/survey/survey_plan.h"
 #include "control/survey/survey_run.h"
-#include "dataplane/probe_template.h"
+#include "control/survey/survey_setup.h"
 
 namespace trawl::control {
 
@@ -28,11 +28,11 @@ ExitCode survey_main(std::span<const char* const> args) {
   if (options.verbose) set_log_level(LogLevel::Debug);
   const auto configuration = load_configuration();
   if (!configuration) return report(configuration.error());
-  const auto applied =
-      apply_configuration(*configuration, dataplane::ProbeTemplate::kSize, options);
-  if (!applied) return report(applied.error());
+  apply_configuration(*configuration, options);
   auto plan = make_survey_plan(options);
   if (!plan) return report(plan.error());
+  const auto limited = limit_rate(*configuration, mean_frame_size(options, *plan), options);
+  if (!limited) return report(limited.error());
   if (auto named = require_contact(options, *plan); !named) return report(named.error());
   if (options.dry_run) {
     // Signals keep their usual effect: `| head` ends it, and so does the first interrupt.

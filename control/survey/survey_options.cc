@@ -38,9 +38,15 @@ permission, 5 done but frames were lost on this machine, 6 results could not be 
 interrupted with everything found written, 1 anything else.
 )";
 
+constexpr std::string_view kProbeHelp =
+    "What is sent: tcp-syn (the default: open or closed),\n"
+    "tcp-ack (reached or filtered), udp, icmp-echo or\n"
+    "icmp-timestamp (the last two without ports)";
+
 // Option values as text, before they are looked at one by one.
 struct Texts {
-  std::string ports, max_targets, rate, source_ip, source_ports, gateway, gateway_mac, lcores, seed;
+  std::string ttl, vlan, probe, ports, max_targets, rate, source_ip, source_ports, gateway,
+      gateway_mac, lcores, seed;
   std::string cooldown, max_runtime, format, states, filter, contact;
   std::vector<std::string> outputs, fields;
   std::string shard, probes, retries, retry_delay, memory;
@@ -63,9 +69,18 @@ void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
              "Read targets from FILE, - for standard input: any number a line,\n"
              "# starts a comment; may be repeated",
              "FILE");
+  app.add_option("--probe", texts.probe, std::string{kProbeHelp})->type_name("KIND")->group(kGroup);
   app.add_option("-p,--ports", texts.ports,
-                 "TCP ports: 80,443 or 1-1024 or 60000- or - for 1-65535;\n"
+                 "Ports: 80,443 or 1-1024 or 60000- or - for 1-65535;\n"
                  "port 0 only where written out")
+      ->type_name("LIST")
+      ->group(kGroup);
+  app.add_option("--payload-file", options.payload_file,
+                 "UDP payloads of your own, by port; see trawl-survey(1)")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--payload", options.payload_names,
+                 "UDP payloads to use where a port has several, by name,\nsuch as snmp-v2c")
       ->type_name("LIST")
       ->group(kGroup);
   repeatable("--exclude", options.excludes, "Never probe these; may be repeated", "TARGET");
@@ -123,11 +138,19 @@ void add_network_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
       "Packets/s: 1000, 50k, 1.2M, 10Mpps; bits/s on the wire:\n"
       "100Mbps, 1Gbit; or max (default 10k)",
       "RATE");
-  add("--source-ip", texts.source_ip, "Source address of probes (default: the link's)", "ADDRESS");
+  add("--source-ip", texts.source_ip,
+      "Source address of probes (default: the link's), or several:\n"
+      "198.18.0.2,198.18.0.5-9 or 198.18.0.0/28",
+      "LIST");
   add("--source-port", texts.source_ports,
       "Source ports of probes (default 61000-64999, above the\n"
       "ports Linux gives to its own connections, 32768-60999)",
       "PORTS");
+  add("--ttl", texts.ttl, "Hops a probe may go, 1 to 255 (default 64)", "N");
+  add("--vlan", texts.vlan,
+      "Send and take frames with this 802.1Q tag; needs --source-ip\n"
+      "and --gateway on an interface of the system",
+      "ID");
   add("--gateway", texts.gateway, "Next hop off the link (default: from the routing table)",
       "ADDRESS");
   add("--gateway-mac", texts.gateway_mac, "Next hop by MAC address: nothing is resolved", "MAC");
@@ -181,7 +204,9 @@ void add_output_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
              "classification, success, repeat, cooldown, timestamp-str,\n"
              "timestamp-ts, timestamp-us; may be repeated, once for each",
              "LIST");
-  add("--states", texts.states, "Which findings: open, closed, unreachable, or all\n(default open)",
+  add("--states", texts.states,
+      "Which findings: open, closed, unreachable, unfiltered, up,\n"
+      "or all (default: what the probe looks for, such as open)",
       "LIST");
   add("--output-filter", texts.filter,
       "Of these, only where EXPR holds, such as\n"
@@ -215,6 +240,8 @@ Result<void> take_values(const CLI::App& app, const Texts& texts, SurveyOptions&
                                     const std::string& text, auto& into, auto parse) {
     if (done) done = take_value<T>(app, option, text, into, parse);
   };
+  take(std::type_identity<dataplane::ProbeKind>{}, "--probe", texts.probe, options.probe,
+       parse_probe_kind);
   take(std::type_identity<std::vector<std::uint16_t>>{}, "--ports", texts.ports, options.ports,
        parse_ports);
   take(std::type_identity<TargetLimit>{}, "--max-targets", texts.max_targets, options.max_targets,
@@ -222,8 +249,10 @@ Result<void> take_values(const CLI::App& app, const Texts& texts, SurveyOptions&
   take(std::type_identity<RateSpec>{}, "--rate", texts.rate, options.rate, RateSpec::parse);
   take(std::type_identity<std::string>{}, "--contact", texts.contact, options.contact,
        parse_contact);
-  take(std::type_identity<Ipv4Address>{}, "--source-ip", texts.source_ip, options.source_ip,
-       parse_address);
+  take(std::type_identity<std::vector<Ipv4Address>>{}, "--source-ip", texts.source_ip,
+       options.source_ips, parse_source_addresses);
+  take(std::type_identity<std::uint8_t>{}, "--ttl", texts.ttl, options.ttl, parse_ttl);
+  take(std::type_identity<dataplane::VlanId>{}, "--vlan", texts.vlan, options.vlan, parse_vlan);
   take(std::type_identity<PortRange>{}, "--source-port", texts.source_ports, options.source_ports,
        parse_port_range);
   take(std::type_identity<Ipv4Address>{}, "--gateway", texts.gateway, options.gateway,
@@ -243,6 +272,7 @@ Result<void> take_values(const CLI::App& app, const Texts& texts, SurveyOptions&
   take(std::type_identity<Time>{}, "--retry-delay", texts.retry_delay, options.retry_delay,
        parse_duration);
   take(std::type_identity<ByteCount>{}, "--memory", texts.memory, options.memory, parse_byte_count);
+  options.states = StateSet::only(sought_state(options.probe));
   take(std::type_identity<StateSet>{}, "--states", texts.states, options.states, StateSet::parse);
   take(std::type_identity<OutputFilter>{}, "--output-filter", texts.filter, options.filter,
        OutputFilter::parse);
@@ -263,18 +293,52 @@ Result<void> take_outputs(const CLI::App& app, const Texts& texts, SurveyOptions
   return {};
 }
 
+// States no reply to this kind of probe leads to would leave the results empty.
+Result<void> check_states(const SurveyOptions& options) {
+  const PortState sought = sought_state(options.probe);
+  for (unsigned i = 0; i < kPortStates; ++i) {
+    const auto state = static_cast<PortState>(i);
+    if (options.states.has(state) && can_be_found(state, sought)) return {};
+  }
+  return usage(
+      fmt::format("--states names none that --probe {} can find; expected {}, {}unreachable "
+                  "or all",
+                  to_string(options.probe), trawl::to_string(sought),
+                  sought == PortState::Open ? "closed, " : ""));
+}
+
+Result<void> check_ports(const SurveyOptions& options) {
+  const bool payloads = !options.payload_file.empty() || !options.payload_names.empty();
+  if (payloads && options.probe != dataplane::ProbeKind::Udp) {
+    return usage(
+        fmt::format("--payload-file and --payload are for --probe udp; --probe {} has no "
+                    "payload",
+                    to_string(options.probe)));
+  }
+  const bool wanted = has_ports(options.probe);
+  if (wanted && options.ports.empty()) {
+    return usage("no ports are given; name them, such as -p 80,443");
+  }
+  if (!wanted && (!options.ports.empty() || options.source_ports != kDefaultSourcePorts)) {
+    return usage(fmt::format("--probe {} has no ports; leave --ports and --source-port out",
+                             to_string(options.probe)));
+  }
+  return {};
+}
+
 // Options that are each in order, but not together.
 Result<void> check_together(const CLI::App& app, const SurveyOptions& options) {
   if (options.targets.empty() && options.target_files.empty()) {
     return usage("no targets are given; name addresses or prefixes, or a file with -f FILE");
   }
-  if (options.ports.empty()) return usage("no ports are given; name them, such as -p 80,443");
+  if (auto fit = check_ports(options); !fit) return fit;
   if (options.link.empty() && !options.dry_run) {
     return usage("no link is given; name a network card such as --link eth1, or add --dry-run");
   }
   if (options.shard.count > 1 && !options.seed) {
     return usage("--shard needs --seed: parts fit together only in one and the same order");
   }
+  if (auto fit = check_states(options); !fit) return fit;
   if (options.max_runtime && options.max_runtime->count() == 0) {
     return usage("--max-runtime: no time at all would send nothing; expected a time such as 90s");
   }
@@ -340,6 +404,7 @@ Result<void> check_files(const SurveyOptions& options) {
   std::vector<std::string> inputs = options.target_files;
   inputs.insert(inputs.end(), options.blocklist_files.begin(), options.blocklist_files.end());
   inputs.insert(inputs.end(), options.exclude_files.begin(), options.exclude_files.end());
+  if (!options.payload_file.empty()) inputs.push_back(options.payload_file);
   if (std::ranges::count(inputs, "-") > 1) {
     return usage("standard input (-) is named more than once, but can be read only once");
   }
@@ -387,7 +452,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
     std::span<const char* const> args) {
   SurveyOptions options;
   Texts texts;
-  CLI::App app{"Find open TCP ports on many addresses: one SYN probe to each target, statelessly.",
+  CLI::App app{"Find what answers on many addresses: one probe to each target, statelessly.",
                "trawl survey"};
   app.set_help_flag("-h,--help", "Print this text");
   app.set_version_flag("--version", "trawl " + std::string{kVersion}, "Print the version");
@@ -412,6 +477,9 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
     if (word == "--") continue;  // Only says that no option follows.
     if (word.size() > 1 && word.front() == '-') return unknown_option(app, word);
     options.targets.push_back(word);
+  }
+  if (app.count("--payload-file") > 0 && options.payload_file.empty()) {
+    return usage("--payload-file: an empty file name is given; name a file");
   }
   if (app.count("--metadata") > 0 && options.metadata.empty()) {
     return usage("--metadata: an empty file name is given; name a file");

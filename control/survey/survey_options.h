@@ -20,6 +20,8 @@
 #include "control/survey/rate_spec.h"
 #include "control/survey/retry_mode.h"
 #include "control/survey/shard.h"
+#include "dataplane/probe_kind.h"
+#include "dataplane/vlan.h"
 
 namespace trawl::control {
 
@@ -34,7 +36,7 @@ struct SurveyOptions {
   // What is probed. Target and exclude texts are parsed by make_survey_plan().
   std::vector<std::string> targets;
   std::vector<std::string> target_files;  // "-" is standard input; at most one of all files is.
-  std::vector<std::uint16_t> ports;       // Sorted, each once, never empty.
+  std::vector<std::uint16_t> ports;       // Sorted, each once; empty only for probes without ports.
   std::vector<std::string> excludes;
   std::vector<std::string> exclude_files;
   std::vector<std::string> allow_special;
@@ -45,14 +47,19 @@ struct SurveyOptions {
   unsigned probes = 1;  // To every target; 1...5.
   RetryMode retries = RetryMode::Responsive;
   std::chrono::nanoseconds retry_delay = std::chrono::seconds{1};
+  std::string payload_file;   // "" for none; these two are of UDP probes alone.
+  std::string payload_names;  // A list; read by make_survey_plan().
 
   // How it is sent.
+  dataplane::ProbeKind probe = dataplane::ProbeKind::TcpSyn;
   std::string link;  // As written; "" only in a dry run.
   RateSpec rate{PacketsPerSecond{10'000.0}};
-  bool rate_given = false;           // `rate` was asked for, and is not the default.
-  std::optional<RateSpec> max_rate;  // What trawl.conf allows; no sending goes faster.
-  std::string contact;               // A URI, "" for none: who answers for the survey.
-  std::optional<Ipv4Address> source_ip;
+  bool rate_given = false;              // `rate` was asked for, and is not the default.
+  std::optional<RateSpec> max_rate;     // What trawl.conf allows; no sending goes faster.
+  std::string contact;                  // A URI, "" for none: who answers for the survey.
+  std::vector<Ipv4Address> source_ips;  // Sorted, each once; empty: not said.
+  std::uint8_t ttl = 64;
+  dataplane::VlanId vlan;  // Untagged unless asked for.
   PortRange source_ports = kDefaultSourcePorts;
   std::optional<Ipv4Address> gateway;  // At most one of these two is set.
   std::optional<MacAddress> gateway_mac;
@@ -64,9 +71,9 @@ struct SurveyOptions {
   // What comes out.
   std::vector<OutputSpec> outputs{OutputSpec{}};  // At least one, and only one in a dry run.
   OutputFields fields;
-  StateSet states = StateSet::open_only();  // Both of these hold for what is written.
-  OutputFilter filter;
-  std::string metadata;  // "" for none, "-" is standard output.
+  StateSet states = StateSet::open_only();  // Unless asked for: what the probe looks for.
+  OutputFilter filter;                      // Holds beside `states`.
+  std::string metadata;                     // "" for none, "-" is standard output.
   bool dry_run = false;
   bool status_json = false;
   bool quiet = false;  // Neither progress nor summary; errors only.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "control/survey/payload_file.h"
 #include "control/survey/special_purpose.h"
 #include "control/survey/target_spec.h"
 #include "control/survey/text.h"
@@ -75,6 +76,19 @@ Failure nothing_left(const Ipv4Set& named, const SurveyOptions& options) {
 
 }  // namespace
 
+Result<std::shared_ptr<const dataplane::UdpPayloads>> make_payloads(const SurveyOptions& options) {
+  if (options.probe != dataplane::ProbeKind::Udp) return nullptr;
+  std::vector<dataplane::UdpPayload> own;
+  if (!options.payload_file.empty()) {
+    auto read = read_payload_file(options.payload_file);
+    if (!read) return Failure{read.error()};
+    own = std::move(*read);
+  }
+  const auto ordered = order_payloads(own, options.payload_names, "--payload");
+  if (!ordered) return Failure{ordered.error()};
+  return std::make_shared<const dataplane::UdpPayloads>(*ordered, options.ports);
+}
+
 std::uint64_t digest_of(const Ipv4Set& set) {
   std::uint64_t digest = 0;
   for (const auto& range : set.intervals()) {
@@ -104,6 +118,8 @@ Result<SurveyPlan> make_survey_plan(const SurveyOptions& options) {
                 fmt::format("{}: no target is named; put an address, prefix or range on each line",
                             options.target_files.empty() ? "target" : options.target_files.back()));
   }
+  auto payloads = make_payloads(options);
+  if (!payloads) return Failure{payloads.error()};
   Ipv4Set left = *named;
   left.subtract(blocked);
   if (left.empty()) return nothing_left(*named, options);
@@ -112,14 +128,16 @@ Result<SurveyPlan> make_survey_plan(const SurveyOptions& options) {
   const std::uint64_t digest = digest_of(blocked);
   Ipv4Set ordinary = left;
   ordinary.subtract(special_purpose_addresses());
-  return SurveyPlan{.addresses = RankedSet<Ipv4Address>{left},
-                    .ports = options.ports,
-                    .blocked = blocked,
-                    .addresses_named = total,
-                    .addresses_excluded = total - kept,
-                    .exclude_digest = digest,
-                    .public_addresses = ordinary.size(),
-                    .blocklist = std::move(*blocklist)};
+  return SurveyPlan{
+      .addresses = RankedSet<Ipv4Address>{left},
+      .ports = has_ports(options.probe) ? options.ports : std::vector<std::uint16_t>{0},
+      .blocked = blocked,
+      .payloads = std::move(*payloads),
+      .addresses_named = total,
+      .addresses_excluded = total - kept,
+      .exclude_digest = digest,
+      .public_addresses = ordinary.size(),
+      .blocklist = std::move(*blocklist)};
 }
 
 }  // namespace trawl::control

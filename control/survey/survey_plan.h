@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/interval_set.h"
@@ -8,6 +9,7 @@
 #include "base/result.h"
 #include "control/steward/live_blocklist.h"
 #include "control/survey/survey_options.h"
+#include "dataplane/udp_payloads.h"
 
 namespace trawl::control {
 
@@ -16,28 +18,34 @@ namespace trawl::control {
 // Thread: immutable once made.
 struct SurveyPlan {
   RankedSet<Ipv4Address> addresses;  // Named and not blocked; never empty.
-  std::vector<std::uint16_t> ports;  // Sorted, each once, never empty.
+  std::vector<std::uint16_t> ports;  // Sorted, each once, never empty: {0} where there are none.
   // Every address the operator excluded and every special-purpose address that was not allowed by
   // name: the complete blocklist, whatever the targets are. The egress guard is made from this, so
   // that a mistake in `addresses` does not reach the wire.
   Ipv4Set blocked;
-  std::uint64_t addresses_named = 0;     // Before exclusions.
-  std::uint64_t addresses_excluded = 0;  // Of those named.
-  std::uint64_t exclude_digest = 0;      // Of `blocked`: tells two blocklists apart, no more.
-  std::uint64_t public_addresses = 0;    // Of `addresses`: those outside special-purpose space.
-  LiveBlocklist blocklist{};             // `blocked` again, to be read anew during the survey.
+  std::shared_ptr<const dataplane::UdpPayloads> payloads = nullptr;  // Of UDP probes alone.
+  std::uint64_t addresses_named = 0;                                 // Before exclusions.
+  std::uint64_t addresses_excluded = 0;                              // Of those named.
+  std::uint64_t exclude_digest = 0;    // Of `blocked`: tells two blocklists apart, no more.
+  std::uint64_t public_addresses = 0;  // Of `addresses`: those outside special-purpose space.
+  LiveBlocklist blocklist{};           // `blocked` again, to be read anew during the survey.
 
   // Targets: addresses times ports, at most 2^48.
   [[nodiscard]] std::uint64_t size() const noexcept { return addresses.size() * ports.size(); }
 };
 
-// Reads the files the options name and puts the plan together. Fails with BadInput: an unreadable
-// or malformed file or spec, --allow-special outside special-purpose space, or nothing left to
-// probe, with the counts.
+// Reads the files the options name and puts the plan together. Fails with Usage: no payload of a
+// name; with BadInput: an unreadable or malformed file or spec, --allow-special outside
+// special-purpose space, or nothing left to probe, with the counts.
 [[nodiscard]] Result<SurveyPlan> make_survey_plan(const SurveyOptions& options);
 
 // Tells two sets apart: order matters and every bit of both ends counts. Not cryptographic.
 [[nodiscard]] std::uint64_t digest_of(const Ipv4Set& set);
+
+// What UDP probes say, from the files the options name; nullptr for other probes. Fails as
+// make_survey_plan().
+[[nodiscard]] Result<std::shared_ptr<const dataplane::UdpPayloads>> make_payloads(
+    const SurveyOptions& options);
 
 // The blocklist alone: special-purpose addresses less `allow_special`, plus the excludes, the
 // blocklist files and the opt-out files, which win.

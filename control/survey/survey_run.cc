@@ -58,6 +58,7 @@ Result<std::unique_ptr<SurveyOutputs>> open_outputs(const SurveyJob& job, bool r
                               .states = job.options.states,
                               .filter = job.options.filter,
                               .run = {.command_line = job.metadata.command_line,
+                                      .probe = job.options.probe,
                                       .ports = job.metadata.ports,
                                       .started = job.metadata.started}},
                              resume_at);
@@ -112,14 +113,15 @@ SurveyMetadata describe(std::span<const std::string> args, const SurveyOptions& 
   metadata.command_line.insert(metadata.command_line.end(), args.begin(), args.end());
   metadata.started = std::chrono::system_clock::now();
   metadata.seed = seed;
-  metadata.ports = plan.ports;
+  if (has_ports(options.probe)) metadata.ports = plan.ports;
   metadata.addresses = plan.addresses.size();
   metadata.addresses_excluded = plan.addresses_excluded;
   metadata.blocked_addresses = plan.blocked.size();
   metadata.exclude_digest = plan.exclude_digest;
   metadata.contact = options.contact;
   record_blocklist(plan.blocklist, metadata);
-  metadata.rate = options.rate.for_frame(dataplane::ProbeTemplate::kSize);
+  metadata.probe = to_string(options.probe);
+  metadata.rate = options.rate.for_frame(mean_frame_size(options, plan));
   metadata.link = options.link;
   return metadata;
 }

@@ -24,34 +24,52 @@ constexpr Ipv4Address kVirtualGateway{0xc6120002};  // 198.18.0.2
 // Locally administered: where a sink's frames go matters to nobody.
 constexpr MacAddress kSinkMac{MacAddress::Bytes{0x02, 0, 0, 0, 0, 0x02}};
 
-Result<Ipv4Address> choose_address(const SurveyOptions& options, const LinkSpec& link,
+using Addresses = std::vector<Ipv4Address>;
+
+// The addresses of a kernel interface, "192.0.2.10/24, 10.0.0.1/8".
+std::string known_addresses(const KernelInterface& kernel) {
+  std::string known;
+  for (const auto& [address, prefix] : kernel.addresses) {
+    known +=
+        fmt::format("{}{}/{}", known.empty() ? "" : ", ", address.to_string(), prefix.length());
+  }
+  return known;
+}
+
+Result<Addresses> choose_addresses(const SurveyOptions& options, const LinkSpec& link,
                                    const KernelInterface& kernel) {
+  const Addresses& given = options.source_ips;
   if (link.kernel_interface.empty()) {
-    if (options.source_ip) return *options.source_ip;
-    if (link.kind == LinkKind::Vdev) return kVirtualSource;
+    if (!given.empty()) return given;
+    if (link.kind == LinkKind::Vdev) return Addresses{kVirtualSource};
     return fail(ExitCode::Usage, fmt::format("--link {} has no address the system knows of; give "
                                              "--source-ip and --gateway",
                                              link.text));
   }
-  if (kernel.addresses.empty() && !options.source_ip) {
+  if (options.vlan.tagged() && given.empty()) {
+    return fail(ExitCode::Usage,
+                fmt::format("--vlan {}: the addresses of {} are not those of the VLAN; give "
+                            "--source-ip and --gateway",
+                            options.vlan.id(), link.kernel_interface));
+  }
+  if (kernel.addresses.empty() && given.empty()) {
     return fail(ExitCode::Usage,
                 fmt::format("--link {0} has no IPv4 address; give it one ('ip address add ... dev "
                             "{0}') or give --source-ip",
                             link.kernel_interface));
   }
-  if (!options.source_ip) return kernel.addresses.front().address;
-  std::string known;
-  for (const auto& [address, prefix] : kernel.addresses) {
-    if (prefix.contains(*options.source_ip)) return *options.source_ip;
-    known +=
-        fmt::format("{}{}/{}", known.empty() ? "" : ", ", address.to_string(), prefix.length());
+  if (given.empty()) return Addresses{kernel.addresses.front().address};
+  if (kernel.addresses.empty()) return given;
+  for (const Ipv4Address address : given) {
+    const bool on_link = std::ranges::any_of(
+        kernel.addresses, [address](const auto& own) { return own.prefix.contains(address); });
+    if (on_link) continue;
+    return fail(ExitCode::Usage,
+                fmt::format("--source-ip {} is not on {} ({}), so replies would not come back; "
+                            "give addresses of the link or leave the option out",
+                            address.to_string(), link.kernel_interface, known_addresses(kernel)));
   }
-  if (known.empty()) return *options.source_ip;
-  return fail(
-      ExitCode::Usage,
-      fmt::format("--source-ip {} is not on {} ({}), so replies would not come back; give an "
-                  "address of the link or leave the option out",
-                  options.source_ip->to_string(), link.kernel_interface, known));
+  return given;
 }
 
 bool all_on_link(const RankedSet<Ipv4Address>& targets, const std::vector<Ipv4Prefix>& on_link) {
@@ -76,9 +94,9 @@ bool cpus_are_shared(std::vector<unsigned> cpus, std::size_t allowed) {
 Result<SourceChoice> choose_source(const SurveyOptions& options, const LinkSpec& link,
                                    const KernelInterface& kernel,
                                    const RankedSet<Ipv4Address>& targets) {
-  const auto source = choose_address(options, link, kernel);
-  if (!source) return Failure{source.error()};
-  SourceChoice choice{.source = *source, .neighbours = {}};
+  const auto sources = choose_addresses(options, link, kernel);
+  if (!sources) return Failure{sources.error()};
+  SourceChoice choice{.sources = *sources, .neighbours = {}};
   Neighbours::Config& config = choice.neighbours;
   for (const auto& [address, prefix] : kernel.addresses) {
     if (prefix.length() < Ipv4Address::kBits &&
@@ -137,6 +155,12 @@ SweepPlanner::Config plan_sweeps(const SurveyOptions& options, SurveyPlan& plan,
           .retries = options.retries};
 }
 
+ByteCount mean_frame_size(const SurveyOptions& options, const SurveyPlan& plan) {
+  const ByteCount untagged =
+      dataplane::ProbeTemplate::frame_size(options.probe, plan.payloads.get(), plan.ports);
+  return untagged + ByteCount{options.vlan.tag_size()};
+}
+
 Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan plan, Uint128 seed) {
   using dataplane::Link;
   using dataplane::ProbeTemplate;
@@ -145,9 +169,10 @@ Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan p
   const std::vector<unsigned> allowed = dataplane::allowed_cpus();
   const auto cpus = choose_cpus(options, allowed);
   if (!cpus) return Failure{cpus.error()};
-  const auto kernel = spec->kernel_interface.empty()
-                          ? KernelInterface{}
-                          : KernelInterface::look_up(spec->kernel_interface);
+  // What the kernel knows is of the untagged network.
+  const bool ask_kernel = !spec->kernel_interface.empty() && !options.vlan.tagged();
+  const auto kernel =
+      ask_kernel ? KernelInterface::look_up(spec->kernel_interface) : KernelInterface{};
   if (auto usable = dataplane::Link::check(*spec); !usable) return Failure{usable.error()};
   const auto choice = choose_source(options, *spec, kernel, plan.addresses);
   if (!choice) return Failure{choice.error()};
@@ -171,21 +196,26 @@ Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan p
   survey.link = std::move(*link);
   auto neighbours = Neighbours::make(choice->neighbours);
   if (!neighbours) return Failure{neighbours.error()};
+  const ByteCount frame = mean_frame_size(options, plan);
   survey.planner = std::make_unique<SweepPlanner>(plan_sweeps(options, plan, seed));
   const dataplane::PortRange ports{options.source_ports.first, options.source_ports.last};
   const MacAddress mac = survey.link->mac();
-  dataplane::ScanPlan scan{.cookies = {scan_key(seed), choice->source, ports},
-                           .probe = {mac, choice->source},
-                           .parser = {choice->source, ports},
-                           .guard = dataplane::SwappableGuard{dataplane::EgressGuard{plan.blocked}},
-                           .neighbours = std::move(*neighbours),
-                           .clock = TscClock::calibrate(),
-                           .mac = mac,
-                           .source = choice->source,
-                           .rate = options.rate.for_frame(ProbeTemplate::kSize),
-                           .max_runtime = options.max_runtime,
-                           .receive = receive,
-                           .shares_cpu = cpus_are_shared(*cpus, allowed.size())};
+  const dataplane::SourceAddresses sources{choice->sources};
+  const Ipv4Address stamped_source = sources.several() ? Ipv4Address{} : sources.first();
+  dataplane::ScanPlan scan{
+      .cookies = {scan_key(seed), sources, ports, options.probe},
+      .probe = {options.probe, {mac, stamped_source, options.vlan, options.ttl}, plan.payloads},
+      .parser = {sources, ports, options.probe, plan.payloads, options.vlan},
+      .guard = dataplane::SwappableGuard{dataplane::EgressGuard{plan.blocked}},
+      .neighbours = std::move(*neighbours),
+      .clock = TscClock::calibrate(),
+      .mac = mac,
+      .source = sources.first(),
+      .vlan = options.vlan,
+      .rate = options.rate.for_frame(frame),
+      .max_runtime = options.max_runtime,
+      .receive = receive,
+      .shares_cpu = cpus_are_shared(*cpus, allowed.size())};
   auto scanner = dataplane::Scanner::make(std::move(scan), *survey.link, threads);
   if (!scanner) return Failure{scanner.error()};
   survey.scanner = std::move(*scanner);

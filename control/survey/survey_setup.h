@@ -17,7 +17,7 @@ namespace trawl::control {
 
 // Where probes come from and which way they leave.
 struct SourceChoice {
-  Ipv4Address source;
+  std::vector<Ipv4Address> sources;  // Sorted, each once, never empty.
   dataplane::Neighbours::Config neighbours;
 };
 
@@ -31,6 +31,9 @@ struct SourceChoice {
 // The CPUs to poll on: those of --lcores, which must be allowed ones, or the first allowed one.
 [[nodiscard]] Result<std::vector<unsigned>> choose_cpus(const SurveyOptions& options,
                                                         const std::vector<unsigned>& allowed);
+
+// The mean size of the survey's frames: what bits/s mean for it.
+[[nodiscard]] ByteCount mean_frame_size(const SurveyOptions& options, const SurveyPlan& plan);
 
 // A survey with its devices open, ready to start. Members go in reverse order.
 struct PreparedSurvey {

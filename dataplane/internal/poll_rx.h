@@ -47,6 +47,7 @@ class RxLoop {
   std::array<ReplyClaim, kBurst> claims_;
   std::array<Target, kBurst> targets_;
   std::array<Cookie, kBurst> cookies_;
+  std::array<Ipv4Address, kBurst> sources_;  // Where probes went out from, if there are several.
   std::array<Reply, kBurst> replies_;
 };
 

@@ -89,6 +89,8 @@ class TxLoop {
   bool request(Ipv4Address address) noexcept;
   unsigned drop_blocked(unsigned count) noexcept;
   unsigned send_burst(Ticks now, unsigned count, std::uint8_t attempt) noexcept;
+  void make_cookies(std::span<Cookie> cookies) noexcept;
+  void write_frames(std::span<const Cookie> cookies, std::uint32_t stamp) noexcept;
   void prepare_pool() noexcept;
   void finish_if_done() noexcept;
   void give_up() noexcept;
@@ -114,6 +116,7 @@ class TxLoop {
   std::array<WaitingQueue, kStages> waiting_;
   std::array<Target, kBurst> targets_;
   std::array<std::uint64_t, kBurst> heads_{};  // The first bytes of each frame: where it goes.
+  std::array<Ipv4Address, kBurst> sources_;    // Where each frame comes from, if from several.
   std::array<rte_mbuf*, kBurst> spares_{};     // Allocated, not used yet.
   std::array<rte_mbuf*, kBurst> frames_{};
   unsigned asked_ = 0;  // ARP requests sent in this poll.

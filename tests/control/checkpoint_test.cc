@@ -166,6 +166,42 @@ TEST_F(CheckpointTest, KilledProcessLeavesEverythingItNoted) {
   EXPECT_EQ(lanes[3].sent.load(), 400U);
 }
 
+TEST_F(CheckpointTest, KeepsEveryStateProtocolAndReason) {
+  constexpr std::uint64_t kLastIndex = (std::uint64_t{1} << 48U) - 1;
+  constexpr std::uint8_t kMostAttempts = 7;
+  const auto made = [](std::uint32_t n) {
+    Verdict verdict = CheckpointTest::verdict(n);
+    verdict.state = static_cast<PortState>(n % kPortStates);
+    verdict.protocol = static_cast<Protocol>(n % kProtocols);
+    verdict.reason = static_cast<Reason>(n % kReasons);
+    return verdict;
+  };
+  constexpr std::uint32_t kCount = kPortStates * kProtocols * kReasons;
+  {
+    const auto checkpoint = create();
+    (void)checkpoint->begin_sweep(1);
+    for (std::uint32_t n = 0; n < kCount; ++n) {
+      const Verdict verdict = made(n);
+      ASSERT_TRUE(checkpoint->record(
+          {.index = kLastIndex - n, .state = verdict.state, .attempt = kMostAttempts}, verdict));
+    }
+  }
+  const auto opened = reopen();
+  ASSERT_TRUE(opened);
+  ASSERT_EQ(opened->restored().journal, kCount);
+  for (std::uint32_t n = 0; n < kCount; ++n) {
+    const auto entry = opened->entry(n);
+    ASSERT_TRUE(entry) << entry.error().message;
+    EXPECT_EQ(entry->index, kLastIndex - n);
+    EXPECT_EQ(entry->state, made(n).state);
+    EXPECT_EQ(entry->attempt, kMostAttempts);
+    const Verdict back = opened->unwritten(n);
+    EXPECT_EQ(back.state, made(n).state);
+    EXPECT_EQ(back.protocol, made(n).protocol);
+    EXPECT_EQ(back.reason, made(n).reason);
+  }
+}
+
 TEST_F(CheckpointTest, NewSweepForgetsWhereTheOldOneWas) {
   {
     const auto checkpoint = create();

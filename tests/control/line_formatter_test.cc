@@ -63,6 +63,29 @@ TEST(Jsonl, LeavesOutAnUnknownRttAndNamesAnotherSender) {
             "\n");
 }
 
+// An ICMP request answered: of an address, not of a port.
+Verdict echoed() {
+  Verdict verdict = example();
+  verdict.port = 0;
+  verdict.protocol = Protocol::Icmp;
+  verdict.state = PortState::Up;
+  verdict.reason = Reason::EchoReply;
+  return verdict;
+}
+
+TEST(Jsonl, LeavesOutThePortOfAProtocolWithout) {
+  EXPECT_EQ(line(OutputFormat::Jsonl, {}, echoed()),
+            R"({"schema":"trawl.v1","ts":"2026-01-02T03:04:05.123456Z","ip":"198.18.0.5",)"
+            R"("proto":"icmp","state":"up","reason":"echo-reply","ttl":57,)"
+            R"("rtt_us":8123,"attempt":1})"
+            "\n");
+}
+
+TEST(Csv, LeavesThePortOfAProtocolWithoutEmpty) {
+  using enum ResultField;
+  EXPECT_EQ(line(OutputFormat::Csv, {Ip, Port, Proto}, echoed()), "198.18.0.5,,icmp\n");
+}
+
 TEST(Jsonl, ChosenFieldsComeAloneAndInTheirOrder) {
   using enum ResultField;
   EXPECT_EQ(line(OutputFormat::Jsonl, {Port, Ip}, example()),

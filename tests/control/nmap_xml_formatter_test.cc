@@ -64,6 +64,35 @@ TEST(NmapXml, SaysWhoCalledAPortUnreachable) {
             "reason_ip=\"198.18.0.254\"/></port></ports></host>\n");
 }
 
+TEST(NmapXml, SaysWhichProbesWereSent) {
+  const auto header = [](dataplane::ProbeKind probe) {
+    return NmapXmlFormatter{{.command_line = {}, .probe = probe, .ports = {53}, .started = {}}}
+        .header();
+  };
+  EXPECT_NE(header(dataplane::ProbeKind::TcpAck).find("type=\"ack\" protocol=\"tcp\""),
+            std::string::npos);
+  EXPECT_NE(header(dataplane::ProbeKind::Udp).find("type=\"udp\" protocol=\"udp\""),
+            std::string::npos);
+  EXPECT_EQ(header(dataplane::ProbeKind::IcmpEcho).find("scaninfo"), std::string::npos);
+}
+
+TEST(NmapXml, AnAddressThatIsUpIsAHostWithoutPorts) {
+  EXPECT_EQ(record(up_verdict()),
+            "<host starttime=\"1767323045\" endtime=\"1767323045\">"
+            "<status state=\"up\" reason=\"echo-reply\" reason_ttl=\"57\"/>"
+            "<address addr=\"198.18.0.5\" addrtype=\"ipv4\"/><hostnames></hostnames>"
+            "<times srtt=\"8123\" rttvar=\"8123\" to=\"100000\"/></host>\n");
+}
+
+TEST(NmapXml, PortsHaveTheProtocolAndTheStateOfTheProbe) {
+  EXPECT_NE(record(udp_verdict())
+                .find("<port protocol=\"udp\" portid=\"443\"><state "
+                      "state=\"open\" reason=\"udp-response\""),
+            std::string::npos);
+  EXPECT_NE(record(unfiltered_verdict()).find("<state state=\"unfiltered\" reason=\"reset\""),
+            std::string::npos);
+}
+
 TEST(NmapXml, ClosesWithTheTimeAndTheCount) {
   const NmapXmlFormatter formatter{
       {.command_line = {}, .ports = {}, .started = open_verdict().time},

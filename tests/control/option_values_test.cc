@@ -72,5 +72,47 @@ TEST(MacOption, NamesTheOptionInItsError) {
   EXPECT_TRUE(got.error().message.starts_with("--gateway-mac: \"02:00\""));
 }
 
+std::string source_list(std::string_view text) {
+  const auto got = parse_source_addresses(text, "--source-ip");
+  if (!got) {
+    EXPECT_EQ(got.error().code, ExitCode::Usage);
+    return got.error().message;
+  }
+  std::string list;
+  for (const Ipv4Address address : *got) list += address.to_string() + " ";
+  return list;
+}
+
+TEST(SourceAddressList, IsWrittenAsTargetsAre) {
+  EXPECT_EQ(source_list("198.18.0.1"), "198.18.0.1 ");
+  EXPECT_EQ(source_list("198.18.0.5-6,198.18.0.2,198.18.0.2"), "198.18.0.2 198.18.0.5 198.18.0.6 ");
+  EXPECT_EQ(source_list("198.18.0.8/30"), "198.18.0.8 198.18.0.9 198.18.0.10 198.18.0.11 ");
+  EXPECT_EQ(parse_source_addresses("198.18.0.0/22", "--source-ip")->size(), 1024U);
+  EXPECT_EQ(source_list("198.18.0.0/21"),
+            "--source-ip: \"198.18.0.0/21\" are 2048 addresses; expected at most 1024");
+  EXPECT_NE(source_list("x").find("--source-ip"), std::string::npos);
+  EXPECT_NE(source_list("").find("--source-ip"), std::string::npos);
+}
+
+TEST(TtlOption, TakesWhatFitsTheField) {
+  EXPECT_EQ(parse_ttl("1", "--ttl"), 1);
+  EXPECT_EQ(parse_ttl("255", "--ttl"), 255);
+  for (const char* text : {"", "0", "256", "-1", "6 4", "x"}) {
+    EXPECT_FALSE(parse_ttl(text, "--ttl")) << text;
+  }
+  EXPECT_EQ(parse_ttl("0", "--ttl").error().message,
+            "--ttl: \"0\" is not a number of hops; expected one from 1 to 255");
+}
+
+TEST(VlanOption, TakesTheIdsThatExist) {
+  EXPECT_EQ(parse_vlan("1", "--vlan")->id(), 1);
+  EXPECT_EQ(parse_vlan("4094", "--vlan")->id(), 4094);
+  for (const char* text : {"", "0", "4095", "65536", "-1", "7x", " 7"}) {
+    EXPECT_FALSE(parse_vlan(text, "--vlan")) << text;
+  }
+  EXPECT_EQ(parse_vlan("4095", "--vlan").error().message,
+            "--vlan: \"4095\" is not a VLAN; expected a number from 1 to 4094");
+}
+
 }  // namespace
 }  // namespace trawl::control

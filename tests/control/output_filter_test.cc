@@ -32,6 +32,15 @@ TEST(OutputFilter, AcceptsEverythingUnlessSaidOtherwise) {
   EXPECT_TRUE(OutputFilter{}.accepts(unreachable_verdict()));
 }
 
+TEST(OutputFilter, TellsTheKindsOfProbesApart) {
+  EXPECT_TRUE(accepts("proto = udp && classification = udp && success = 1", udp_verdict()));
+  EXPECT_TRUE(accepts("proto = icmp && state = up && reason = echo-reply", up_verdict()));
+  EXPECT_TRUE(accepts("classification = echoreply && success = 1", up_verdict()));
+  EXPECT_TRUE(accepts("state = unfiltered && classification = rst", unfiltered_verdict()));
+  EXPECT_FALSE(accepts("proto = tcp", udp_verdict()));
+  EXPECT_FALSE(accepts("proto != icmp || success = 0", up_verdict()));
+}
+
 TEST(OutputFilter, ComparesEveryField) {
   for (const char* text : {"ip = 198.18.0.5",
                            "saddr == 198.18.0.5",

@@ -12,7 +12,7 @@ namespace {
 
 // From the smallest values to the largest.
 std::vector<Verdict> make_findings() {
-  std::vector<Verdict> findings{open_verdict(), closed_verdict()};
+  std::vector<Verdict> findings{open_verdict(), closed_verdict(), udp_verdict(), up_verdict()};
   for (unsigned i = 0; i < kReasons; ++i) {
     Verdict verdict = unreachable_verdict();
     verdict.reason = static_cast<Reason>(i);

@@ -25,8 +25,8 @@ except ImportError:
 SAMPLES, SCHEMA = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 NMAP_DTD = pathlib.Path("/usr/share/nmap/nmap.dtd")
 FORMATS = ("jsonl", "csv", "zmap", "masscan-json", "masscan-list", "nmap-xml")
-REASONS, STATES = 11, 3
-FINDINGS = 4 + REASONS + STATES
+REASONS, STATES = 14, 5
+FINDINGS = 6 + REASONS + STATES
 
 
 def is_address(text: str) -> bool:
@@ -67,7 +67,9 @@ class Outputs(unittest.TestCase):
             self.validator.validate(line)
             self.assertLessEqual(line.keys(), self.schema["properties"].keys())
             self.assertGreaterEqual(line.keys(),
-                                    self.schema["properties"].keys() - {"rtt_us", "from"})
+                                    self.schema["properties"].keys() - {"rtt_us", "from"}
+                                    - ({"port"} if line["proto"] == "icmp" else set()))
+            self.assertEqual("port" in line, line["proto"] != "icmp")
         self.assertEqual({key for line in lines for key in line}, set(self.schema["properties"]))
 
     def test_schema_has_every_word_and_no_other(self):
@@ -101,17 +103,20 @@ class Outputs(unittest.TestCase):
     def test_zmap_columns(self):
         rows = list(csv.DictReader(self.text("zmap").splitlines()))
         self.assertEqual(len(rows), FINDINGS)
-        self.assertEqual({row["classification"] for row in rows}, {"synack", "rst", "icmp"})
+        self.assertEqual({row["classification"] for row in rows}, {"synack", "rst", "icmp", "udp",
+                                                                 "echoreply", "timestampreply"})
         self.assertIsNone(rows[0].get(None))
-        for row in rows:
-            self.assertEqual(row["success"], "1" if row["classification"] == "synack" else "0")
+        for row, line in zip(rows, self.lines("jsonl")):
+            self.assertEqual(row["success"], str(int(line["state"] in ("open", "unfiltered", "up"))))
+            self.assertEqual(row["sport"], str(line.get("port", "")))
 
     def test_masscan_json(self):
         records = json.loads(self.text("masscan-json"))
         self.assertEqual(len(records), FINDINGS)
         for record, line in zip(records, self.lines("jsonl")):
             self.assertEqual(record["ip"], line["ip"])
-            self.assertEqual(record["ports"][0]["port"], line["port"])
+            self.assertEqual(record["ports"][0]["port"], line.get("port", 0))
+            self.assertEqual(record["ports"][0]["proto"], line["proto"])
 
     def test_masscan_list(self):
         lines = self.text("masscan-list").splitlines()
@@ -126,7 +131,11 @@ class Outputs(unittest.TestCase):
         self.assertEqual(root.find("runstats/hosts").get("total"), str(FINDINGS))
         for host, line in zip(hosts, self.lines("jsonl")):
             self.assertEqual(host.find("address").get("addr"), line["ip"])
-            self.assertEqual(host.find("ports/port").get("portid"), str(line["port"]))
+            port = host.find("ports/port")
+            self.assertEqual(port is None, "port" not in line)
+            if port is not None:
+                self.assertEqual(port.get("portid"), str(line["port"]))
+                self.assertEqual(port.get("protocol"), line["proto"])
 
     @unittest.skipUnless(NMAP_DTD.exists() and shutil.which("xmllint"), "no DTD or no xmllint")
     def test_nmap_xml_is_valid(self):

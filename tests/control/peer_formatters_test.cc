@@ -46,6 +46,13 @@ TEST(ZmapFormatter, HasDefaultColumnsAndNoHeaderForOneColumn) {
   EXPECT_EQ(record(one, open_verdict()), "198.18.0.5\n");
 }
 
+TEST(ZmapFormatter, NamesRepliesOfEveryKindOfProbe) {
+  ZmapFormatter formatter{{ZmapField::Sport, ZmapField::Classification, ZmapField::Success}};
+  EXPECT_EQ(record(formatter, udp_verdict()), "443,udp,1\n");
+  EXPECT_EQ(record(formatter, unfiltered_verdict()), "443,rst,1\n");
+  EXPECT_EQ(record(formatter, up_verdict()), ",echoreply,1\n");
+}
+
 TEST(ZmapFormatter, AnUnknownPortOfOursIsEmpty) {
   ZmapFormatter formatter{{ZmapField::Dport, ZmapField::Sport}};
   Verdict verdict = open_verdict();
@@ -72,6 +79,15 @@ TEST(MasscanJson, NamesStatesInMasscansWords) {
             std::string::npos);
   EXPECT_NE(record(formatter, unreachable_verdict())
                 .find(R"("status": "unknown", "reason": "host-unreach")"),
+            std::string::npos);
+}
+
+TEST(MasscanJson, WhatIsUpIsOpenAndWhatIsReachedIsUnknown) {
+  MasscanJsonFormatter formatter;
+  EXPECT_NE(record(formatter, up_verdict())
+                .find(R"({"port": 0, "proto": "icmp", "status": "open", "reason": "echo-reply")"),
+            std::string::npos);
+  EXPECT_NE(record(formatter, unfiltered_verdict()).find(R"("status": "unknown", "reason": "rst")"),
             std::string::npos);
 }
 

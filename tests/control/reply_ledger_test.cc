@@ -18,7 +18,11 @@ constexpr std::uint64_t kNeedsTheSet = std::uint64_t{1} << 48U;
 
 // Better news have higher numbers.
 int worth(PortState state) {
-  return state == PortState::Open ? 3 : state == PortState::Closed ? 2 : 1;
+  switch (state) {
+    case PortState::Unreachable: return 1;
+    case PortState::Closed: return 2;
+    default: return 3;
+  }
 }
 
 // What the ledger should say, kept in the simplest way there is.

@@ -141,6 +141,20 @@ TEST(Summary, ListsEveryFindingAndEveryDropByName) {
             "  rx_forged                   4\n");
 }
 
+TEST(Summary, NamesWhatThisKindOfProbeCanFind) {
+  SurveyProgress progress = example();
+  progress.sought = PortState::Unfiltered;
+  progress.found = {0, 0, 55, 1234};
+  const std::string summary = format_summary(progress);
+  EXPECT_NE(summary.find("  unfiltered               1234\n"), std::string::npos) << summary;
+  EXPECT_EQ(summary.find("open"), std::string::npos);
+  EXPECT_EQ(summary.find("closed"), std::string::npos);
+  EXPECT_NE(format_progress_line(progress).find("unfiltered: 1234; drops: 9; hitrate: 0.02%"),
+            std::string::npos);
+  EXPECT_NE(format_status_json(progress, {}).find(R"("unreachable":55,"unfiltered":1234,)"),
+            std::string::npos);
+}
+
 TEST(Summary, TellsTargetsThatHadNoNeighbour) {
   SurveyProgress progress;
   progress.no_neighbour = 9;
@@ -185,6 +199,7 @@ TEST(Metadata, RecordsWhatIsNeededToRepeatTheRun) {
                 "  \"started\": \"1970-01-01T00:00:00.000000Z\",\n"
                 "  \"ended\": \"1970-01-01T00:00:14.000000Z\",\n"
                 "  \"seed\": \"0x00000000000000000000000000000007\",\n"
+                "  \"probe\": \"tcp-syn\",\n"
                 "  \"ports\": \"80,443-444\",\n"
                 "  \"port_count\": 3,\n"
                 "  \"addresses\": 1,\n"

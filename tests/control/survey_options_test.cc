@@ -57,7 +57,8 @@ TEST(SurveyOptions, HaveTheDocumentedDefaults) {
   EXPECT_THAT(options.fields.zmap, IsEmpty());
   EXPECT_TRUE(options.filter.accepts(Verdict{}));
   EXPECT_THAT(options.lcores, IsEmpty());
-  EXPECT_FALSE(options.seed || options.source_ip || options.gateway || options.gateway_mac);
+  EXPECT_THAT(options.source_ips, IsEmpty());
+  EXPECT_FALSE(options.seed || options.gateway || options.gateway_mac);
   EXPECT_FALSE(options.max_targets || options.max_runtime);
   EXPECT_FALSE(options.dry_run || options.status_json || options.quiet || options.verbose);
 }
@@ -122,7 +123,7 @@ TEST(SurveyOptions, TakeEveryOption) {
   EXPECT_EQ(options.max_targets->of(1000), 50U);
   EXPECT_EQ(options.link, "net_null0");
   EXPECT_EQ(options.rate.for_frame(ByteCount{74}), PacketsPerSecond{1.2e6});
-  EXPECT_EQ(options.source_ip, Ipv4Address::parse("198.18.0.1"));
+  EXPECT_THAT(options.source_ips, ElementsAre(*Ipv4Address::parse("198.18.0.1")));
   EXPECT_EQ(options.source_ports, (PortRange{61000, 61999}));
   EXPECT_EQ(options.gateway_mac, MacAddress::from_integer(0x020000000001U));
   EXPECT_TRUE(options.seed == Uint128{255});
@@ -139,6 +140,59 @@ TEST(SurveyOptions, TakeEveryOption) {
   EXPECT_EQ(parsed(basic({"--gateway", "198.18.0.1"})).gateway, Ipv4Address::parse("198.18.0.1"));
   EXPECT_TRUE(parsed(basic({"-q"})).quiet);
   EXPECT_TRUE(parsed(basic({"--rate=max"})).rate.is_unlimited());
+}
+
+TEST(SurveyOptions, TheKindOfProbeChoosesTheStatesShown) {
+  EXPECT_EQ(parsed(basic({"--probe", "tcp-syn"})).states, StateSet::open_only());
+  const SurveyOptions ack = parsed(basic({"--probe", "tcp-ack"}));
+  EXPECT_EQ(ack.probe, dataplane::ProbeKind::TcpAck);
+  EXPECT_EQ(ack.states, StateSet::only(PortState::Unfiltered));
+  EXPECT_EQ(parsed(basic({"--probe=tcp-ack", "--states=all"})).states, StateSet::all());
+}
+
+TEST(SurveyOptions, RefuseProbesAndStatesThatAreNone) {
+  EXPECT_EQ(refused(basic({"--probe", "tcp-sin"})),
+            "--probe: \"tcp-sin\" is not a kind of probe (did you mean tcp-syn?); expected "
+            "tcp-syn, tcp-ack, icmp-echo, icmp-timestamp, udp");
+  EXPECT_EQ(refused(basic({"--probe", "tcp-ack", "--states", "open,closed"})),
+            "--states names none that --probe tcp-ack can find; expected unfiltered, unreachable "
+            "or all");
+  EXPECT_THAT(refused(basic({"--states", "unfiltered"})), HasSubstr("open, closed, unreachable"));
+}
+
+TEST(SurveyOptions, IcmpProbesHaveNoPorts) {
+  const SurveyOptions echo = parsed({"8.8.8.0/24", "--link", "eth1", "--probe", "icmp-echo"});
+  EXPECT_EQ(echo.probe, dataplane::ProbeKind::IcmpEcho);
+  EXPECT_EQ(echo.states, StateSet::only(PortState::Up));
+  EXPECT_THAT(echo.ports, IsEmpty());
+  const std::string refusal = "--probe icmp-echo has no ports; leave --ports and --source-port out";
+  EXPECT_EQ(refused(basic({"--probe", "icmp-echo"})), refusal);
+  EXPECT_EQ(refused({"8.8.8.8", "--link", "x", "--probe", "icmp-echo", "--source-port", "7"}),
+            refusal);
+}
+
+TEST(SurveyOptions, PayloadsAreForUdpAlone) {
+  const SurveyOptions udp =
+      parsed(basic({"--probe", "udp", "--payload-file", "p.txt", "--payload", "snmp-v2c"}));
+  EXPECT_EQ(udp.states, StateSet::open_only());
+  EXPECT_EQ(udp.payload_file, "p.txt");
+  EXPECT_EQ(udp.payload_names, "snmp-v2c");
+  EXPECT_THAT(refused(basic({"--payload-file", "p.txt"})), HasSubstr("are for --probe udp"));
+  EXPECT_THAT(refused(basic({"--probe", "tcp-ack", "--payload", "dns"})),
+              HasSubstr("--probe tcp-ack has no payload"));
+  EXPECT_THAT(refused(basic({"--probe", "udp", "--payload-file", ""})), HasSubstr("empty file"));
+  EXPECT_THAT(refused(basic({"--probe", "udp", "--payload-file", "p", "-o", "p"})),
+              HasSubstr("would be read and then replaced"));
+}
+
+TEST(SurveyOptions, TtlIs64UnlessGiven) {
+  EXPECT_EQ(parsed(basic()).ttl, 64);
+  EXPECT_EQ(parsed(basic({"--ttl", "5"})).ttl, 5);
+}
+
+TEST(SurveyOptions, VlanIsNoneUnlessGiven) {
+  EXPECT_FALSE(parsed(basic()).vlan.tagged());
+  EXPECT_EQ(parsed(basic({"--vlan", "100"})).vlan, dataplane::VlanId{100});
 }
 
 TEST(SurveyOptions, RepeatableOptionsTakeOneValueEachAndLeaveTheTargets) {

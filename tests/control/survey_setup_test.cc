@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
+
+#include "control/survey/option_values.h"
 
 namespace trawl::control {
 namespace {
@@ -56,7 +61,9 @@ KernelInterface with_addresses(std::vector<KernelInterface::Assigned> addresses)
 
 Result<SourceChoice> choose(const Case& asked) {
   SurveyOptions options;
-  if (asked.source_ip) options.source_ip = Ipv4Address::parse(*asked.source_ip);
+  if (asked.source_ip) {
+    options.source_ips = *parse_source_addresses(*asked.source_ip, "--source-ip");
+  }
   if (asked.gateway) options.gateway = Ipv4Address::parse(*asked.gateway);
   if (asked.gateway_mac) options.gateway_mac = MacAddress::parse(*asked.gateway_mac);
   Ipv4Set set;
@@ -81,7 +88,11 @@ void expect_choice(const Case& asked) {
     return;
   }
   ASSERT_TRUE(choice) << choice.error().message;
-  EXPECT_EQ(choice->source.to_string(), asked.source);
+  std::string sources;
+  for (const Ipv4Address source : choice->sources) {
+    sources += (sources.empty() ? "" : ",") + source.to_string();
+  }
+  EXPECT_EQ(sources, asked.source);
   EXPECT_EQ(text_of(choice->neighbours.gateway), asked.via);
   EXPECT_EQ(text_of(choice->neighbours.gateway_mac), asked.via_mac);
   EXPECT_EQ(choice->neighbours.on_link.size(), asked.on_link);
@@ -112,6 +123,52 @@ TEST(SurveySetup, KernelInterfacesGiveSourceAndGateway) {
                  .targets = {"192.0.2.0/24", "10.1.0.0/16"},
                  .source = "192.0.2.10",
                  .on_link = 2});
+}
+
+TEST(SurveySetup, SeveralSourcesMustAllBeOnTheLink) {
+  expect_choice({.what = "a range",
+                 .source_ip = "192.0.2.20-21,192.0.2.30",
+                 .kernel = with_gateway("192.0.2.1"),
+                 .source = "192.0.2.20,192.0.2.21,192.0.2.30",
+                 .via = "192.0.2.1"});
+  expect_choice({.what = "one outside",
+                 .source_ip = "192.0.2.20,198.51.100.7",
+                 .kernel = with_gateway("192.0.2.1"),
+                 .mentions = "--source-ip 198.51.100.7 is not on eth1 (192.0.2.10/24)"});
+}
+
+TEST(SurveySetup, TaggedFramesNeedAddressesOfTheVlan) {
+  SurveyOptions options;
+  options.vlan = dataplane::VlanId{7};
+  Ipv4Set set;
+  set.add(*Ipv4Prefix::parse("198.18.0.0/15"));
+  const RankedSet<Ipv4Address> targets{set};
+  const auto link = *LinkSpec::parse("eth1");
+  const auto refused = choose_source(options, link, {}, targets);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("--vlan 7: the addresses of eth1"), std::string::npos);
+  options.source_ips = {*Ipv4Address::parse("192.0.2.1")};
+  const auto no_gateway = choose_source(options, link, {}, targets);
+  ASSERT_FALSE(no_gateway);
+  EXPECT_NE(no_gateway.error().message.find("--gateway"), std::string::npos);
+  options.gateway = Ipv4Address::parse("192.0.2.254");
+  EXPECT_TRUE(choose_source(options, link, {}, targets));
+}
+
+TEST(SurveySetup, BitsPerSecondCountTheRealFrames) {
+  SurveyOptions options;
+  Ipv4Set set;
+  set.add(*Ipv4Prefix::parse("198.18.0.0/15"));
+  SurveyPlan plan{.addresses = RankedSet<Ipv4Address>{set}, .ports = {7, 443}, .blocked = {}};
+  EXPECT_EQ(mean_frame_size(options, plan).count(), 74U);
+  options.vlan = dataplane::VlanId{7};
+  EXPECT_EQ(mean_frame_size(options, plan).count(), 78U);
+  options.vlan = {};
+  options.probe = dataplane::ProbeKind::Udp;
+  const dataplane::UdpPayload quic{
+      .name = "", .ports = {443}, .bytes = std::vector<std::byte>(1200), .slots = {}, .reply = {}};
+  plan.payloads = std::make_shared<const dataplane::UdpPayloads>(std::span{&quic, 1}, plan.ports);
+  EXPECT_EQ(mean_frame_size(options, plan).count(), 651U) << "60 and 1242 bytes";
 }
 
 TEST(SurveySetup, OptionsWinOverTheKernel) {

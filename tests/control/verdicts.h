@@ -40,4 +40,29 @@ inline Verdict unreachable_verdict() {
   return verdict;
 }
 
+// A UDP payload answered in its own form.
+inline Verdict udp_verdict() {
+  Verdict verdict = open_verdict();
+  verdict.protocol = Protocol::Udp;
+  verdict.reason = Reason::UdpResponse;
+  return verdict;
+}
+
+// An ACK answered, which says nothing of open or closed.
+inline Verdict unfiltered_verdict() {
+  Verdict verdict = closed_verdict();
+  verdict.state = PortState::Unfiltered;
+  return verdict;
+}
+
+// An ICMP request answered: of an address and not of a port.
+inline Verdict up_verdict() {
+  Verdict verdict = open_verdict();
+  verdict.port = verdict.to_port = 0;
+  verdict.protocol = Protocol::Icmp;
+  verdict.state = PortState::Up;
+  verdict.reason = Reason::EchoReply;
+  return verdict;
+}
+
 }  // namespace trawl::control

@@ -4,6 +4,7 @@
 
 #include <random>
 #include <utility>
+#include <vector>
 
 #include "tests/dataplane/frames.h"
 
@@ -58,6 +59,40 @@ TEST_F(ArpFrame, DoesNotAnswerForOtherAddresses) {
     EXPECT_EQ(handle(frame), ArpOutcome::Nothing);
     EXPECT_EQ(frame, before);
   }
+}
+
+TEST_F(ArpFrame, AnswersForEachOfSeveralSources) {
+  const Ipv4Address second{kOurs.value() + 1};
+  const Ipv4Address third{kOurs.value() + 7};
+  const SourceAddresses sources{std::vector{kOurs, second, third}};
+  for (const Ipv4Address wanted : {kOurs, second, third}) {
+    Frame frame = arp_frame({.target_ip = wanted});
+    ASSERT_EQ(handle_arp(frame, kOurMac, sources, neighbours_), ArpOutcome::AnswerWritten);
+    EXPECT_EQ(get32(frame, 28), wanted.value()) << "in whose name";
+    EXPECT_EQ(get_mac(frame, 22), kOurMac);
+  }
+  Frame other = arp_frame({.target_ip = Ipv4Address{kOurs.value() + 2}});
+  EXPECT_EQ(handle_arp(other, kOurMac, sources, neighbours_), ArpOutcome::Nothing);
+  Frame own = arp_frame({.operation = 2, .sender_ip = third});
+  EXPECT_EQ(handle_arp(own, kOurMac, sources, neighbours_), ArpOutcome::Nothing);
+}
+
+TEST_F(ArpFrame, AsksAndAnswersInTheVlan) {
+  Frame request(80, std::byte{0x5a});
+  write_arp_request(request, kOurMac, kOurs, kPeer, VlanId{7});
+  Frame expected = with_tag(
+      arp_frame({.operation = 1, .sender = kOurMac, .sender_ip = kOurs, .target_ip = kPeer}), 7);
+  expected.resize(kArpFrameSize);
+  expected.resize(request.size(), std::byte{0x5a});
+  EXPECT_EQ(request, expected);
+  Frame asked = with_tag(arp_frame({}), 0x6007);
+  ASSERT_EQ(handle_arp(asked, kOurMac, kOurs, neighbours_, VlanId{7}), ArpOutcome::AnswerWritten);
+  Frame plain = arp_frame({});
+  ASSERT_EQ(handle(plain), ArpOutcome::AnswerWritten);
+  EXPECT_EQ(asked, with_tag(plain, 0x6007));
+  Frame cut = with_tag(arp_frame({}), 7);
+  cut.resize(45);
+  EXPECT_EQ(handle_arp(cut, kOurMac, kOurs, neighbours_, VlanId{7}), ArpOutcome::Nothing);
 }
 
 TEST_F(ArpFrame, LearnsFromAReply) {

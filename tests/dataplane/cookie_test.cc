@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <vector>
 
@@ -44,7 +45,8 @@ TEST(Cookie, EverythingItStandsForChangesIt) {
   proofs.insert(proof(cookie_of(maker, {kTarget.ip, 444})));
   proofs.insert(proof(cookie_of(maker, {kTarget.ip, 0xbb00})));
   proofs.insert(proof(cookie_of(maker, {Ipv4Address{0xc6130308}, kTarget.port})));
-  EXPECT_EQ(proofs.size(), 6U);
+  proofs.insert(proof(cookie_of(CookieMaker{kKey, kSource, kPorts, ProbeKind::TcpAck}, kTarget)));
+  EXPECT_EQ(proofs.size(), 7U);
 }
 
 TEST(Cookie, BatchesOfEverySizeEqualSingleOnes) {
@@ -73,6 +75,42 @@ TEST(Cookie, SourcePortsStayInRangeWhateverItIs) {
       ASSERT_TRUE(ports.contains(cookie_of(maker, {Ipv4Address{i}, 80}).source_port));
     }
   }
+}
+
+TEST(Cookie, EachTargetHasOneOfTheSources) {
+  std::vector<Ipv4Address> all;
+  for (std::uint32_t i = 0; i < 5; ++i) all.emplace_back(kSource.value() + 3 * i);
+  const CookieMaker maker{kKey, SourceAddresses{all}, kPorts};
+  std::map<std::uint32_t, int> uses;
+  for (std::uint32_t i = 0; i < 5000; ++i) {
+    const Target target{Ipv4Address{i * 0x01010101U}, 443};
+    Cookie cookie{};
+    Ipv4Address source;
+    maker.make({&target, 1}, {&cookie, 1}, {&source, 1});
+    EXPECT_EQ(proof(cookie), proof(cookie_of(maker, target)));
+    Ipv4Address again;
+    maker.make({&target, 1}, {&cookie, 1}, {&again, 1});
+    ASSERT_EQ(source, again);
+    ++uses[source.value()];
+  }
+  ASSERT_EQ(uses.size(), all.size());
+  for (const Ipv4Address source : all) EXPECT_NEAR(uses[source.value()], 1000, 150);
+}
+
+TEST(SourceAddresses, KnowTheirOwn) {
+  const SourceAddresses one{kSource};
+  EXPECT_FALSE(one.several());
+  EXPECT_TRUE(one.contains(kSource));
+  EXPECT_FALSE(one.contains(Ipv4Address{kSource.value() + 1}));
+  EXPECT_FALSE(SourceAddresses{std::vector{kSource}}.several());
+  const Ipv4Address last{kSource.value() + 9};
+  const SourceAddresses two{std::vector{kSource, last}};
+  EXPECT_TRUE(two.several());
+  EXPECT_EQ(two.first(), kSource);
+  EXPECT_TRUE(two.contains(last));
+  EXPECT_FALSE(two.contains(Ipv4Address{kSource.value() + 1}));
+  EXPECT_EQ(two.pick(0), kSource);
+  EXPECT_EQ(two.pick(0xffffffff), last);
 }
 
 TEST(Cookie, SourcePortsAreUniform) {

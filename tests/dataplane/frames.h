@@ -64,15 +64,26 @@ inline void set32(Frame& frame, std::size_t at, std::uint32_t value) {
 [[nodiscard]] inline bool ip_checksum_is_right(std::span<const std::byte> frame) {
   return sum_of(frame.subspan(14, (get8(frame, 14) & 0xfU) * 4)) == 0xffff;
 }
-[[nodiscard]] inline bool tcp_checksum_is_right(std::span<const std::byte> frame) {
+[[nodiscard]] inline bool transport_checksum_is_right(std::span<const std::byte> frame,
+                                                      unsigned protocol) {
   const auto segment = frame.subspan(34, get16(frame, 16) - 20);
   const unsigned length = static_cast<unsigned>(segment.size());
   unsigned sum = sum_of(frame.subspan(26, 8));
-  for (const unsigned word : {6U, length}) {
+  for (const unsigned word : {protocol, length}) {
     sum += word;
     if (sum > 0xffff) sum -= 0xffff;
   }
   return sum_of(segment, sum) == 0xffff;
+}
+[[nodiscard]] inline bool tcp_checksum_is_right(std::span<const std::byte> frame) {
+  return transport_checksum_is_right(frame, 6);
+}
+[[nodiscard]] inline bool udp_checksum_is_right(std::span<const std::byte> frame) {
+  return transport_checksum_is_right(frame, 17);
+}
+
+[[nodiscard]] inline bool icmp_checksum_is_right(std::span<const std::byte> frame) {
+  return sum_of(frame.subspan(34, get16(frame, 16) - 20)) == 0xffff;
 }
 
 struct IpFields {
@@ -158,6 +169,72 @@ inline std::vector<std::uint8_t> timestamps(std::uint32_t echo) {
           static_cast<std::uint8_t>(echo)};
 }
 
+// A UDP datagram; its checksum is left out, as RFC 768 allows.
+inline Frame udp_frame(unsigned from_port, unsigned to_port, std::span<const std::byte> payload,
+                       const IpFields& ip = {.protocol = 17}) {
+  Frame datagram;
+  append16(datagram, from_port);
+  append16(datagram, to_port);
+  append16(datagram, static_cast<unsigned>(8 + payload.size()));
+  append16(datagram, 0);
+  datagram.insert(datagram.end(), payload.begin(), payload.end());
+  return ip_frame(ip, datagram);
+}
+
+// The headers of a UDP probe from us to port 53 of kPeer, as errors quote it.
+inline Frame quoted_udp(unsigned source_port = 61234, Ipv4Address target = kPeer) {
+  Frame frame = udp_frame(source_port, 53, {}, {.from = kOurs, .to = target, .protocol = 17});
+  frame.erase(frame.begin(), frame.begin() + 14);
+  return frame;
+}
+
+struct IcmpFields {
+  unsigned type = 0;
+  unsigned code = 0;
+  unsigned id = 0x0102;
+  unsigned sequence = 0x0304;
+};
+
+// An ICMP message with an identifier and `data`.
+inline Frame icmp_frame(const IcmpFields& icmp, std::span<const std::byte> data,
+                        const IpFields& ip = {.protocol = 1}) {
+  Frame message;
+  append16(message, icmp.type << 8U | icmp.code);
+  append16(message, 0);
+  append16(message, icmp.id);
+  append16(message, icmp.sequence);
+  message.insert(message.end(), data.begin(), data.end());
+  set16(message, 2, 0xffffU - sum_of(message));
+  return ip_frame(ip, message);
+}
+
+// The data of our echo requests: proof and time stamp.
+inline Frame echo_data(unsigned source_port = 61234, std::uint32_t stamp = 0xa1b2c3d9) {
+  Frame data;
+  append16(data, source_port);
+  append16(data, 0x5678);
+  append32(data, stamp);
+  return data;
+}
+
+// The three times of a timestamp reply.
+inline Frame timestamp_data(std::uint32_t originate = 0xa1b2c3d9) {
+  Frame data;
+  append32(data, originate);
+  append32(data, 0x01234567);
+  append32(data, 0x01234567);
+  return data;
+}
+
+// The IPv4 header and first eight bytes of an ICMP request from us to kPeer, as errors quote it.
+inline Frame quoted_icmp(unsigned type = 8) {
+  Frame frame =
+      icmp_frame({.type = type}, echo_data(), {.from = kOurs, .to = kPeer, .protocol = 1});
+  frame.erase(frame.begin(), frame.begin() + 14);
+  frame.resize(28);
+  return frame;
+}
+
 // An ICMP error of a router at `from` that quotes `quoted`, which starts with an IPv4 header.
 inline Frame icmp_error(unsigned type, unsigned code, std::span<const std::byte> quoted,
                         Ipv4Address from = Ipv4Address{0xc6120002}) {
@@ -177,6 +254,15 @@ inline Frame quoted_probe(std::size_t transport = 8, std::size_t option_words = 
   Frame frame = tcp_frame(syn, {.from = kOurs, .to = kPeer, .option_words = option_words});
   frame.erase(frame.begin(), frame.begin() + 14);
   frame.resize(20 + 4 * option_words + transport);
+  return frame;
+}
+
+// `frame` with an 802.1Q tag; `control` is its VLAN with priority and drop eligibility above.
+inline Frame with_tag(Frame frame, unsigned control) {
+  Frame tag;
+  append16(tag, 0x8100);
+  append16(tag, control);
+  frame.insert(frame.begin() + 12, tag.begin(), tag.end());
   return frame;
 }
 

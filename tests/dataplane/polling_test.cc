@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -43,17 +44,24 @@ struct PlanOptions {
   Neighbours::Config neighbours = {.on_link = {}, .gateway = {}, .gateway_mac = kPeerMac};
   std::uint64_t first = 0;
   std::uint64_t last = ~std::uint64_t{0};
+  ProbeKind kind = ProbeKind::TcpSyn;
+  std::shared_ptr<const UdpPayloads> payloads = nullptr;
+  SourceAddresses sources{kOurs};
+  VlanId vlan = {};
 };
 
 ScanPlan make_plan(const PlanOptions& options) {
-  return ScanPlan{.cookies = {kKey, kOurs, kPorts},
-                  .probe = {kOurMac, kOurs},
-                  .parser = {kOurs, kPorts},
+  const SourceAddresses& sources = options.sources;
+  const Ipv4Address stamped = sources.several() ? Ipv4Address{} : sources.first();
+  return ScanPlan{.cookies = {kKey, sources, kPorts, options.kind},
+                  .probe = {options.kind, {kOurMac, stamped, options.vlan}, options.payloads},
+                  .parser = {sources, kPorts, options.kind, options.payloads, options.vlan},
                   .guard = SwappableGuard{EgressGuard{options.blocked}},
                   .neighbours = std::move(*Neighbours::make(options.neighbours)),
                   .clock = TscClock::calibrate(),
                   .mac = kOurMac,
-                  .source = kOurs,
+                  .source = sources.first(),
+                  .vlan = options.vlan,
                   .rate = PacketsPerSecond::unlimited(),
                   .max_runtime = 60s,
                   .receive = options.receive,
@@ -116,15 +124,35 @@ void wait_until_sent(const Scanner& scanner) {
 }
 
 // Puts frames where the link's receiver finds them, before its loops start.
-void inject(const Link& link, const std::vector<Frame>& frames) {
+// `stripped`, when not 0, is a VLAN that a driver took out of them.
+void inject(const Link& link, const std::vector<Frame>& frames, std::uint16_t stripped = 0) {
   for (const Frame& frame : frames) {
     rte_mbuf* buffer = rte_pktmbuf_alloc(link.rx_pool());
     ASSERT_NE(buffer, nullptr);
     std::copy(frame.begin(), frame.end(),
               reinterpret_cast<std::byte*>(
                   rte_pktmbuf_append(buffer, static_cast<std::uint16_t>(frame.size()))));
+    if (stripped != 0) {
+      buffer->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+      buffer->vlan_tci = stripped;
+    }
     ASSERT_EQ(rte_eth_tx_burst(link.port(), 0, &buffer, 1), 1);
   }
+}
+
+// Everything that a sender without a receiver has put on a ring.
+std::vector<Frame> take_sent(const Link& link) {
+  std::vector<Frame> frames;
+  std::array<rte_mbuf*, 64> buffers;
+  while (const auto count = rte_eth_rx_burst(link.port(), 0, buffers.data(), 64)) {
+    for (unsigned i = 0; i < count; ++i) {
+      const std::span bytes{rte_pktmbuf_mtod(buffers[i], const std::byte*),
+                            rte_pktmbuf_data_len(buffers[i])};
+      frames.emplace_back(bytes.begin(), bytes.end());
+    }
+    rte_pktmbuf_free_bulk(buffers.data(), count);
+  }
+  return frames;
 }
 
 // What `target` answers to the probe that a plan of make_plan() sends it.
@@ -343,6 +371,239 @@ TEST(Polling, GenuineAnswersArriveAndForgedOnesDoNot) {
     EXPECT_EQ(replies[i].rtt_us, Reply::kNoRtt) << "no timestamp was echoed";
   }
   EXPECT_EQ(replies[100].state, PortState::Closed);
+}
+
+// What `target` must send back for a probe of `kind`: cookies are made by another maker.
+Cookie cookie_of(ProbeKind kind, Target target) {
+  Cookie cookie{};
+  CookieMaker{kKey, kOurs, kPorts, kind}.make({&target, 1}, {&cookie, 1});
+  return cookie;
+}
+
+TEST(Polling, EchoRepliesAreValidatedAndTimed) {
+  const auto link = open_link("net_ring15", 1, true);
+  ASSERT_TRUE(link);
+  const Target target{space().at(77).ip, 0};
+  const Cookie cookie = cookie_of(ProbeKind::IcmpEcho, target);
+  const Frame data = echo_data(cookie.source_port, ProbeStamp::encode(1, 2));
+  const IcmpFields icmp{.id = cookie.sequence >> 16U, .sequence = cookie.sequence & 0xffffU};
+  const Frame genuine = icmp_frame(icmp, data, {.from = target.ip, .protocol = 1});
+  Frame other_id = genuine;
+  other_id[38] ^= std::byte{1};
+  Frame other_proof = genuine;
+  other_proof[43] ^= std::byte{1};
+  inject(*link, {genuine, other_id, other_proof});
+  auto made = make_scanner({.last = 1, .kind = ProbeKind::IcmpEcho}, *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  run(scanner, [&] { return count(scanner, Counter::RxFrames) == 4; });
+  EXPECT_EQ(allocations, 0U);
+  EXPECT_EQ(count(scanner, Counter::RxForged), 2U);
+  std::array<Reply, 4> replies;
+  ASSERT_EQ(scanner.take_replies(replies), 1U);
+  EXPECT_EQ(replies[0].ip, target.ip.value());
+  EXPECT_EQ(replies[0].port, 0);
+  EXPECT_EQ(replies[0].state, PortState::Up);
+  EXPECT_EQ(replies[0].attempt, 2);
+  EXPECT_LT(replies[0].rtt_us, 60'000'000U);
+}
+
+TEST(Polling, TimestampRepliesAreValidatedAndTimed) {
+  const auto link = open_link("net_ring16", 1, true);
+  ASSERT_TRUE(link);
+  const Target target{space().at(78).ip, 0};
+  const Cookie cookie = cookie_of(ProbeKind::IcmpTimestamp, target);
+  const Frame data = timestamp_data(ProbeStamp::encode(1, 3) | 0x80000000);
+  const IcmpFields icmp{
+      .type = 14, .id = cookie.sequence >> 16U, .sequence = cookie.sequence & 0xffffU};
+  const Frame genuine = icmp_frame(icmp, data, {.from = target.ip, .protocol = 1});
+  Frame forged = genuine;
+  forged[41] ^= std::byte{1};
+  inject(*link, {genuine, forged});
+  auto made = make_scanner({.last = 1, .kind = ProbeKind::IcmpTimestamp}, *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  run(scanner, [&] { return count(scanner, Counter::RxFrames) == 3; });
+  EXPECT_EQ(count(scanner, Counter::RxForged), 1U);
+  std::array<Reply, 4> replies;
+  ASSERT_EQ(scanner.take_replies(replies), 1U);
+  EXPECT_EQ(replies[0].reason, Reason::TimestampReply);
+  EXPECT_EQ(replies[0].attempt, 3);
+  EXPECT_LT(replies[0].rtt_us, 60'000'000U);
+}
+
+// Ports 22, 80 and 443 with a payload of their own each, the last as long as one may be.
+std::shared_ptr<const UdpPayloads> udp_payloads() {
+  const UdpReplyStep id{.kind = UdpReplyStep::Kind::Field, .field = UdpField::Id32, .bytes = {}};
+  std::vector<UdpPayload> given;
+  for (const auto& [port, size] : {std::pair{22, 4}, {80, 37}, {443, 1400}}) {
+    given.push_back({.name = "",
+                     .ports = {static_cast<std::uint16_t>(port)},
+                     .bytes = std::vector<std::byte>(static_cast<std::size_t>(size)),
+                     .slots = {{UdpField::Id32, 0}},
+                     .reply = {id}});
+  }
+  static constexpr std::uint16_t kProbed[] = {22, 80, 443};
+  return std::make_shared<const UdpPayloads>(given, kProbed);
+}
+
+// What comes back over the ring is what was sent; turned round, it is the reply of an echo service,
+// which proves the probe.
+TEST(Polling, UdpProbesCarryTheirPayloadsAndTheirIds) {
+  const auto link = open_link("net_ring17", 1, true);
+  ASSERT_TRUE(link);
+  const TargetSpace targets = space();
+  std::vector<Frame> frames;
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    const Target target = targets.at(i);
+    const Cookie cookie = cookie_of(ProbeKind::Udp, target);
+    Frame data;
+    append32(data, cookie.sequence);
+    frames.push_back(
+        udp_frame(target.port, cookie.source_port, data, {.from = target.ip, .protocol = 17}));
+    frames.push_back(frames.back());
+    frames.back().back() ^= std::byte{1};
+  }
+  inject(*link, frames);
+  auto made =
+      make_scanner({.last = 1, .kind = ProbeKind::Udp, .payloads = udp_payloads()}, *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  run(scanner, [&] { return count(scanner, Counter::RxFrames) == 13; });
+  EXPECT_EQ(allocations, 0U);
+  EXPECT_EQ(count(scanner, Counter::RxValid), 6U);
+  EXPECT_EQ(count(scanner, Counter::RxForged), 6U);
+  std::array<Reply, 20> replies;
+  ASSERT_EQ(scanner.take_replies(replies), 6U);
+  EXPECT_EQ(replies[5].reason, Reason::UdpResponse);
+}
+
+TEST(Polling, UdpFramesAreAsLongAsTheirPayload) {
+  const auto link = open_link("net_ring18", 1, false);
+  ASSERT_TRUE(link);
+  constexpr std::uint64_t kProbes = 300;
+  auto made = make_scanner(
+      {.receive = false, .last = kProbes, .kind = ProbeKind::Udp, .payloads = udp_payloads()},
+      *link, 1);
+  ASSERT_TRUE(made);
+  run(**made, [] { return true; });
+  EXPECT_EQ(allocations, 0U);
+  const std::vector<Frame> sent = take_sent(*link);
+  ASSERT_EQ(sent.size(), kProbes);
+  for (const Frame& frame : sent) {
+    const Target target{Ipv4Address{get32(frame, 30)},
+                        static_cast<std::uint16_t>(get16(frame, 36))};
+    const std::size_t payload = target.port == 22 ? 4 : target.port == 80 ? 37 : 1400;
+    EXPECT_EQ(frame.size(), 42 + payload);
+    EXPECT_EQ(get32(frame, 42), cookie_of(ProbeKind::Udp, target).sequence);
+    EXPECT_TRUE(ip_checksum_is_right(frame));
+    EXPECT_TRUE(udp_checksum_is_right(frame));
+  }
+}
+
+// Each target hears of one source, and an answer to another is none.
+TEST(Polling, SeveralSourcesShareTheTargets) {
+  std::vector<Ipv4Address> all;
+  for (std::uint32_t i = 0; i < 4; ++i) all.emplace_back(kOurs.value() + 2 * i);
+  const SourceAddresses sources{all};
+  const TargetSpace targets = space();
+  const CookieMaker maker{kKey, sources, kPorts};
+  std::vector<Frame> answers;
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    const Target target = targets.at(i);
+    Cookie cookie{};
+    Ipv4Address source;
+    maker.make({&target, 1}, {&cookie, 1}, {&source, 1});
+    for (const Ipv4Address to : {source, source == all[0] ? all[1] : all[0]}) {
+      answers.push_back(tcp_frame(
+          {.from_port = target.port, .to_port = cookie.source_port, .ack = cookie.sequence + 1},
+          {.from = target.ip, .to = to}));
+    }
+  }
+  const auto link = open_link("net_ring19", 1, true);
+  ASSERT_TRUE(link);
+  inject(*link, answers);
+  auto made = make_scanner({.last = 1, .sources = sources}, *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  run(scanner, [&] { return count(scanner, Counter::RxFrames) == answers.size() + 1; });
+  EXPECT_EQ(allocations, 0U);
+  EXPECT_EQ(count(scanner, Counter::RxValid), 40U);
+  EXPECT_EQ(count(scanner, Counter::RxForged), 40U);
+}
+
+TEST(Polling, FramesFromSeveralSourcesAreWellFormed) {
+  std::vector<Ipv4Address> all;
+  for (std::uint32_t i = 0; i < 3; ++i) all.emplace_back(kOurs.value() + 2 * i);
+  const SourceAddresses sources{all};
+  const auto link = open_link("net_ring20", 1, false);
+  ASSERT_TRUE(link);
+  constexpr std::uint64_t kProbes = 300;
+  auto made = make_scanner({.receive = false, .last = kProbes, .sources = sources}, *link, 1);
+  ASSERT_TRUE(made);
+  run(**made, [] { return true; });
+  EXPECT_EQ(allocations, 0U);
+  std::map<std::uint32_t, int> uses;
+  for (const Frame& frame : take_sent(*link)) {
+    ++uses[get32(frame, 26)];
+    EXPECT_TRUE(sources.contains(Ipv4Address{get32(frame, 26)}));
+    EXPECT_TRUE(ip_checksum_is_right(frame));
+    EXPECT_TRUE(tcp_checksum_is_right(frame));
+  }
+  EXPECT_EQ(uses.size(), 3U);
+}
+
+// A driver that takes tags out of frames tells them beside; they count like those left in.
+TEST(Polling, TaggedAndStrippedFramesAreTakenInTheVlan) {
+  const auto link = open_link("net_ring21", 1, true);
+  ASSERT_TRUE(link);
+  const TargetSpace targets = space();
+  const auto answer = [&](std::uint64_t index) {
+    return answer_of(targets.at(index), kFlagSyn | kFlagAck);
+  };
+  inject(*link, {with_tag(answer(1), 7), with_tag(answer(2), 8), answer(3),
+                 with_tag(arp_frame({}), 7), arp_frame({})});
+  for (const std::uint16_t vlan : {std::uint16_t{7}, std::uint16_t{8}}) {
+    inject(*link, {answer(4)}, vlan);
+  }
+  auto made = make_scanner({.last = 1, .vlan = VlanId{7}}, *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  // Seven, the probe and the answer to an ARP request, which comes back too.
+  run(scanner, [&] { return count(scanner, Counter::RxFrames) == 9; });
+  EXPECT_EQ(allocations, 0U);
+  EXPECT_EQ(count(scanner, Counter::RxValid), 2U);
+  EXPECT_EQ(count(scanner, Counter::RxOtherVlan), 4U);
+  EXPECT_EQ(count(scanner, Counter::ArpAnswers), 1U);
+  EXPECT_EQ(count(scanner, Counter::RxOtherAddress), 1U) << "our own probe";
+}
+
+// A host that gets an ACK out of the blue resets with the number it acknowledges.
+TEST(Polling, ResetsForAcksAreValidated) {
+  const auto link = open_link("net_ring14", 1, true);
+  ASSERT_TRUE(link);
+  const TargetSpace targets = space();
+  const Target target = targets.at(77);
+  const Cookie cookie = cookie_of(ProbeKind::TcpAck, target);
+  const TcpFields reset{.from_port = target.port,
+                        .to_port = cookie.source_port,
+                        .sequence = cookie.sequence << 16U | cookie.sequence >> 16U,
+                        .ack = 0,
+                        .flags = kFlagRst};
+  TcpFields forged = reset;
+  forged.sequence = cookie.sequence;
+  inject(*link, {tcp_frame(reset, {.from = target.ip}), tcp_frame(forged, {.from = target.ip})});
+  auto made = make_scanner({.last = 1, .kind = ProbeKind::TcpAck}, *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  run(scanner, [&] { return count(scanner, Counter::RxFrames) == 3; });
+  EXPECT_EQ(allocations, 0U);
+  EXPECT_EQ(count(scanner, Counter::RxValid), 1U);
+  EXPECT_EQ(count(scanner, Counter::RxForged), 1U);
+  std::array<Reply, 2> replies;
+  ASSERT_EQ(scanner.take_replies(replies), 1U);
+  EXPECT_EQ(replies[0].ip, target.ip.value());
+  EXPECT_EQ(replies[0].state, PortState::Unfiltered);
 }
 
 // The answer comes back over the ring and is then an ARP reply of ours, which teaches nothing.

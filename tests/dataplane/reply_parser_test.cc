@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,16 +18,39 @@ struct Parsed {
   ReplyClaim claim;
 };
 
+// A DNS-like payload for port 53, TFTP's on 69, nothing on 7.
+std::shared_ptr<const UdpPayloads> udp_payloads() {
+  using Kind = UdpReplyStep::Kind;
+  const std::vector<UdpPayload> given{
+      {.name = "",
+       .ports = {53},
+       .bytes = {},
+       .slots = {},
+       .reply = {{.kind = Kind::Field, .field = UdpField::Id16, .bytes = {}}}},
+      {.name = "",
+       .ports = {69},
+       .bytes = {},
+       .slots = {},
+       .reply = {{.kind = Kind::Bytes, .bytes = {std::byte{0}}}},
+       .any_port = true}};
+  static constexpr std::uint16_t kProbed[] = {7, 53, 69};
+  static const auto made = std::make_shared<const UdpPayloads>(given, kProbed);
+  return made;
+}
+
 // Parses a copy that ends where the frame ends, so that the address sanitizer sees a read past it.
-Parsed parse(std::span<const std::byte> frame) {
+Parsed parse(std::span<const std::byte> frame, ProbeKind kind = ProbeKind::TcpSyn) {
   const auto exact = std::make_unique<std::byte[]>(frame.size());
   std::copy(frame.begin(), frame.end(), exact.get());
   Parsed parsed{};
-  parsed.counter = ReplyParser(kOurs, kPorts).parse({exact.get(), frame.size()}, parsed.claim);
+  parsed.counter = ReplyParser(kOurs, kPorts, kind, udp_payloads())
+                       .parse({exact.get(), frame.size()}, parsed.claim);
   return parsed;
 }
 
-Counter outcome(std::span<const std::byte> frame) { return parse(frame).counter; }
+Counter outcome(std::span<const std::byte> frame, ProbeKind kind = ProbeKind::TcpSyn) {
+  return parse(frame, kind).counter;
+}
 
 TEST(ReplyParser, SynAckSaysOpen) {
   const auto [counter, claim] = parse(tcp_frame({.options = timestamps(0xa1b2c3d9)}));
@@ -35,6 +59,7 @@ TEST(ReplyParser, SynAckSaysOpen) {
   EXPECT_EQ(claim.from, kPeer);
   EXPECT_EQ(claim.sequence, 0x01020304U);
   EXPECT_EQ(claim.source_port, 61234);
+  EXPECT_EQ(claim.port_mask, 0xffff);
   EXPECT_EQ(claim.stamp, 0xa1b2c3d9U);
   EXPECT_EQ(claim.ttl, 57);
   EXPECT_EQ(claim.state, PortState::Open);
@@ -51,6 +76,30 @@ TEST(ReplyParser, ResetThatAcknowledgesSaysClosed) {
   EXPECT_EQ(claim.ttl, 255);
   EXPECT_EQ(claim.state, PortState::Closed);
   EXPECT_EQ(claim.reason, Reason::Reset);
+}
+
+// RFC 9293 section 3.10.7.1: its sequence number is the acknowledgement number it answers.
+TEST(ReplyParser, ResetForAnAckSaysUnfiltered) {
+  for (const unsigned more : {0U, kFlagAck}) {
+    const auto [counter, claim] = parse(
+        tcp_frame({.sequence = 0x03040102, .ack = 0, .flags = kFlagRst | more}), ProbeKind::TcpAck);
+    ASSERT_EQ(counter, Counter::RxValid);
+    EXPECT_EQ(claim.target, (Target{kPeer, 443}));
+    EXPECT_EQ(claim.from, kPeer);
+    EXPECT_EQ(claim.sequence, 0x01020304U);
+    EXPECT_EQ(claim.source_port, 61234);
+    EXPECT_EQ(claim.stamp, 0U);
+    EXPECT_EQ(claim.state, PortState::Unfiltered);
+    EXPECT_EQ(claim.reason, Reason::Reset);
+  }
+}
+
+TEST(ReplyParser, OnlyResetsAnswerAnAck) {
+  for (unsigned flags = 0; flags < 64; ++flags) {
+    EXPECT_EQ(outcome(tcp_frame({.flags = flags}), ProbeKind::TcpAck),
+              (flags & kFlagRst) != 0 ? Counter::RxValid : Counter::RxNotAReply)
+        << flags;
+  }
 }
 
 TEST(ReplyParser, AcknowledgementOfSequenceAllOnesIsZero) {
@@ -170,6 +219,11 @@ TEST(ReplyParser, FramesCutShortAnywhereAreTruncated) {
       EXPECT_EQ(outcome({frame.data(), size}), Counter::RxTruncated) << size;
     }
   }
+  for (const Frame& frame : {icmp_frame({}, echo_data()), icmp_error(3, 1, quoted_icmp())}) {
+    for (std::size_t size = 0; size < frame.size(); ++size) {
+      EXPECT_EQ(outcome({frame.data(), size}, ProbeKind::IcmpEcho), Counter::RxTruncated) << size;
+    }
+  }
 }
 
 // The length field and the frame agree here; the headers inside do not fit.
@@ -228,6 +282,192 @@ TEST(ReplyParser, IcmpErrorsSayWhyATargetIsUnreachable) {
     EXPECT_EQ(claim.source_port, 61234);
     EXPECT_EQ(claim.stamp, 0U);
     EXPECT_EQ(claim.ttl, 57);
+  }
+}
+
+TEST(ReplyParser, EchoReplySaysUp) {
+  const auto [counter, claim] =
+      parse(icmp_frame({}, echo_data(), {.protocol = 1}), ProbeKind::IcmpEcho);
+  ASSERT_EQ(counter, Counter::RxValid);
+  EXPECT_EQ(claim.target, (Target{kPeer, 0}));
+  EXPECT_EQ(claim.from, kPeer);
+  EXPECT_EQ(claim.sequence, 0x01020304U);
+  EXPECT_EQ(claim.source_port, 61234);
+  EXPECT_EQ(claim.port_mask, 0xffff);
+  EXPECT_EQ(claim.stamp, 0xa1b2c3d9U);
+  EXPECT_EQ(claim.ttl, 57);
+  EXPECT_EQ(claim.state, PortState::Up);
+  EXPECT_EQ(claim.reason, Reason::EchoReply);
+}
+
+TEST(ReplyParser, EchoRepliesAnswerEchoRequestsAlone) {
+  const Frame reply = icmp_frame({}, echo_data());
+  EXPECT_EQ(outcome(reply, ProbeKind::TcpSyn), Counter::RxIcmpOther);
+  EXPECT_EQ(outcome(reply, ProbeKind::TcpAck), Counter::RxIcmpOther);
+  for (const unsigned type : {8U, 13U, 14U, 17U, 18U}) {
+    EXPECT_EQ(outcome(icmp_frame({.type = type}, echo_data()), ProbeKind::IcmpEcho),
+              Counter::RxIcmpOther)
+        << type;
+  }
+  EXPECT_EQ(outcome(tcp_frame({}), ProbeKind::IcmpEcho), Counter::RxOtherProtocol);
+}
+
+TEST(ReplyParser, EchoRepliesWithLessDataThanWeSendAreNotOurs) {
+  const Frame data = echo_data();
+  for (std::size_t size = 0; size < data.size(); ++size) {
+    EXPECT_EQ(outcome(icmp_frame({}, {data.data(), size}), ProbeKind::IcmpEcho),
+              Counter::RxNotAReply)
+        << size;
+  }
+}
+
+TEST(ReplyParser, TimestampReplySaysUp) {
+  const Frame reply = icmp_frame({.type = 14}, timestamp_data());
+  const auto [counter, claim] = parse(reply, ProbeKind::IcmpTimestamp);
+  ASSERT_EQ(counter, Counter::RxValid);
+  EXPECT_EQ(claim.target, (Target{kPeer, 0}));
+  EXPECT_EQ(claim.sequence, 0x01020304U);
+  EXPECT_EQ(claim.port_mask, 0);
+  EXPECT_EQ(claim.stamp, 0x21b2c3d9U) << "without the mark of a time that is not of the day";
+  EXPECT_EQ(claim.state, PortState::Up);
+  EXPECT_EQ(claim.reason, Reason::TimestampReply);
+  EXPECT_EQ(outcome(reply, ProbeKind::IcmpEcho), Counter::RxIcmpOther);
+  EXPECT_EQ(outcome(reply, ProbeKind::TcpSyn), Counter::RxIcmpOther);
+  EXPECT_EQ(outcome(icmp_frame({.type = 13}, timestamp_data()), ProbeKind::IcmpTimestamp),
+            Counter::RxIcmpOther);
+  const Frame data = timestamp_data();
+  for (std::size_t size = 0; size < data.size(); ++size) {
+    EXPECT_EQ(outcome(icmp_frame({.type = 14}, {data.data(), size}), ProbeKind::IcmpTimestamp),
+              Counter::RxTruncated)
+        << size;
+  }
+}
+
+TEST(ReplyParser, ErrorsMustQuoteTheRequestThatWasSent) {
+  const Frame echo = icmp_error(11, 0, quoted_icmp(8));
+  const Frame timestamp = icmp_error(11, 0, quoted_icmp(13));
+  EXPECT_EQ(outcome(echo, ProbeKind::IcmpEcho), Counter::RxValid);
+  EXPECT_EQ(outcome(timestamp, ProbeKind::IcmpEcho), Counter::RxIcmpOther);
+  EXPECT_EQ(outcome(echo, ProbeKind::IcmpTimestamp), Counter::RxIcmpOther);
+  EXPECT_EQ(outcome(timestamp, ProbeKind::IcmpTimestamp), Counter::RxValid);
+}
+
+TEST(ReplyParser, ErrorsThatQuoteAnIcmpProbeTellItsSequenceAlone) {
+  const auto [counter, claim] = parse(icmp_error(3, 1, quoted_icmp()), ProbeKind::IcmpEcho);
+  ASSERT_EQ(counter, Counter::RxValid);
+  EXPECT_EQ(claim.target, (Target{kPeer, 0}));
+  EXPECT_EQ(claim.sequence, 0x01020304U);
+  EXPECT_EQ(claim.port_mask, 0);
+  EXPECT_EQ(claim.stamp, 0U);
+  EXPECT_EQ(claim.state, PortState::Unreachable);
+  EXPECT_EQ(claim.reason, Reason::HostUnreachable);
+  EXPECT_EQ(outcome(icmp_error(3, 1, quoted_icmp(0)), ProbeKind::IcmpEcho), Counter::RxIcmpOther);
+  EXPECT_EQ(outcome(icmp_error(3, 1, quoted_probe()), ProbeKind::IcmpEcho), Counter::RxIcmpOther);
+  EXPECT_EQ(outcome(icmp_error(3, 1, quoted_icmp()), ProbeKind::TcpSyn), Counter::RxIcmpOther);
+}
+
+TEST(ReplyParser, UdpReplySaysOpen) {
+  const Frame data(2, std::byte{0x42});
+  const auto [counter, claim] = parse(udp_frame(53, 61234, data), ProbeKind::Udp);
+  ASSERT_EQ(counter, Counter::RxValid);
+  EXPECT_EQ(claim.target, (Target{kPeer, 53}));
+  EXPECT_EQ(claim.source_port, 61234);
+  EXPECT_EQ(claim.port_mask, 0xffff);
+  EXPECT_EQ(claim.sequence, 0x4242U);
+  EXPECT_EQ(claim.sequence_mask, 0xffffU);
+  EXPECT_EQ(claim.id_mask, 0);
+  EXPECT_EQ(claim.stamp, 0U);
+  EXPECT_EQ(claim.state, PortState::Open);
+  EXPECT_EQ(claim.reason, Reason::UdpResponse);
+  const auto [any, other] = parse(udp_frame(50001, 61234, Frame(4)), ProbeKind::Udp);
+  ASSERT_EQ(any, Counter::RxValid);
+  EXPECT_EQ(other.target, (Target{kPeer, 69}));
+  EXPECT_EQ(other.sequence_mask, 0U);
+}
+
+TEST(ReplyParser, OtherDatagramsArePutAside) {
+  const Frame data(1);
+  EXPECT_EQ(outcome(udp_frame(53, 61234, data), ProbeKind::Udp), Counter::RxNotAReply);
+  EXPECT_EQ(outcome(udp_frame(7, 61234, {}), ProbeKind::Udp), Counter::RxValid);
+  EXPECT_EQ(outcome(udp_frame(7, 60999, {}), ProbeKind::Udp), Counter::RxOtherPort);
+  EXPECT_EQ(outcome(udp_frame(7, 61234, {}), ProbeKind::TcpSyn), Counter::RxOtherProtocol);
+  EXPECT_EQ(outcome(tcp_frame({}), ProbeKind::Udp), Counter::RxOtherProtocol);
+  Frame frame = udp_frame(7, 61234, data);
+  set16(frame, 38, 7);
+  EXPECT_EQ(outcome(frame, ProbeKind::Udp), Counter::RxBadHeader);
+  set16(frame, 38, 10);
+  EXPECT_EQ(outcome(frame, ProbeKind::Udp), Counter::RxTruncated);
+  set16(frame, 38, 8);
+  EXPECT_EQ(outcome(frame, ProbeKind::Udp), Counter::RxValid) << "shorter than the packet";
+  for (std::size_t size = 0; size < frame.size(); ++size) {
+    EXPECT_EQ(outcome({frame.data(), size}, ProbeKind::Udp), Counter::RxTruncated) << size;
+  }
+}
+
+TEST(ReplyParser, PortUnreachableFromTheTargetSaysClosed) {
+  const auto [counter, claim] = parse(icmp_error(3, 3, quoted_udp(), kPeer), ProbeKind::Udp);
+  ASSERT_EQ(counter, Counter::RxValid);
+  EXPECT_EQ(claim.target, (Target{kPeer, 53}));
+  EXPECT_EQ(claim.state, PortState::Closed);
+  EXPECT_EQ(claim.reason, Reason::PortUnreachable);
+  EXPECT_EQ(claim.source_port, 61234);
+  EXPECT_EQ(claim.sequence_mask, 0U);
+  EXPECT_EQ(claim.id_mask, 0xffff);
+  std::uint16_t as_it_lies = 0;
+  std::memcpy(&as_it_lies, quoted_udp().data() + 4, sizeof as_it_lies);
+  EXPECT_EQ(claim.ip_id, as_it_lies);
+}
+
+TEST(ReplyParser, OtherErrorsForUdpSayUnreachable) {
+  const auto from_router = parse(icmp_error(3, 3, quoted_udp()), ProbeKind::Udp);
+  ASSERT_EQ(from_router.counter, Counter::RxValid);
+  EXPECT_EQ(from_router.claim.state, PortState::Unreachable) << "a router does not know";
+  for (const unsigned code : {0U, 1U, 2U, 9U, 10U, 13U}) {
+    EXPECT_EQ(parse(icmp_error(3, code, quoted_udp(), kPeer), ProbeKind::Udp).claim.state,
+              PortState::Unreachable)
+        << code;
+  }
+  EXPECT_EQ(parse(icmp_error(11, 3, quoted_udp(), kPeer), ProbeKind::Udp).claim.state,
+            PortState::Unreachable);
+  EXPECT_EQ(outcome(icmp_error(3, 3, quoted_udp(60999)), ProbeKind::Udp), Counter::RxOtherPort);
+  EXPECT_EQ(outcome(icmp_error(3, 3, quoted_probe()), ProbeKind::Udp), Counter::RxIcmpOther);
+  EXPECT_EQ(outcome(icmp_error(3, 3, quoted_udp()), ProbeKind::TcpSyn), Counter::RxIcmpOther);
+}
+
+TEST(ReplyParser, RepliesMayComeToAnyOfSeveralSources) {
+  const Ipv4Address second{kOurs.value() + 5};
+  const ReplyParser parser{SourceAddresses{std::vector{kOurs, second}}, kPorts};
+  ReplyClaim claim;
+  EXPECT_EQ(parser.parse(tcp_frame({}), claim), Counter::RxValid);
+  EXPECT_EQ(claim.source, kOurs);
+  EXPECT_EQ(parser.parse(tcp_frame({}, {.to = second}), claim), Counter::RxValid);
+  EXPECT_EQ(claim.source, second);
+  EXPECT_EQ(parser.parse(tcp_frame({}, {.to = Ipv4Address{kOurs.value() + 1}}), claim),
+            Counter::RxOtherAddress);
+  // An error that comes to one source and quotes another is nobody's.
+  Frame quoted = quoted_probe();
+  EXPECT_EQ(parser.parse(icmp_error(3, 1, quoted), claim), Counter::RxValid);
+  set32(quoted, 12, second.value());
+  EXPECT_EQ(parser.parse(icmp_error(3, 1, quoted), claim), Counter::RxIcmpOther);
+}
+
+TEST(ReplyParser, InAVlanOnlyItsFramesCount) {
+  const ReplyParser parser{kOurs, kPorts, ProbeKind::TcpSyn, nullptr, VlanId{7}};
+  const Frame plain = tcp_frame({.options = timestamps(0xa1b2c3d9)});
+  ReplyClaim claim;
+  for (const unsigned control : {7U, 0xe007U, 0x1007U}) {
+    ASSERT_EQ(parser.parse(with_tag(plain, control), claim), Counter::RxValid) << control;
+    EXPECT_EQ(claim.target, (Target{kPeer, 443}));
+    EXPECT_EQ(claim.stamp, 0xa1b2c3d9U);
+  }
+  EXPECT_EQ(parser.parse(plain, claim), Counter::RxOtherVlan);
+  EXPECT_EQ(parser.parse(with_tag(plain, 8), claim), Counter::RxOtherVlan);
+  EXPECT_EQ(parser.parse(with_tag(plain, 0), claim), Counter::RxOtherVlan);
+  EXPECT_EQ(parser.parse(with_tag(with_tag(plain, 7), 7), claim), Counter::RxNotIpv4) << "twice";
+  EXPECT_EQ(parser.parse(with_tag(arp_frame({}), 7), claim), Counter::RxArp);
+  const Frame whole = with_tag(plain, 7);
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_EQ(parser.parse({whole.data(), size}, claim), Counter::RxTruncated) << size;
   }
 }
 

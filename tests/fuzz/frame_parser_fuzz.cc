@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "dataplane/internal/arp_frame.h"
 #include "dataplane/reply.h"
@@ -26,16 +27,55 @@ Neighbours& neighbours() {
   return instance;
 }
 
-// A claim that is handed on must be one that our probes can have led to.
-void check_reply(std::span<const std::byte> frame) {
-  static const ReplyParser parser{kSource, kPorts};
+// Payloads whose forms of reply use every step there is.
+std::shared_ptr<const UdpPayloads> payloads() {
+  using Kind = UdpReplyStep::Kind;
+  const std::vector<std::byte> mark{std::byte{'i'}, std::byte{'='}};
+  const auto make = [](std::uint16_t port, std::vector<UdpReplyStep> reply, bool any_port) {
+    return UdpPayload{.name = "",
+                      .ports = {port},
+                      .bytes = {},
+                      .slots = {},
+                      .reply = std::move(reply),
+                      .any_port = any_port};
+  };
+  const std::vector<UdpPayload> given{
+      make(53, {{.kind = Kind::Field, .field = UdpField::Id16, .bytes = {}}}, false),
+      make(69, {{.kind = Kind::Bytes, .bytes = {std::byte{0}}}}, true),
+      make(123,
+           {{.kind = Kind::Skip, .count = 24, .bytes = {}},
+            {.kind = Kind::Field, .field = UdpField::Id32, .bytes = {}},
+            {.kind = Kind::Field, .field = UdpField::Stamp, .bytes = {}}},
+           false),
+      make(161, {{.kind = Kind::Snmp, .bytes = {}}}, false),
+      make(623, {{.kind = Kind::Field, .field = UdpField::Id7, .bytes = {}}}, false),
+      make(5060,
+           {{.kind = Kind::Find, .bytes = mark},
+            {.kind = Kind::Field, .field = UdpField::IdHex, .bytes = {}}},
+           false)};
+  static constexpr std::uint16_t kProbed[] = {7, 53, 69, 123, 161, 443, 623, 5060};
+  static const auto made = std::make_shared<const UdpPayloads>(given, kProbed);
+  return made;
+}
+
+// A claim that is handed on must be one that probes of this kind can have led to.
+void check_reply(std::span<const std::byte> frame, ProbeKind kind, VlanId vlan) {
+  const ReplyParser parser{kSource, kPorts, kind, payloads(), vlan};
   ReplyClaim claim;
   const Counter outcome = parser.parse(frame, claim);
   require(static_cast<std::size_t>(outcome) < kCounters);
   if (outcome != Counter::RxValid) return;
-  require(kPorts.contains(claim.source_port));
-  require((claim.state == PortState::Open) == (claim.reason == Reason::SynAck));
-  require((claim.state == PortState::Closed) == (claim.reason == Reason::Reset));
+  require(!has_ports(kind) || kPorts.contains(claim.source_port));
+  require(has_ports(kind) || claim.target.port == 0);
+  require(can_be_found(claim.state, sought_state(kind)));
+  require((claim.state == PortState::Open) ==
+          (claim.reason == Reason::SynAck || claim.reason == Reason::UdpResponse));
+  if (kind == ProbeKind::Udp) {
+    require(claim.state != PortState::Closed || claim.reason == Reason::PortUnreachable);
+  } else {
+    require((claim.state == PortState::Closed || claim.state == PortState::Unfiltered) ==
+            (claim.reason == Reason::Reset));
+  }
   require(claim.state == PortState::Unreachable || claim.target.ip == claim.from);
 }
 
@@ -62,7 +102,10 @@ void check_arp(std::span<const std::byte> frame) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace trawl::dataplane;
   const std::span frame{reinterpret_cast<const std::byte*>(data), size};
-  check_reply(frame);
+  for (std::size_t i = 1; i <= kProbeNames.size(); ++i) {
+    check_reply(frame, static_cast<ProbeKind>(i), VlanId{});
+    check_reply(frame, static_cast<ProbeKind>(i), VlanId{7});
+  }
   check_arp(frame);
   return 0;
 }

@@ -63,11 +63,12 @@ void publish(std::array<Mark, 2>& pair, Mark mark) noexcept {
   std::atomic_ref<std::uint64_t>{older.sequence}.store(sequence, std::memory_order_release);
 }
 
-// A journal word: index, rank and attempt, and eleven bits that make a damaged one show.
+// A journal word: index, state and attempt, and ten bits that make a damaged one show.
 constexpr unsigned kStateShift = 48;
-constexpr unsigned kAttemptShift = 50;
-constexpr unsigned kCheckShift = 53;
+constexpr unsigned kAttemptShift = 51;
+constexpr unsigned kCheckShift = 54;
 constexpr std::uint64_t kIndexMask = (std::uint64_t{1} << kStateShift) - 1;
+static_assert(kPortStates <= 1U << (kAttemptShift - kStateShift));
 
 std::uint64_t check_of(std::uint64_t word, std::uint64_t number) noexcept {
   return mix64(word ^ mix64(number + 1)) | 1U;  // Never zero, as a hole in the file is.
@@ -85,7 +86,7 @@ std::optional<JournalEntry> unpack(std::uint64_t packed, std::uint64_t number) n
   if (packed >> kCheckShift != (check_of(word, number) << kCheckShift) >> kCheckShift) {
     return std::nullopt;
   }
-  const auto state = static_cast<unsigned>(word >> kStateShift & 3U);
+  const auto state = static_cast<unsigned>(word >> kStateShift & 7U);
   if (state >= kPortStates) return std::nullopt;
   return JournalEntry{word & kIndexMask, static_cast<PortState>(state),
                       static_cast<std::uint8_t>(word >> kAttemptShift & 7U)};
@@ -263,6 +264,7 @@ Verdict Checkpoint::unwritten(std::uint64_t number) const {
   verdict.time = std::chrono::system_clock::time_point{std::chrono::microseconds{entry.time_us}};
   verdict.ip = Ipv4Address{entry.ip};
   verdict.port = entry.port;
+  verdict.protocol = static_cast<Protocol>(std::min<unsigned>(entry.protocol, kProtocols - 1));
   verdict.state = static_cast<PortState>(std::min<unsigned>(entry.state, kPortStates - 1));
   verdict.reason = static_cast<Reason>(std::min<unsigned>(entry.reason, kReasons - 1));
   verdict.ttl = entry.ttl;
@@ -317,6 +319,7 @@ Result<void> Checkpoint::record(const JournalEntry& entry, const Verdict& verdic
       .ttl = verdict.ttl,
       .attempt = verdict.attempt,
       .flags = static_cast<std::uint8_t>((verdict.repeat ? 1U : 0U) | (verdict.cooldown ? 2U : 0U)),
+      .protocol = static_cast<std::uint8_t>(verdict.protocol),
       .to = verdict.to.value(),
       .to_port = verdict.to_port};
   **word = pack(entry, number);

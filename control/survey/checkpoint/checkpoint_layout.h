@@ -105,10 +105,10 @@ struct RingEntry {
   std::uint8_t ttl = 0;
   std::uint8_t attempt = 0;
   std::uint8_t flags = 0;  // 1: repeat. 2: cooldown.
-  std::uint8_t unused = 0;
+  std::uint8_t protocol = 0;
   std::uint32_t to = 0;
   std::uint16_t to_port = 0;
-  std::array<std::uint8_t, 6> unused_too{};
+  std::array<std::uint8_t, 6> unused{};
 };
 static_assert(sizeof(RingEntry) == 40);
 inline constexpr std::uint64_t kRingEntries = 1U << 17U;

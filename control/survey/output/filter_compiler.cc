@@ -11,15 +11,11 @@
 
 #include "base/ip.h"
 #include "control/survey/output/word_list.h"
+#include "control/survey/output/zmap_classification.h"
 #include "control/survey/text.h"
 
 namespace trawl::control {
 namespace {
-
-// One for each state.
-constexpr std::array<std::string_view, 3> kClassifications{"synack", "rst", "icmp"};
-static_assert(kClassifications.size() == kPortStates);
-constexpr std::array<std::string_view, 1> kProtocols{"tcp"};
 
 bool is_word_character(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -183,8 +179,8 @@ Result<std::uint32_t> FilterCompiler::word_value(const FieldInfo& field, std::st
   };
   if (field.field == Field::State) return find(names_of<kPortStates, PortState>());
   if (field.field == Field::Reason) return find(names_of<kReasons, Reason>());
-  if (field.field == Field::Protocol) return find(kProtocols);
-  return find(kClassifications);
+  if (field.field == Field::Protocol) return find(names_of<kProtocols, Protocol>());
+  return find(kZmapClassifications);
 }
 
 Result<void> FilterCompiler::set_range(OutputFilter::Test& test, const FieldInfo& field,

@@ -45,6 +45,7 @@ std::string LineFormatter::header() const {
 
 bool LineFormatter::left_out(ResultField field, const Verdict& verdict) const noexcept {
   if (field == ResultField::RttUs) return !verdict.rtt_us;
+  if (field == ResultField::Port) return verdict.protocol == Protocol::Icmp;
   return field == ResultField::From && !chosen_ && verdict.from == verdict.ip;
 }
 
@@ -53,8 +54,9 @@ char* LineFormatter::write_value(char* out, ResultField field, const Verdict& ve
     case ResultField::Schema: return put(out, "trawl.v1");
     case ResultField::Ts: return timestamp_.write(out, verdict.time);
     case ResultField::Ip: return put_address(out, verdict.ip);
-    case ResultField::Port: return put_number(out, verdict.port);
-    case ResultField::Proto: return put_protocol(out, verdict);
+    case ResultField::Port:
+      return verdict.protocol == Protocol::Icmp ? out : put_number(out, verdict.port);
+    case ResultField::Proto: return put(out, to_string(verdict.protocol));
     case ResultField::State: return put(out, to_string(verdict.state));
     case ResultField::Reason: return put(out, to_string(verdict.reason));
     case ResultField::Ttl: return put_number(out, verdict.ttl);

@@ -14,9 +14,10 @@ namespace trawl::control {
 // One verdict as one line.
 //
 // JSONL: an object with the chosen keys. By default all of them, "from" only where the reply came
-// from another address than "ip". "rtt_us" is left out when unknown.
-// CSV: the chosen columns, by default all but the schema; an unknown rtt_us is empty, and from is
-// always filled in. No value needs quotes by RFC 4180. Lines end in LF alone, as Unix tools want.
+// from another address than "ip". "rtt_us" is left out when unknown, "port" where there is none.
+// CSV: the chosen columns, by default all but the schema; an unknown rtt_us and a port that does
+// not exist are empty, and from is always filled in. No value needs quotes by RFC 4180. Lines end
+// in LF alone, as Unix tools want.
 class LineFormatter final : public RecordFormatter {
  public:
   // `fields` empty means the default ones. Needs a format of Jsonl or Csv.

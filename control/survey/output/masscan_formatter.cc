@@ -7,13 +7,23 @@
 namespace trawl::control {
 namespace {
 
+// What answers a ping is open there.
 std::string_view status_of(PortState state) noexcept {
-  return state == PortState::Unreachable ? "unknown" : to_string(state);
+  switch (state) {
+    case PortState::Open:
+    case PortState::Up: return "open";
+    case PortState::Closed: return "closed";
+    case PortState::Unreachable:
+    case PortState::Unfiltered: break;
+  }
+  return "unknown";
 }
 
-// masscan spells out the flags of a reset.
-std::string_view reason_of(Reason reason) noexcept {
-  return reason == Reason::Reset ? "rst-ack" : to_string(reason);
+// masscan spells out the flags of a reset: one for a SYN acknowledges it, one for an ACK has no
+// need to.
+std::string_view reason_of(const Verdict& verdict) noexcept {
+  if (verdict.reason != Reason::Reset) return to_string(verdict.reason);
+  return verdict.state == PortState::Unfiltered ? "rst" : "rst-ack";
 }
 
 }  // namespace
@@ -24,9 +34,9 @@ char* MasscanJsonFormatter::write(char* out, const Verdict& verdict,
   out = put_address(put(out, R"({   "ip": ")"), verdict.ip);
   out = put_number(put(out, R"(",   "timestamp": ")"), unix_seconds(verdict.time));
   out = put_number(put(out, R"(", "ports": [ {"port": )"), verdict.port);
-  out = put_protocol(put(out, R"(, "proto": ")"), verdict);
+  out = put(put(out, R"(, "proto": ")"), to_string(verdict.protocol));
   out = put(put(out, R"(", "status": ")"), status_of(verdict.state));
-  out = put(put(out, R"(", "reason": ")"), reason_of(verdict.reason));
+  out = put(put(out, R"(", "reason": ")"), reason_of(verdict));
   out = put_number(put(out, R"(", "ttl": )"), verdict.ttl);
   return put(out, "} ] }\n");
 }
@@ -35,7 +45,7 @@ char* MasscanListFormatter::write(char* out, const Verdict& verdict,
                                   std::uint64_t /*before*/) noexcept {
   out = put(out, status_of(verdict.state));
   *out++ = ' ';
-  out = put_protocol(out, verdict);
+  out = put(out, to_string(verdict.protocol));
   *out++ = ' ';
   out = put_number(out, verdict.port);
   *out++ = ' ';

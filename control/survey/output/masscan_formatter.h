@@ -9,7 +9,8 @@ namespace trawl::control {
 
 // The layout of masscan 1.3.2's -oJ: an array of one object a verdict, on a line of its own, with a
 // line of a comma between two. Unlike there it is closed whatever ends the survey. What masscan
-// never reports, an unreachable target, has the status "unknown" and the reason as we name it.
+// never reports, an unreachable or unfiltered target, has the status "unknown" and the reason as we
+// name it; what has no port has port 0.
 class MasscanJsonFormatter final : public RecordFormatter {
  public:
   [[nodiscard]] std::string header() const override { return "[\n"; }

@@ -70,9 +70,28 @@ std::string_view port_state(PortState state) noexcept {
   return state == PortState::Unreachable ? "filtered" : to_string(state);
 }
 
+// The line that says what was asked for; Nmap writes none where probes have no port.
+std::string scan_info(const RunDescription& run) {
+  if (!has_ports(run.probe)) return {};
+  const Protocol protocol = protocol_of(run.probe);
+  std::string_view type = "syn";
+  if (run.probe == dataplane::ProbeKind::TcpAck) type = "ack";
+  if (protocol == Protocol::Udp) type = "udp";
+  return fmt::format("<scaninfo type=\"{}\" protocol=\"{}\" numservices=\"{}\" services=\"{}\"/>\n",
+                     type, to_string(protocol), run.ports.size(), format_ports(run.ports));
+}
+
 char* put_reason(char* out, const Verdict& verdict) noexcept {
   out = put(put(out, R"(" reason=")"), to_string(verdict.reason));
   return put_number(put(out, R"(" reason_ttl=")"), verdict.ttl);
+}
+
+char* put_port(char* out, const Verdict& verdict) noexcept {
+  out = put(put(out, R"(<ports><port protocol=")"), to_string(verdict.protocol));
+  out = put_number(put(out, R"(" portid=")"), verdict.port);
+  out = put_reason(put(put(out, R"("><state state=")"), port_state(verdict.state)), verdict);
+  if (verdict.from != verdict.ip) out = put_address(put(out, R"(" reason_ip=")"), verdict.from);
+  return put(out, R"("/></port></ports>)");
 }
 
 }  // namespace
@@ -94,11 +113,10 @@ NmapXmlFormatter::NmapXmlFormatter(const RunDescription& run, NowFunction now)
       "<!DOCTYPE nmaprun>\n"
       "<nmaprun scanner=\"nmap\" args=\"{}\" start=\"{}\" startstr=\"{}\" version=\"{}\" "
       "xmloutputversion=\"1.05\">\n"
-      "<scaninfo type=\"syn\" protocol=\"tcp\" numservices=\"{}\" services=\"{}\"/>\n"
+      "{}"
       "<verbose level=\"0\"/>\n"
       "<debugging level=\"0\"/>\n",
-      args, unix_seconds(started_), calendar_time(started_), kVersion, run.ports.size(),
-      format_ports(run.ports));
+      args, unix_seconds(started_), calendar_time(started_), kVersion, scan_info(run));
 }
 
 char* NmapXmlFormatter::write(char* out, const Verdict& verdict,
@@ -108,11 +126,8 @@ char* NmapXmlFormatter::write(char* out, const Verdict& verdict,
   out = put_number(put(out, R"(" endtime=")"), seconds);
   out = put_reason(put(put(out, R"("><status state=")"), host_state(verdict)), verdict);
   out = put_address(put(out, R"("/><address addr=")"), verdict.ip);
-  out = put(out, R"(" addrtype="ipv4"/><hostnames></hostnames><ports><port protocol=")");
-  out = put_number(put(put_protocol(out, verdict), R"(" portid=")"), verdict.port);
-  out = put_reason(put(put(out, R"("><state state=")"), port_state(verdict.state)), verdict);
-  if (verdict.from != verdict.ip) out = put_address(put(out, R"(" reason_ip=")"), verdict.from);
-  out = put(out, R"("/></port></ports>)");
+  out = put(out, R"(" addrtype="ipv4"/><hostnames></hostnames>)");
+  if (verdict.protocol != Protocol::Icmp) out = put_port(out, verdict);
   if (verdict.rtt_us) {
     // The first sample of a round-trip time sets all of them; the timeout is their sum as Nmap's.
     const std::uint64_t rtt = *verdict.rtt_us;

@@ -19,7 +19,8 @@ void append_xml_attribute(std::string& out, std::string_view text);
 // than "nmap"; args and version are ours.
 //
 // Results stream in, so nothing is collected: each verdict is a host of its own with one port, and
-// a host with several findings appears several times. runstats counts these. An unreachable port
+// a host with several findings appears several times; a finding about an address alone, the answer
+// to an ICMP request, is a host without ports. runstats counts these. An unreachable port
 // has the state "filtered" and, where another machine said so, reason_ip and a host whose status is
 // unknown.
 class NmapXmlFormatter final : public RecordFormatter {

@@ -1,5 +1,7 @@
 #include "control/survey/output/output_filter.h"
 
+#include "control/survey/output/zmap_classification.h"
+
 namespace trawl::control {
 
 bool OutputFilter::holds(const Test& test, const Verdict& verdict) noexcept {
@@ -14,13 +16,15 @@ bool OutputFilter::holds(const Test& test, const Verdict& verdict) noexcept {
       value = *verdict.rtt_us;
       break;
     case Field::Attempt: value = verdict.attempt; break;
-    case Field::Success: value = verdict.state == PortState::Open ? 1 : 0; break;
+    case Field::Success: value = is_success(verdict.state) ? 1 : 0; break;
     case Field::Repeat: value = verdict.repeat ? 1 : 0; break;
     case Field::Cooldown: value = verdict.cooldown ? 1 : 0; break;
-    case Field::State:
-    case Field::Classification: value = static_cast<std::uint32_t>(verdict.state); break;
+    case Field::State: value = static_cast<std::uint32_t>(verdict.state); break;
+    case Field::Classification:
+      value = static_cast<std::uint32_t>(classification_of(verdict.reason));
+      break;
     case Field::Reason: value = static_cast<std::uint32_t>(verdict.reason); break;
-    case Field::Protocol: break;
+    case Field::Protocol: value = static_cast<std::uint32_t>(verdict.protocol); break;
   }
   return value >= test.low && value <= test.high;
 }

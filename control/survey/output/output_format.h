@@ -23,8 +23,8 @@ enum class ResultField : std::uint8_t {
   Schema,  // "trawl.v1"
   Ts,      // When the reply arrived, UTC with microseconds.
   Ip,      // The target.
-  Port,
-  Proto,  // "tcp"
+  Port,    // Absent (CSV: empty) for a protocol without ports.
+  Proto,   // "tcp", "udp" or "icmp".
   State,
   Reason,
   Ttl,    // Of the reply, as it arrived.
@@ -52,8 +52,8 @@ enum class ZmapField : std::uint8_t {
   Ttl,
   Sport,           // The target's port.
   Dport,           // ...and our port, which the reply came to.
-  Classification,  // "synack", "rst" or "icmp".
-  Success,         // 1 for an open port.
+  Classification,  // See zmap_classification.h.
+  Success,         // 1 where the target is what the survey looks for, such as open.
   Repeat,          // 1 where the target was reported before.
   Cooldown,        // 1 for a reply after the last probe.
   TimestampStr,    // "2026-01-02T03:04:05.123+0000"

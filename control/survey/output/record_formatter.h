@@ -9,6 +9,7 @@
 
 #include "base/verdict.h"
 #include "control/survey/output/output_format.h"
+#include "dataplane/probe_kind.h"
 
 namespace trawl::control {
 
@@ -39,7 +40,8 @@ class RecordFormatter {
 // What a document says of the survey it belongs to.
 struct RunDescription {
   std::vector<std::string> command_line;
-  std::vector<std::uint16_t> ports;
+  dataplane::ProbeKind probe = dataplane::ProbeKind::TcpSyn;
+  std::vector<std::uint16_t> ports;  // Empty where probes have none.
   std::chrono::system_clock::time_point started;
 };
 

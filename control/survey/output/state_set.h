@@ -11,11 +11,12 @@ namespace trawl::control {
 class StateSet {
  public:
   constexpr StateSet() noexcept = default;
-  [[nodiscard]] static constexpr StateSet open_only() noexcept {
+  [[nodiscard]] static constexpr StateSet only(PortState state) noexcept {
     StateSet set;
-    set.add(PortState::Open);
+    set.add(state);
     return set;
   }
+  [[nodiscard]] static constexpr StateSet open_only() noexcept { return only(PortState::Open); }
   [[nodiscard]] static constexpr StateSet all() noexcept {
     StateSet set;
     for (unsigned i = 0; i < kPortStates; ++i) set.add(static_cast<PortState>(i));

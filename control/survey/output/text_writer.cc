@@ -32,8 +32,6 @@ char* put_address(char* out, Ipv4Address address) noexcept {
   return out;
 }
 
-char* put_protocol(char* out, const Verdict& /*verdict*/) noexcept { return put(out, "tcp"); }
-
 std::uint64_t unix_seconds(std::chrono::system_clock::time_point time) noexcept {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
   return seconds < 0 ? 0 : static_cast<std::uint64_t>(seconds);

@@ -9,7 +9,6 @@
 #include <string_view>
 
 #include "base/ip.h"
-#include "base/verdict.h"
 
 // Values as text into a buffer: each function writes at `out` and returns the end of what it wrote.
 // Nothing is checked and nothing allocated; the caller has the room.
@@ -36,9 +35,6 @@ inline char* put_padded(char* out, unsigned value, unsigned width) noexcept {
 
 // Writes up to 15 bytes, and scratches one behind them.
 char* put_address(char* out, Ipv4Address address) noexcept;
-
-// "tcp".
-char* put_protocol(char* out, const Verdict& verdict) noexcept;
 
 // Whole seconds since 1970, 0 for times before.
 [[nodiscard]] std::uint64_t unix_seconds(std::chrono::system_clock::time_point time) noexcept;

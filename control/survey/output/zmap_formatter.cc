@@ -4,21 +4,14 @@
 #include <string_view>
 #include <utility>
 
+#include "control/survey/output/zmap_classification.h"
+
 namespace trawl::control {
 namespace {
 
 std::vector<ZmapField> default_fields() {
   using enum ZmapField;
   return {Saddr, Daddr, Sport, Dport, Classification, Success, Repeat, Cooldown, TimestampStr};
-}
-
-std::string_view classification_of(const Verdict& verdict) noexcept {
-  switch (verdict.state) {
-    case PortState::Open: return "synack";
-    case PortState::Closed: return "rst";
-    case PortState::Unreachable: break;
-  }
-  return "icmp";
 }
 
 char* put_flag(char* out, bool value) noexcept {
@@ -65,10 +58,11 @@ char* ZmapFormatter::write_value(char* out, ZmapField field, const Verdict& verd
     case ZmapField::Daddr: return put_address(out, verdict.to);
     case ZmapField::DaddrRaw: return put_number(out, raw(verdict.to));
     case ZmapField::Ttl: return put_number(out, verdict.ttl);
-    case ZmapField::Sport: return put_number(out, verdict.port);
+    case ZmapField::Sport:
+      return verdict.protocol == Protocol::Icmp ? out : put_number(out, verdict.port);
     case ZmapField::Dport: return verdict.to_port == 0 ? out : put_number(out, verdict.to_port);
-    case ZmapField::Classification: return put(out, classification_of(verdict));
-    case ZmapField::Success: return put_flag(out, verdict.state == PortState::Open);
+    case ZmapField::Classification: return put(out, to_string(classification_of(verdict.reason)));
+    case ZmapField::Success: return put_flag(out, is_success(verdict.state));
     case ZmapField::Repeat: return put_flag(out, verdict.repeat);
     case ZmapField::Cooldown: return put_flag(out, verdict.cooldown);
     case ZmapField::TimestampStr: return write_time(out, verdict);
