@@ -109,8 +109,8 @@ class OverMemif(TruthCase):
             with self.simnet(folder) as link:
                 survey = labs.Survey(
                     [labs.TRAWL, "survey", "--link", link, "--allow-special", labs.NETWORK, "-q",
-                     "--cooldown", "1s", "-p", PORTS, "--states", "all", "--rate", "max",
-                     labs.NETWORK, *options], folder, folder / "found").wait()
+                     "--cooldown", "1s", "--retries", "none", "-p", PORTS, "--states", "all",
+                     "--rate", "max", labs.NETWORK, *options], folder, folder / "found").wait()
             truth = {(line["ip"], line["port"], line["state"]) for line in map(
                 json.loads, labs.must(labs.SIMNET, "truth", *self.POPULATION, "--ports", PORTS,
                                       "--states", "all").splitlines())}
