@@ -28,6 +28,7 @@ Result<void> limit_rate(const Configuration& configuration, ByteCount frame,
   if (!configuration.max_rate) return {};
   const Configuration::MaxRate& most = *configuration.max_rate;
   options.max_rate = most.rate;
+  if (options.rate.is_automatic()) return {};
   const double allowed = most.rate.for_frame(frame).per_second();
   const PacketsPerSecond asked = options.rate.for_frame(frame);
   if (!asked.is_unlimited() && asked.per_second() <= allowed * kRounding) return {};

@@ -41,6 +41,15 @@ std::string blocklist_files_json(const std::vector<BlocklistRecord>& files) {
   return json + ']';
 }
 
+std::string decisions_json(const std::vector<RateDecision>& decisions) {
+  std::string json = "[";
+  for (const RateDecision& decision : decisions) {
+    if (json.size() > 1) json += ',';
+    json += format_decision_json(decision);
+  }
+  return json + ']';
+}
+
 std::string without_line_feed(std::string text) {
   if (text.ends_with('\n')) text.pop_back();
   return text;
@@ -91,7 +100,9 @@ std::string format_metadata(const SurveyMetadata& metadata) {
       .raw("blocklist_files", blocklist_files_json(metadata.blocklist_files))
       .text("contact", metadata.contact)
       .text("link", metadata.link);
-  if (metadata.rate.is_unlimited()) {
+  if (metadata.automatic_rate) {
+    object.text("rate_pps", "auto").raw("rate_decisions", decisions_json(metadata.decisions));
+  } else if (metadata.rate.is_unlimited()) {
     object.text("rate_pps", "max");
   } else {
     object.number("rate_pps", metadata.rate.per_second());

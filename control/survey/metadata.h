@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "control/steward/live_blocklist.h"
+#include "control/survey/rate_decision.h"
 #include "control/survey/status.h"
 
 namespace trawl::control {
@@ -40,7 +41,9 @@ struct SurveyMetadata {
   std::uint64_t blocklist_reloads = 0;
   std::vector<BlocklistRecord> blocklist_files;
   PacketsPerSecond rate;  // Asked for.
-  std::string link;       // Empty when there was none.
+  bool automatic_rate = false;
+  std::vector<RateDecision> decisions;  // Of congestion control.
+  std::string link;                     // Empty when there was none.
   ExitCode exit_code = ExitCode::Done;
   std::string exit_reason;  // "finished", "interrupted", "max-runtime", or an error.
   SurveyProgress progress;  // At the end, with every counter.

@@ -32,9 +32,10 @@ Result<RateSpec> RateSpec::parse(std::string_view text, std::string_view option)
   const auto expected = [&](std::string_view why) {
     return fail(ExitCode::Usage,
                 fmt::format("{}: {} {}; expected packets per second such as 1000, 50k, 1.2M or "
-                            "10Mpps, bits per second such as 100Mbps or 1Gbit, or max",
+                            "10Mpps, bits per second such as 100Mbps or 1Gbit, max or auto",
                             option, quote(text), why));
   };
+  if (text == "auto") return automatic();
   if (text == "max") return RateSpec{PacketsPerSecond::unlimited()};
   if (text.starts_with('-') && split_quantity(text.substr(1))) return expected("is negative");
   auto quantity = split_quantity(text);
@@ -48,6 +49,12 @@ Result<RateSpec> RateSpec::parse(std::string_view text, std::string_view option)
     return expected("is too high");
   }
   return unit == Unit::Packets ? RateSpec{PacketsPerSecond{rate}} : RateSpec{BitsPerSecond{rate}};
+}
+
+RateSpec RateSpec::automatic() noexcept {
+  RateSpec spec{kAutoStart};
+  spec.automatic_ = true;
+  return spec;
 }
 
 bool RateSpec::is_unlimited() const noexcept {

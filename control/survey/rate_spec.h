@@ -15,9 +15,15 @@ class RateSpec {
   explicit RateSpec(BitsPerSecond rate) : rate_{rate} {}
 
   // Packets: "1000", "50k", "1.2M", "10Mpps". Bits on the wire: "100Mbps", "1Gbit", "1.5Gbit/s".
-  // No limit: "max". k, M and G are powers of ten and may be written in either case. Fails with
-  // Usage, naming `option`: zero, negative, not a number, under 0.001 packets/s or over 10^12.
+  // No limit: "max". Found out on the way: "auto". k, M and G are powers of ten and may be written
+  // in either case. Fails with Usage, naming `option`: zero, negative, not a number, under 0.001
+  // packets/s or over 10^12.
   [[nodiscard]] static Result<RateSpec> parse(std::string_view text, std::string_view option);
+
+  // `--rate auto`: congestion control, starting at kAutoStart.
+  static constexpr PacketsPerSecond kAutoStart{1000.0};
+  [[nodiscard]] static RateSpec automatic() noexcept;
+  [[nodiscard]] bool is_automatic() const noexcept { return automatic_; }
 
   [[nodiscard]] bool is_unlimited() const noexcept;
   // The packet rate for frames of `frame` bytes (without frame check sequence); unlimited() stays
@@ -26,6 +32,7 @@ class RateSpec {
 
  private:
   std::variant<PacketsPerSecond, BitsPerSecond> rate_;
+  bool automatic_ = false;
 };
 
 }  // namespace trawl::control

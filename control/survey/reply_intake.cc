@@ -131,6 +131,12 @@ std::optional<std::uint64_t> ReplyIntake::accept(const dataplane::Reply& reply, 
     ++counts_.before_probe;
     return std::nullopt;
   }
+  // Its target is known; only whether it came, and how soon, is news.
+  if (reply.attempt == dataplane::ProbeStamp::kSentinelAttempt && ledger_.knows(*index)) {
+    ++counts_.sentinels;
+    if (auto_rate_ != nullptr) auto_rate_->sentinel_answered(reply);
+    return std::nullopt;
+  }
   ++counts_.replies;
   PortState before{};
   switch (ledger_.record(*index, reply.state, before)) {
@@ -139,7 +145,10 @@ std::optional<std::uint64_t> ReplyIntake::accept(const dataplane::Reply& reply, 
       --counts_.found[static_cast<std::size_t>(before)];
       repeat = true;
       break;
-    case ReplyLedger::Outcome::First: answering_.add(Ipv4Address{reply.ip}); break;
+    case ReplyLedger::Outcome::First:
+      answering_.add(Ipv4Address{reply.ip});
+      if (auto_rate_ != nullptr) auto_rate_->found(reply);
+      break;
   }
   ++counts_.found[static_cast<std::size_t>(reply.state)];
   return index;

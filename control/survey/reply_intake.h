@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/result_sink.h"
+#include "control/survey/auto_rate.h"
 #include "control/survey/checkpoint/checkpoint_keeper.h"
 #include "control/survey/reply_ledger.h"
 #include "control/survey/sweep_planner.h"
@@ -25,6 +26,7 @@ class ReplyIntake {
     std::uint64_t replies = 0;  // Valid ones, duplicates included.
     std::uint64_t duplicates = 0;
     std::uint64_t not_in_plan = 0;   // Valid replies to targets of another plan with our key.
+    std::uint64_t sentinels = 0;     // Replies to the probes of sentinels.
     std::uint64_t before_probe = 0;  // Valid replies to probes that have not left.
     std::array<std::uint64_t, kPortStates> found{};
   };
@@ -36,6 +38,9 @@ class ReplyIntake {
   // Takes over what a checkpoint knew at the end, having called at_sweep() when it knew what its
   // sweep began with; then writes what the outputs lack. Fails with BadInput or Output.
   [[nodiscard]] Result<void> restore(Checkpoint& checkpoint, const std::function<void()>& at_sweep);
+
+  // Tells `rate` of everything that comes from now on; it must outlive this.
+  void set_auto_rate(AutoRate* rate) noexcept { auto_rate_ = rate; }
 
   // Takes one batch; returns how many replies were in it. Fails with Output.
   [[nodiscard]] Result<std::size_t> take_batch();
@@ -57,6 +62,7 @@ class ReplyIntake {
   dataplane::Scanner& scanner_;
   ResultSink& sink_;
   CheckpointKeeper* const keeper_;
+  AutoRate* auto_rate_ = nullptr;
   ReplyLedger ledger_;
   AnsweringNetworks answering_;
   Counts counts_;

@@ -171,6 +171,14 @@ std::string format_status_json(const SurveyProgress& progress,
       .raw("drops", counters_json(progress.drops))
       .raw("ignored", counters_json(progress.ignored))
       .raw("others", counters_json(progress.others));
+  if (progress.recall) {
+    JsonObject recall{JsonObject::Layout::OneLine};
+    recall.number("estimate", progress.recall->recall)
+        .number("low", progress.recall->low)
+        .number("high", progress.recall->high)
+        .text("verdict", progress.recall->verdict_text());
+    object.raw("recall", recall.done());
+  }
   return object.done() + "\n";
 }
 
@@ -200,6 +208,10 @@ std::string format_summary(const SurveyProgress& progress) {
     row(trawl::to_string(state), progress.found_in(state));
   }
   row("duplicates", progress.duplicates);
+  if (progress.recall) {
+    fmt::format_to(std::back_inserter(text), "estimated recall: {}, {}\n",
+                   progress.recall->to_string(), progress.recall->verdict_text());
+  }
   fmt::format_to(std::back_inserter(text), "lost on this machine: {}\n", progress.dropped());
   for (const NamedCounter& counter : progress.drops) row(counter.name, counter.value);
   fmt::format_to(std::back_inserter(text), "frames that were no replies: {}\n",

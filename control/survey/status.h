@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/verdict.h"
+#include "control/survey/recall_estimate.h"
 
 namespace trawl::control {
 
@@ -47,6 +48,9 @@ struct SurveyProgress {
   std::span<const NamedCounter> drops;
   std::span<const NamedCounter> ignored;
   std::span<const NamedCounter> others;  // Traffic and delays, nothing lost.
+
+  // At the end, where repeats or sentinels told something of it.
+  std::optional<RecallEstimate> recall;
 
   [[nodiscard]] std::uint64_t found_in(PortState state) const noexcept {
     return found[static_cast<std::size_t>(state)];

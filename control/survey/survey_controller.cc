@@ -80,7 +80,7 @@ SurveyOutcome SurveyController::run(const std::atomic<bool>& interrupted) {
 // The first sweep, or the one that the checkpoint is in.
 Result<void> SurveyController::begin() {
   std::optional<dataplane::Sweep> sweep;
-  const auto plan = [&] { sweep = planner_.sweep(sweep_, intake_.ledger(), intake_.answering()); };
+  const auto plan = [&] { sweep = planner_.sweep(sweep_, known()); };
   if (!keeper_ || keeper_->checkpoint().restored().sweep == 0) {
     plan();
   } else {
@@ -89,6 +89,11 @@ Result<void> SurveyController::begin() {
     repeating_ = planner_.is_retry(sweep_);
     monitor_.add(checkpoint.restored().totals);
     sent_before_repeats_ = checkpoint.restored().totals.sent - checkpoint.restored().totals.repeats;
+    for (std::size_t i = 0; i < checkpoint.restored().damage.count; ++i) {
+      const auto [first, last] = checkpoint.restored().damage.ranges[i];
+      damaged_before_.push_back({first, std::min(last, planner_.config().last)});
+    }
+    damaged_ = damaged_before_;
     if (auto restored = intake_.restore(checkpoint, plan); !restored) return restored;
   }
   if (!sweep) {
@@ -97,7 +102,56 @@ Result<void> SurveyController::begin() {
                 "was changed and cannot be resumed");
   }
   send(std::move(*sweep));
+  if (options_.rate.is_automatic()) start_auto_rate();
   return {};
+}
+
+void SurveyController::start_auto_rate() {
+  constexpr PacketsPerSecond kNoLimit{1e8};
+  RateController::Limits limits{.initial = RateSpec::kAutoStart, .maximum = kNoLimit};
+  if (options_.max_rate) {
+    const PacketsPerSecond most = options_.max_rate->for_frame(dataplane::ProbeTemplate::kSize);
+    if (!most.is_unlimited()) limits.maximum = most;
+  }
+  auto_rate_ = std::make_unique<AutoRate>(scanner_, limits,
+                                          static_cast<std::uint64_t>(planner_.config().seed));
+  intake_.set_auto_rate(auto_rate_.get());
+}
+
+SweepPlanner::Known SurveyController::known() const {
+  return {.ledger = intake_.ledger(), .answering = intake_.answering(), .damaged = damaged_};
+}
+
+// Ranges known before and those found by this process, merged, and no more than a checkpoint holds.
+void SurveyController::note_damage() {
+  const SweepPlanner::Config& plan = planner_.config();
+  std::vector<PositionRange> all = damaged_before_;
+  const auto found = auto_rate_->damaged(plan.first, plan.last);
+  all.insert(all.end(), found.begin(), found.end());
+  std::ranges::sort(all, {}, &PositionRange::first);
+  damaged_.clear();
+  for (const PositionRange& range : all) {
+    if (!damaged_.empty() && range.first <= damaged_.back().last) {
+      damaged_.back().last = std::max(damaged_.back().last, range.last);
+    } else {
+      damaged_.push_back(range);
+    }
+  }
+  while (damaged_.size() > DamageMark::kMost) {
+    std::size_t closest = 1;
+    for (std::size_t i = 2; i < damaged_.size(); ++i) {
+      const auto gap = [&](std::size_t at) { return damaged_[at].first - damaged_[at - 1].last; };
+      if (gap(i) < gap(closest)) closest = i;
+    }
+    damaged_[closest - 1].last = damaged_[closest].last;
+    damaged_.erase(damaged_.begin() + static_cast<std::ptrdiff_t>(closest));
+  }
+  if (!keeper_) return;
+  DamageMark mark{.count = damaged_.size()};
+  for (std::size_t i = 0; i < damaged_.size(); ++i) {
+    mark.ranges[i] = {damaged_[i].first, damaged_[i].last};
+  }
+  keeper_->checkpoint().mark_damage(mark);
 }
 
 void SurveyController::send(dataplane::Sweep sweep) {
@@ -138,6 +192,18 @@ Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
   const bool over = interrupted.load() || is_over();
   if (auto second = once_a_second(); !second) return Failure{second.error()};
   if (auto health = check_health(); !health) return Failure{health.error()};
+  if (auto_rate_ && auto_rate_->is_due(before)) {
+    const auto counters = scanner_.counters();
+    const auto count = [&](Counter counter) { return counters[static_cast<std::size_t>(counter)]; };
+    const dataplane::LinkCounters link = link_.counters();
+    auto_rate_->step(
+        before,
+        {.sent = count(Counter::ProbesSent),
+         .local_drops = link.rx_missed + link.rx_no_buffer + link.tx_errors + link.tx_dropped,
+         .back_pressure = count(Counter::TxBackPressure) + count(Counter::TxRingFull),
+         .taken = dataplane::taken_in_all(scanner_.lanes()),
+         .first_sweep = sweep_ == 1 && phase_ == SurveyPhase::Sending});
+  }
   if (!over && *handled == 0) std::this_thread::sleep_for(kIdleNap);
   return over;
 }
@@ -159,22 +225,35 @@ void SurveyController::end_sweep(Clock::time_point now) {
   cut_short_ =
       options_.max_runtime && now - started_ >= *options_.max_runtime &&
       dataplane::taken_in_all(scanner_.lanes()) < scanner_.sweep().last - scanner_.sweep().first;
-  const bool more = !cut_short_ && sweep_ < planner_.most_sweeps() && scanner_.plan().receive;
+  // Without congestion control and retries no sweep follows the last that everybody gets.
+  const bool repeats = auto_rate_ || planner_.config().retries != RetryMode::None;
+  const unsigned most = repeats ? planner_.most_sweeps() : planner_.config().probes;
+  const bool more = !cut_short_ && sweep_ < most && scanner_.plan().receive;
   phase_ = more ? SurveyPhase::BetweenSweeps : SurveyPhase::CoolingDown;
 }
 
 // False when there is nothing left to probe.
 bool SurveyController::begin_next_sweep() {
-  auto next = planner_.sweep(sweep_ + 1, intake_.ledger(), intake_.answering());
-  if (!next) return false;
-  ++sweep_;
-  if (planner_.is_retry(sweep_) && !std::exchange(repeating_, true)) {
-    sent_before_repeats_ = progress().sent;
+  constexpr auto kLongestSettling = 10s;
+  if (auto_rate_ && sweep_ < planner_.first_repeat()) {
+    const bool settled = auto_rate_->settle(sweep_ended_);
+    if (!settled && Clock::now() - sweep_ended_ < kLongestSettling) return true;  // Not yet.
+    note_damage();
   }
-  sweep_started_ = Clock::now();
-  phase_ = SurveyPhase::Sending;
-  send(std::move(*next));
-  return true;
+  for (unsigned number = sweep_ + 1; number <= planner_.most_sweeps(); ++number) {
+    auto next = planner_.sweep(number, known());
+    if (!next) continue;
+    sweep_ = number;
+    if (planner_.is_retry(sweep_) && !std::exchange(repeating_, true)) {
+      sent_before_repeats_ = progress().sent;
+      open_before_repeats_ = progress().found_in(PortState::Open);
+    }
+    sweep_started_ = Clock::now();
+    phase_ = SurveyPhase::Sending;
+    send(std::move(*next));
+    return true;
+  }
+  return false;
 }
 
 Result<void> SurveyController::once_a_second() {
@@ -182,6 +261,7 @@ Result<void> SurveyController::once_a_second() {
   if (now < next_second_) return {};
   next_second_ = std::max(next_second_ + 1s, now);
   if (auto flushed = flush(); !flushed) return flushed;
+  if (auto_rate_ && keeper_ && sweep_ == 1) note_damage();
   (void)progress();
   monitor_.show();
   return {};
@@ -241,9 +321,41 @@ const SurveyProgress& SurveyController::progress() {
        .repeating = repeating_});
 }
 
-// A survey that lost replies or probes on this machine says so in its exit code.
+std::span<const RateDecision> SurveyController::rate_decisions() const noexcept {
+  if (!auto_rate_) return {};
+  return auto_rate_->controller().decisions();
+}
+
+// What sentinels and repeats tell of what was missed; nullopt where there were neither.
+std::optional<RecallEstimate> SurveyController::estimate_recall() {
+  const SurveyProgress& now = progress();
+  RecallEvidence evidence;
+  if (auto_rate_) {
+    evidence.sentinel_loss = auto_rate_->controller().total_loss();
+    evidence.baseline_loss = auto_rate_->controller().baseline_loss();
+  }
+  const std::uint64_t open = now.found_in(PortState::Open);
+  if (repeating_ && planner_.config().retries != RetryMode::None && open_before_repeats_ <= open) {
+    evidence.removal =
+        PassRemoval{.first = open_before_repeats_, .second = open - open_before_repeats_};
+  }
+  if (evidence.sentinel_loss.trials == 0.0 && !evidence.removal) return std::nullopt;
+  evidence.probed_again =
+      now.targets == 0
+          ? 0.0
+          : std::min(1.0, static_cast<double>(now.repeats) / static_cast<double>(now.targets));
+  evidence.found = open;
+  evidence.replies = now.replies;
+  evidence.lost_here = monitor_.link_counters().rx_missed + monitor_.link_counters().rx_no_buffer;
+  evidence.rate = PacketsPerSecond{now.average_send_rate()};
+  return RecallEstimate::from(evidence);
+}
+
+// A survey that lost replies or probes on this machine, or on the path, says so in its exit code.
 SurveyOutcome SurveyController::judge(SurveyOutcome outcome) {
   const std::uint64_t sent = progress().sent;
+  const auto recall = estimate_recall();
+  monitor_.set_recall(recall);
   phase_ = outcome.code == ExitCode::Done ? SurveyPhase::Done : phase_;
   if (outcome.code != ExitCode::Done) return outcome;
   if (sent == 0 && !scanner_.gateway_known()) {
@@ -266,6 +378,13 @@ SurveyOutcome SurveyController::judge(SurveyOutcome outcome) {
     return {
         ExitCode::Degraded,
         fmt::format("degraded: the egress guard stopped {} probes the plan asked for", blocked)};
+  }
+  // Few samples alone are no fault of the survey's.
+  if (recall && recall->recall < RecallEstimate::kLeastRecall &&
+      (recall->verdict == RecallVerdict::LowerRate ||
+       recall->verdict == RecallVerdict::MoreRetries)) {
+    return {ExitCode::Degraded, fmt::format("{}; about {:.1f} % of what is open was found",
+                                            recall->verdict_text(), 100.0 * recall->recall)};
   }
   return outcome;
 }

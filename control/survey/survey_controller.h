@@ -4,12 +4,17 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "control/steward/live_blocklist.h"
+#include "control/survey/auto_rate.h"
 #include "control/survey/checkpoint/checkpoint_keeper.h"
 #include "control/survey/output/survey_outputs.h"
+#include "control/survey/recall_estimate.h"
 #include "control/survey/reply_intake.h"
 #include "control/survey/status.h"
 #include "control/survey/survey_monitor.h"
@@ -50,6 +55,8 @@ class SurveyController {
 
   // As of now, or as of the end; spans in it are valid until the next call.
   [[nodiscard]] const SurveyProgress& progress();
+  // What congestion control did; empty with a fixed rate.
+  [[nodiscard]] std::span<const RateDecision> rate_decisions() const noexcept;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -60,6 +67,10 @@ class SurveyController {
   [[nodiscard]] bool is_over();
   void end_sweep(Clock::time_point now);
   [[nodiscard]] bool begin_next_sweep();
+  [[nodiscard]] SweepPlanner::Known known() const;
+  void start_auto_rate();
+  void note_damage();
+  [[nodiscard]] std::optional<RecallEstimate> estimate_recall();
   void send(dataplane::Sweep sweep);
   [[nodiscard]] Result<void> flush();
   [[nodiscard]] TotalsMark totals();
@@ -76,6 +87,9 @@ class SurveyController {
   LiveBlocklist& blocklist_;
   std::atomic<bool>& reload_wanted_;
   std::unique_ptr<CheckpointKeeper> keeper_;
+  std::unique_ptr<AutoRate> auto_rate_;        // Absent with a fixed rate.
+  std::vector<PositionRange> damaged_before_;  // Found by a process before this one.
+  std::vector<PositionRange> damaged_;
   ReplyIntake intake_;
   SurveyMonitor monitor_;
   SurveyPhase phase_ = SurveyPhase::Sending;
@@ -84,6 +98,7 @@ class SurveyController {
   bool repeating_ = false;
   bool finished_ = false;  // Nothing is left to do, not even for a resumed survey.
   std::uint64_t sent_before_repeats_ = 0;
+  std::uint64_t open_before_repeats_ = 0;
   Clock::time_point started_;
   Clock::time_point sweep_started_;
   Clock::time_point sweep_ended_;

@@ -74,6 +74,7 @@ void SurveyMonitor::collect_counters() {
   drops_.push_back({"link_rx_no_buffer", counters_.rx_no_buffer});
   others_.push_back({"link_tx_frames", counters_.tx_frames});
   others_.push_back({"link_rx_frames", counters_.rx_frames});
+  others_.push_back({"sentinel_replies", intake_.counts().sentinels});
   ignored_.push_back({"replies_not_in_plan", intake_.counts().not_in_plan});
   ignored_.push_back({"replies_before_probe", intake_.counts().before_probe});
   progress_.ignored = ignored_;

@@ -39,6 +39,8 @@ class SurveyMonitor {
   // What the survey had done before it was resumed.
   void add(const TotalsMark& before) { before_ = before; }
 
+  void set_recall(const std::optional<RecallEstimate>& recall) { progress_.recall = recall; }
+
   // Spans in it are valid until the next call.
   const SurveyProgress& update(const Stage& stage);
   [[nodiscard]] const SurveyProgress& progress() const noexcept { return progress_; }

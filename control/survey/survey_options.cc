@@ -136,7 +136,7 @@ void add_network_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
       "LINK");
   add("--rate", texts.rate,
       "Packets/s: 1000, 50k, 1.2M, 10Mpps; bits/s on the wire:\n"
-      "100Mbps, 1Gbit; or max (default 10k)",
+      "100Mbps, 1Gbit; max; or auto: what the path bears\n(default 10k)",
       "RATE");
   add("--source-ip", texts.source_ip,
       "Source address of probes (default: the link's), or several:\n"

@@ -91,6 +91,8 @@ ExitCode conclude(const SurveyJob& job, SurveyController& controller, SurveyMeta
   metadata.exit_code = outcome.code;
   metadata.exit_reason = outcome.reason;
   metadata.progress = controller.progress();
+  const auto decisions = controller.rate_decisions();
+  metadata.decisions = {decisions.begin(), decisions.end()};
   if (job.options.metadata.empty()) return outcome.code;
   if (auto written = write_metadata(job.options.metadata, metadata); !written) {
     log_error("{}", written.error().message);
@@ -122,6 +124,7 @@ SurveyMetadata describe(std::span<const std::string> args, const SurveyOptions& 
   record_blocklist(plan.blocklist, metadata);
   metadata.probe = to_string(options.probe);
   metadata.rate = options.rate.for_frame(mean_frame_size(options, plan));
+  metadata.automatic_rate = options.rate.is_automatic();
   metadata.link = options.link;
   return metadata;
 }

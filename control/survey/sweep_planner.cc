@@ -57,14 +57,15 @@ Ipv4Set AnsweringNetworks::of(const RankedSet<Ipv4Address>& all) const {
   return set;
 }
 
-std::optional<Sweep> SweepPlanner::sweep(unsigned number, const ReplyLedger& ledger,
-                                         const AnsweringNetworks& answering) const {
+std::optional<Sweep> SweepPlanner::sweep(unsigned number, const Known& known) const {
   if (number <= config_.probes) return everything(attempt_of(number));
   if (number > most_sweeps()) return std::nullopt;
-  if (config_.retries == RetryMode::Responsive) return silent_in(answering, ledger, number);
-  Sweep again = repeat(config_.first, config_.last, ledger);
-  again.attempt = attempt_of(number);
-  return again;
+  if (number == first_repeat()) return silent_of(known.damaged, known.ledger, number);
+  if (config_.retries == RetryMode::Responsive) {
+    return silent_in(known.answering, known.ledger, number);
+  }
+  const PositionRange all{config_.first, config_.last};
+  return silent_of({&all, 1}, known.ledger, number);
 }
 
 Sweep SweepPlanner::everything(std::uint8_t attempt) const {
@@ -76,16 +77,24 @@ Sweep SweepPlanner::everything(std::uint8_t attempt) const {
                .skip = {}};
 }
 
-Sweep SweepPlanner::repeat(std::uint64_t first, std::uint64_t last,
-                           const ReplyLedger& ledger) const {
-  Sweep again = everything(attempt_of(config_.probes + 1));
-  again.first = first;
-  again.last = last;
-  const auto answered = std::make_shared<PositionSet>(last - first);
+std::optional<Sweep> SweepPlanner::silent_of(std::span<const PositionRange> ranges,
+                                             const ReplyLedger& ledger, unsigned number) const {
+  if (ranges.empty()) return std::nullopt;
+  Sweep again = everything(attempt_of(number));
+  again.first = ranges.front().first;
+  again.last = ranges.back().last;
+  const auto left_out = std::make_shared<PositionSet>(again.last - again.first);
+  auto range = ranges.begin();
+  std::uint64_t silent = 0;
   for_each_position(again, [&](std::uint64_t offset, std::uint64_t index) {
-    if (ledger.knows(index)) answered->add(offset);
+    const std::uint64_t position = again.first + offset;
+    while (position >= range->last) ++range;
+    const bool wanted = position >= range->first && !ledger.knows(index);
+    if (!wanted) left_out->add(offset);
+    silent += static_cast<std::uint64_t>(wanted);
   });
-  again.skip = answered;
+  if (silent == 0) return std::nullopt;
+  again.skip = left_out;
   return again;
 }
 

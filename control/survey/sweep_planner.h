@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,13 @@ class AnsweringNetworks {
   std::vector<std::uint64_t> bits_ = std::vector<std::uint64_t>(std::size_t{1} << 18U);
 };
 
+// Positions of the first sweep, [first, last).
+struct PositionRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  friend bool operator==(const PositionRange&, const PositionRange&) = default;
+};
+
 // What a survey sweeps over, in order: every target `probes` times, then intervals in which probes
 // got lost, then silent targets by RetryMode. Only targets of its own range of positions (a shard,
 // or the first few) are ever probed.
@@ -51,21 +59,29 @@ class SweepPlanner {
 
   explicit SweepPlanner(Config config) : config_{std::move(config)} {}
 
-  // The sweep numbered `number`, from 1. nullopt when it would be empty, which ends the survey.
-  [[nodiscard]] std::optional<dataplane::Sweep> sweep(unsigned number, const ReplyLedger& ledger,
-                                                      const AnsweringNetworks& answering) const;
-  // Another pass over the silent positions of [first, last), which lost probes.
-  [[nodiscard]] dataplane::Sweep repeat(std::uint64_t first, std::uint64_t last,
-                                        const ReplyLedger& ledger) const;
+  // What had been found out when a sweep begins.
+  struct Known {
+    const ReplyLedger& ledger;
+    const AnsweringNetworks& answering;
+    std::span<const PositionRange> damaged;  // Lost too many probes; disjoint, in rising order.
+  };
+
+  // The sweep numbered `number`, from 1 to most_sweeps(). nullopt when there is nothing in it.
+  [[nodiscard]] std::optional<dataplane::Sweep> sweep(unsigned number, const Known& known) const;
   // Whether sweep `number` repeats silent targets only.
   [[nodiscard]] bool is_retry(unsigned number) const noexcept { return number > config_.probes; }
   [[nodiscard]] unsigned most_sweeps() const noexcept {
-    return config_.probes + (config_.retries == RetryMode::None ? 0 : 1);
+    return config_.probes + (config_.retries == RetryMode::None ? 1 : 2);
   }
+  // The first of the sweeps over silent targets: that over damaged ranges.
+  [[nodiscard]] unsigned first_repeat() const noexcept { return config_.probes + 1; }
   [[nodiscard]] const Config& config() const noexcept { return config_; }
 
  private:
   [[nodiscard]] dataplane::Sweep everything(std::uint8_t attempt) const;
+  [[nodiscard]] std::optional<dataplane::Sweep> silent_of(std::span<const PositionRange> ranges,
+                                                          const ReplyLedger& ledger,
+                                                          unsigned number) const;
   [[nodiscard]] std::optional<dataplane::Sweep> silent_in(const AnsweringNetworks& answering,
                                                           const ReplyLedger& ledger,
                                                           unsigned number) const;

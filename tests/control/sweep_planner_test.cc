@@ -56,30 +56,33 @@ struct Known {
       networks.add(ip);
     }
   }
+  [[nodiscard]] SweepPlanner::Known known() const { return {ledger, networks, damaged}; }
+
   ReplyLedger ledger;
   AnsweringNetworks networks;
+  std::vector<PositionRange> damaged;
 };
 
 TEST(SweepPlanner, SweepsEverythingAsOftenAsAsked) {
   const SweepPlanner planner{config(RetryMode::None, 3)};
   const Known nothing{*space(), {}};
   for (unsigned number = 1; number <= 3; ++number) {
-    const auto sweep = planner.sweep(number, nothing.ledger, nothing.networks);
+    const auto sweep = planner.sweep(number, nothing.known());
     ASSERT_TRUE(sweep);
     EXPECT_EQ(sweep->attempt, number);
     EXPECT_EQ(probed(*sweep).size(), (4096U + 128) * 2);
     EXPECT_FALSE(planner.is_retry(number));
   }
-  EXPECT_FALSE(planner.sweep(4, nothing.ledger, nothing.networks));
+  EXPECT_FALSE(planner.sweep(4, nothing.known()));
 }
 
 TEST(SweepPlanner, ResponsiveRepeatsSilentTargetsOfNetworksThatAnswered) {
   const SweepPlanner planner{config(RetryMode::Responsive)};
   const Known known{*space(), {"198.18.3.7", "198.18.3.8", "198.18.77.200"}};
-  const auto sweep = planner.sweep(2, known.ledger, known.networks);
+  const auto sweep = planner.sweep(3, known.known());
   ASSERT_TRUE(sweep);
   EXPECT_TRUE(planner.is_retry(2));
-  EXPECT_EQ(sweep->attempt, 2U);
+  EXPECT_EQ(sweep->attempt, 3U);
   const auto targets = probed(*sweep);
   // Of 77.0/24 only the half that the plan names.
   EXPECT_EQ(targets.size(), (256U + 128) * 2 - 3);
@@ -87,22 +90,41 @@ TEST(SweepPlanner, ResponsiveRepeatsSilentTargetsOfNetworksThatAnswered) {
     EXPECT_TRUE(known.networks.contains(Ipv4Address{ip}));
     EXPECT_FALSE(known.ledger.knows(*space()->index_of({Ipv4Address{ip}, port})));
   }
-  EXPECT_FALSE(planner.sweep(3, known.ledger, known.networks));
+  EXPECT_FALSE(planner.sweep(4, known.known()));
 }
 
 TEST(SweepPlanner, NothingAnsweredMeansNothingToRepeat) {
   const SweepPlanner planner{config(RetryMode::Responsive)};
   const Known nothing{*space(), {}};
-  EXPECT_FALSE(planner.sweep(2, nothing.ledger, nothing.networks));
+  EXPECT_FALSE(planner.sweep(3, nothing.known()));
 }
 
 TEST(SweepPlanner, AllRepeatsEverySilentTarget) {
   const SweepPlanner planner{config(RetryMode::All, 2)};
   const Known known{*space(), {"198.18.3.7", "198.18.77.200"}};
-  const auto sweep = planner.sweep(3, known.ledger, known.networks);
+  const auto sweep = planner.sweep(4, known.known());
   ASSERT_TRUE(sweep);
-  EXPECT_EQ(sweep->attempt, 3U);
+  EXPECT_EQ(sweep->attempt, 4U);
   EXPECT_EQ(probed(*sweep).size(), (4096U + 128) * 2 - 2);
+}
+
+TEST(SweepPlanner, DamagedRangesAreRepeatedWhereTheyWereSilent) {
+  const SweepPlanner planner{config(RetryMode::None)};
+  Known known{*space(), {"198.18.3.7"}};
+  EXPECT_FALSE(planner.sweep(2, known.known()));
+  known.damaged = {{100, 300}, {5000, 5064}};
+  const auto sweep = planner.sweep(2, known.known());
+  ASSERT_TRUE(sweep);
+  EXPECT_EQ(sweep->attempt, 2U);
+  std::set<std::pair<std::uint32_t, std::uint16_t>> expected;
+  for (const PositionRange& range : known.damaged) {
+    for (std::uint64_t position = range.first; position < range.last; ++position) {
+      const auto target = space()->at(planner.config().order.forward(position));
+      if (known.ledger.knows(planner.config().order.forward(position))) continue;
+      expected.emplace(target.ip.value(), target.port);
+    }
+  }
+  EXPECT_EQ(probed(*sweep), expected);
 }
 
 TEST(SweepPlanner, ShardsRepeatTheirOwnTargetsOnly) {
@@ -114,8 +136,8 @@ TEST(SweepPlanner, ShardsRepeatTheirOwnTargetsOnly) {
     shard.first = total * part / 3;
     shard.last = total * (part + 1) / 3;
     const SweepPlanner planner{shard};
-    const auto first = probed(*planner.sweep(1, known.ledger, known.networks));
-    const auto sweep = planner.sweep(2, known.ledger, known.networks);
+    const auto first = probed(*planner.sweep(1, known.known()));
+    const auto sweep = planner.sweep(3, known.known());
     ASSERT_TRUE(sweep);
     for (const auto& target : probed(*sweep)) {
       EXPECT_TRUE(first.contains(target));
@@ -128,8 +150,8 @@ TEST(SweepPlanner, ShardsRepeatTheirOwnTargetsOnly) {
 TEST(SweepPlanner, SameKnowledgeGivesTheSameSweep) {
   const Known known{*space(), {"198.18.3.7", "198.18.9.9"}};
   const SweepPlanner planner{config(RetryMode::Responsive)};
-  const auto one = planner.sweep(2, known.ledger, known.networks);
-  const auto other = planner.sweep(2, known.ledger, known.networks);
+  const auto one = planner.sweep(3, known.known());
+  const auto other = planner.sweep(3, known.known());
   for (std::uint64_t position = 0; position < one->last; ++position) {
     ASSERT_EQ(one->order.forward(position), other->order.forward(position));
   }

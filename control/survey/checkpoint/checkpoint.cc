@@ -92,6 +92,18 @@ std::optional<JournalEntry> unpack(std::uint64_t packed, std::uint64_t number) n
                       static_cast<std::uint8_t>(word >> kAttemptShift & 7U)};
 }
 
+// Disjoint ranges in rising order.
+bool is_sound(const DamageMark& damage) noexcept {
+  if (damage.count > DamageMark::kMost) return false;
+  std::uint64_t least = 0;
+  for (std::size_t i = 0; i < damage.count; ++i) {
+    const auto [first, last] = damage.ranges[i];
+    if (first < least || first >= last) return false;
+    least = last;
+  }
+  return true;
+}
+
 Failure damaged(const std::string& path, std::string_view what) {
   return fail(ExitCode::BadInput,
               fmt::format("{}: this checkpoint {}; it cannot be resumed", path, what));
@@ -185,7 +197,7 @@ Result<void> Checkpoint::restore() {
   if (restored_.journal > journal_allocated_ || restored_.outputs.journal > restored_.journal ||
       restored_.sweep_journal > restored_.journal ||
       restored_.journal - restored_.outputs.journal > kRingEntries ||
-      restored_.outputs.count > kMostOutputs) {
+      restored_.outputs.count > kMostOutputs || !is_sound(restored_.damage)) {
     return damaged(path(), "was changed: its counts contradict each other");
   }
   // From here on the live state is that of this process; its boot id last, since a process that
@@ -198,6 +210,7 @@ Result<void> Checkpoint::restore() {
   SettledMark settled{.sequence = 0, .sweep = restored_.sweep, .lanes = restored_.lanes};
   publish(live_->settled, settled);
   publish(live_->totals, restored_.totals);
+  publish(live_->damage, restored_.damage);
   std::atomic_signal_fence(std::memory_order_release);
   live_->boot_id = boot_id();
   return {};
@@ -210,6 +223,7 @@ void Checkpoint::restore_live() {
   restored_.journal = live_->journal.load();
   restored_.outputs = newest(live_->outputs);
   restored_.totals = newest(live_->totals);
+  restored_.damage = newest(live_->damage);
   const SettledMark& settled = newest(live_->settled);
   const dataplane::Lanes& lanes = live_->lanes[restored_.sweep % 2];
   for (unsigned i = 0; i < kLanes; ++i) {
@@ -234,6 +248,7 @@ bool Checkpoint::restore_slot() {
   restored_.journal = best.outputs.journal;
   restored_.outputs = best.outputs;
   restored_.totals = best.totals;
+  restored_.damage = best.damage;
   if (best.settled.sweep == best.sweep) restored_.lanes = best.settled.lanes;
   return true;
 }
@@ -356,6 +371,8 @@ void Checkpoint::mark_settled(const std::array<std::uint64_t, kLanes>& lanes) {
 
 void Checkpoint::mark_totals(TotalsMark totals) { publish(live_->totals, totals); }
 
+void Checkpoint::mark_damage(const DamageMark& damage) { publish(live_->damage, damage); }
+
 void Checkpoint::mark_finished() { live_->finished.store(1); }
 
 Slot Checkpoint::snapshot() const {
@@ -365,7 +382,8 @@ Slot Checkpoint::snapshot() const {
               .finished = live_->finished.load(),
               .outputs = newest(live_->outputs),
               .settled = newest(live_->settled),
-              .totals = newest(live_->totals)};
+              .totals = newest(live_->totals),
+              .damage = newest(live_->damage)};
 }
 
 Result<void> Checkpoint::write_slot(Slot slot) {

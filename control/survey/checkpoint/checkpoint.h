@@ -52,6 +52,7 @@ class Checkpoint {
     std::array<std::uint64_t, dataplane::kLanes> lanes{};
     OutputMark outputs;
     TotalsMark totals;
+    DamageMark damage;
   };
   [[nodiscard]] const Restored& restored() const noexcept { return restored_; }
   // Entry `number` < restored().journal. Fails with BadInput where it is damaged.
@@ -73,6 +74,7 @@ class Checkpoint {
   // Every position before `lanes` of the present sweep is answered or never will be.
   void mark_settled(const std::array<std::uint64_t, dataplane::kLanes>& lanes);
   void mark_totals(TotalsMark totals);
+  void mark_damage(const DamageMark& damage);
   void mark_finished();
 
   // What a slot written now would say. Needs the outputs marked, nothing recorded since.

@@ -68,6 +68,19 @@ struct TotalsMark {
   std::uint64_t slowest_ns = 0;  // Round trip; 0 while too few are known.
 };
 
+// Ranges of the first sweep that lost too many probes.
+struct DamageMark {
+  static constexpr std::size_t kMost = 48;
+
+  struct Range {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+  };
+  std::uint64_t sequence = 0;
+  std::uint64_t count = 0;
+  std::array<Range, kMost> ranges{};
+};
+
 struct LiveState {
   std::array<char, 64> boot_id{};
   std::atomic<std::uint64_t> sweep{0};  // Its number; lanes[number % 2] are its own.
@@ -78,6 +91,7 @@ struct LiveState {
   std::array<OutputMark, 2> outputs{};
   std::array<SettledMark, 2> settled{};
   std::array<TotalsMark, 2> totals{};
+  std::array<DamageMark, 2> damage{};
 };
 static_assert(std::is_standard_layout_v<LiveState> && sizeof(LiveState) <= 2 * kCheckpointPage);
 
@@ -89,6 +103,7 @@ struct Slot {
   OutputMark outputs;
   SettledMark settled;
   TotalsMark totals;
+  DamageMark damage;
   std::uint64_t digest = 0;  // Of everything before.
 };
 static_assert(sizeof(Slot) <= kCheckpointPage && std::is_trivially_copyable_v<Slot>);

@@ -1,0 +1,109 @@
+#include "control/survey/auto_rate.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace trawl::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kInterval = 50ms;
+// Lanes are not exactly abreast, and a probe leaves a moment after it was taken.
+constexpr std::uint64_t kMargin = 2 * dataplane::kLanes * dataplane::LaneShare::kBlock;
+constexpr auto kTimeMargin = 2 * kInterval;
+
+}  // namespace
+
+AutoRate::AutoRate(dataplane::Scanner& scanner, const RateController::Limits& limits,
+                   std::uint64_t seed)
+    : scanner_{scanner}, controller_{limits}, pool_{seed}, started_{Clock::now()} {
+  scanner_.set_rate(controller_.rate());
+}
+
+void AutoRate::found(const dataplane::Reply& reply) {
+  hits_ += 1.0;
+  if (reply.rtt_us == dataplane::Reply::kNoRtt) return;
+  hit_rtts_.push_back(std::chrono::microseconds{reply.rtt_us});
+  if (reply.state == PortState::Open) pool_.offer({Ipv4Address{reply.ip}, reply.port});
+}
+
+void AutoRate::sentinel_answered(const dataplane::Reply& reply) {
+  const std::chrono::nanoseconds rtt = std::chrono::microseconds{reply.rtt_us};
+  (void)pool_.answered({Ipv4Address{reply.ip}, reply.port}, Clock::now() - started_, rtt);
+}
+
+bool AutoRate::is_due(Clock::time_point now) const noexcept {
+  return now - started_ - last_ >= kInterval;
+}
+
+bool AutoRate::settle(Clock::time_point moment) {
+  if (!controller_.settled_until(moment - started_)) return false;
+  controller_.judge_rest();
+  return true;
+}
+
+void AutoRate::step(Clock::time_point moment, const Totals& totals) {
+  const SurveyTime now = moment - started_;
+  std::optional<std::chrono::nanoseconds> rtt;
+  if (!hit_rtts_.empty()) {
+    const auto middle = hit_rtts_.begin() + static_cast<std::ptrdiff_t>(hit_rtts_.size() / 2);
+    std::nth_element(hit_rtts_.begin(), middle, hit_rtts_.end());
+    rtt = *middle;
+  }
+  const std::uint64_t sent = totals.sent - totals_.sent;
+  const auto sentinels = static_cast<std::uint64_t>(pool_.asked().size());
+  const PacketsPerSecond rate = controller_.update(
+      {.now = now,
+       .probes = static_cast<double>(sent - std::min(sent, sentinels)),
+       .hits = hits_,
+       .hit_rtt = rtt,
+       .sentinels_sent = pool_.asked(),
+       .sentinels_answered = pool_.replies(),
+       .sentinel_hosts = pool_.size(),
+       .local_drops = static_cast<double>(totals.local_drops - totals_.local_drops),
+       .back_pressure = totals.back_pressure != totals_.back_pressure});
+  scanner_.set_rate(rate);
+  pool_.clear();
+  hits_ = 0.0;
+  hit_rtts_.clear();
+  if (totals.first_sweep) marks_.push_back({now, totals.taken});
+  ask_sentinels(now, now - last_);
+  last_ = now;
+  totals_ = totals;
+}
+
+void AutoRate::ask_sentinels(SurveyTime now, std::chrono::duration<double> since) {
+  owed_ += controller_.sentinel_rate().packets_in(since);
+  for (; owed_ >= 1.0; owed_ -= 1.0) {
+    // A moment after the interval that ends now: they belong to the next.
+    const auto target = pool_.next(now + 1us);
+    if (!target || !scanner_.request(*target)) break;
+    ++sentinels_sent_;
+  }
+  owed_ = std::min(owed_, 2.0);
+}
+
+std::vector<PositionRange> AutoRate::damaged(std::uint64_t first, std::uint64_t last) const {
+  std::vector<PositionRange> ranges;
+  for (const DegradedInterval& interval : controller_.degraded()) {
+    const auto before = [](const Mark& mark, SurveyTime time) { return mark.at < time; };
+    const auto begin =
+        std::lower_bound(marks_.begin(), marks_.end(), interval.begin - kTimeMargin, before);
+    const auto end =
+        std::lower_bound(marks_.begin(), marks_.end(), interval.end + kTimeMargin, before);
+    const std::uint64_t from = begin == marks_.begin() ? 0 : std::prev(begin)->taken;
+    const std::uint64_t to = end == marks_.end() ? last - first : end->taken + kMargin;
+    const PositionRange range{.first = first + (from > kMargin ? from - kMargin : 0),
+                              .last = std::min(last, first + to)};
+    if (range.first >= range.last) continue;
+    if (!ranges.empty() && range.first <= ranges.back().last) {
+      ranges.back().last = std::max(ranges.back().last, range.last);
+    } else {
+      ranges.push_back(range);
+    }
+  }
+  return ranges;
+}
+
+}  // namespace trawl::control

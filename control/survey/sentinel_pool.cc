@@ -1,0 +1,83 @@
+#include "control/survey/sentinel_pool.h"
+
+#include <utility>
+
+namespace trawl::control {
+namespace {
+
+constexpr std::uint32_t kFewestAsked = 8;  // Before a host is judged.
+constexpr double kShareOfAverage = 0.6;
+
+std::uint32_t network_of(dataplane::Target target) noexcept { return target.ip.value() >> 8U; }
+
+}  // namespace
+
+// Reservoir sampling: each of the first n offered is in with the same chance.
+void SentinelPool::offer(dataplane::Target target) {
+  if (networks_.contains(network_of(target))) return;
+  ++offered_;
+  if (hosts_.size() == kMost) {
+    const std::uint64_t at = random_() % offered_;
+    if (at >= kMost) return;
+    remove(at);
+  }
+  networks_.insert(network_of(target));
+  place_[key_of(target)] = hosts_.size();
+  hosts_.push_back({.target = target, .number = next_number_++});
+}
+
+std::optional<dataplane::Target> SentinelPool::next(SurveyTime now) {
+  // A few looks: where most are resting, the next sample is soon enough.
+  constexpr int kLooks = 8;
+  for (int look = 0; look < kLooks && !hosts_.empty(); ++look) {
+    turn_ = (turn_ + 1) % hosts_.size();
+    Host& host = hosts_[turn_];
+    if (now - host.last_asked < kRest) continue;
+    if (misses_too_often(host)) {
+      remove(turn_);
+      continue;
+    }
+    host.last_asked = now;
+    ++host.asked;
+    ++asked_in_all_;
+    asked_.push_back({.host = host.number, .sent = now});
+    return host.target;
+  }
+  return std::nullopt;
+}
+
+bool SentinelPool::answered(dataplane::Target target, SurveyTime now,
+                            std::chrono::nanoseconds rtt) {
+  const auto place = place_.find(key_of(target));
+  if (place == place_.end()) return false;
+  Host& host = hosts_[place->second];
+  if (host.answered < host.asked) {
+    ++host.answered;
+    ++answered_in_all_;
+  }
+  replies_.push_back({.host = host.number, .sent = now - rtt, .rtt = rtt});
+  return true;
+}
+
+bool SentinelPool::misses_too_often(const Host& host) const noexcept {
+  if (host.asked < kFewestAsked || asked_in_all_ == 0) return false;
+  const double average = static_cast<double>(answered_in_all_) / static_cast<double>(asked_in_all_);
+  return static_cast<double>(host.answered) < kShareOfAverage * average * host.asked;
+}
+
+void SentinelPool::remove(std::size_t at) {
+  place_.erase(key_of(hosts_[at].target));
+  networks_.erase(network_of(hosts_[at].target));
+  if (at + 1 != hosts_.size()) {
+    hosts_[at] = hosts_.back();
+    place_[key_of(hosts_[at].target)] = at;
+  }
+  hosts_.pop_back();
+}
+
+void SentinelPool::clear() noexcept {
+  asked_.clear();
+  replies_.clear();
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <span>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "control/survey/sentinel_loss.h"
+#include "dataplane/reply.h"
+#include "dataplane/target_space.h"
+
+namespace trawl::control {
+
+// Sentinels: targets found open that are asked again, now and then, to learn how many probes get
+// lost. At most one in each /24, since what limits replies often stands before a whole network, and
+// each at most once a second. One that misses far more often than the others is let go: it says
+// something of itself and not of the path.
+//
+// Thread: one user. Time comes in as an argument.
+class SentinelPool {
+ public:
+  static constexpr std::size_t kMost = 4096;
+
+  explicit SentinelPool(std::uint64_t seed) : random_{seed} {}
+
+  // A target that was found open and echoes time stamps. Takes a fair sample of all that come.
+  void offer(dataplane::Target target);
+  [[nodiscard]] std::size_t size() const noexcept { return hosts_.size(); }
+
+  // The next one to ask at `now`, nullopt when none is due; it counts as asked.
+  [[nodiscard]] std::optional<dataplane::Target> next(SurveyTime now);
+  // A reply to a sentinel's probe, which took `rtt`; false when it is no sentinel's.
+  bool answered(dataplane::Target target, SurveyTime now, std::chrono::nanoseconds rtt);
+
+  // What happened since clear().
+  [[nodiscard]] std::span<const SentinelProbe> asked() const noexcept { return asked_; }
+  [[nodiscard]] std::span<const SentinelReply> replies() const noexcept { return replies_; }
+  void clear() noexcept;
+
+ private:
+  struct Host {
+    dataplane::Target target;
+    std::uint32_t number = 0;
+    SurveyTime last_asked{-kRest};
+    std::uint32_t asked = 0;
+    std::uint32_t answered = 0;
+  };
+  static constexpr SurveyTime kRest = std::chrono::seconds{1};
+
+  [[nodiscard]] static std::uint64_t key_of(dataplane::Target target) noexcept {
+    return std::uint64_t{target.ip.value()} << 16U | target.port;
+  }
+  [[nodiscard]] bool misses_too_often(const Host& host) const noexcept;
+  void remove(std::size_t at);
+
+  std::minstd_rand random_;
+  std::vector<Host> hosts_;
+  std::unordered_map<std::uint64_t, std::size_t> place_;  // Of a target in hosts_.
+  std::unordered_set<std::uint32_t> networks_;
+  std::vector<SentinelProbe> asked_;
+  std::vector<SentinelReply> replies_;
+  std::size_t turn_ = 0;
+  std::uint64_t offered_ = 0;
+  std::uint64_t asked_in_all_ = 0;
+  std::uint64_t answered_in_all_ = 0;
+  std::uint32_t next_number_ = 0;
+};
+
+}  // namespace trawl::control
