@@ -27,7 +27,7 @@ Result<void> limit_rate(const Configuration& configuration, ByteCount frame,
   constexpr double kRounding = 1.0 + 1e-9;
   if (!configuration.max_rate) return {};
   const Configuration::MaxRate& most = *configuration.max_rate;
-  options.max_rate = most.rate;
+  options.max_rate = RateSpec{most.rate.for_frame(frame)};
   if (options.rate.is_automatic()) return {};
   const double allowed = most.rate.for_frame(frame).per_second();
   const PacketsPerSecond asked = options.rate.for_frame(frame);

@@ -25,7 +25,7 @@ void AutoRate::found(const dataplane::Reply& reply) {
   hits_ += 1.0;
   if (reply.rtt_us == dataplane::Reply::kNoRtt) return;
   hit_rtts_.push_back(std::chrono::microseconds{reply.rtt_us});
-  if (reply.state == PortState::Open) pool_.offer({Ipv4Address{reply.ip}, reply.port});
+  if (is_success(reply.state)) pool_.offer({Ipv4Address{reply.ip}, reply.port});
 }
 
 void AutoRate::sentinel_answered(const dataplane::Reply& reply) {
@@ -53,10 +53,11 @@ void AutoRate::step(Clock::time_point moment, const Totals& totals) {
   }
   const std::uint64_t sent = totals.sent - totals_.sent;
   const auto sentinels = static_cast<std::uint64_t>(pool_.asked().size());
+  // A repeat asks those that were silent: that few of them answer says nothing of the path.
   const PacketsPerSecond rate = controller_.update(
       {.now = now,
-       .probes = static_cast<double>(sent - std::min(sent, sentinels)),
-       .hits = hits_,
+       .probes = totals.first_sweep ? static_cast<double>(sent - std::min(sent, sentinels)) : 0.0,
+       .hits = totals.first_sweep ? hits_ : 0.0,
        .hit_rtt = rtt,
        .sentinels_sent = pool_.asked(),
        .sentinels_answered = pool_.replies(),

@@ -110,7 +110,7 @@ void SurveyController::start_auto_rate() {
   constexpr PacketsPerSecond kNoLimit{1e8};
   RateController::Limits limits{.initial = RateSpec::kAutoStart, .maximum = kNoLimit};
   if (options_.max_rate) {
-    const PacketsPerSecond most = options_.max_rate->for_frame(dataplane::ProbeTemplate::kSize);
+    const PacketsPerSecond most = options_.max_rate->for_frame(BitsPerSecond::kShortestFrame);
     if (!most.is_unlimited()) limits.maximum = most;
   }
   auto_rate_ = std::make_unique<AutoRate>(scanner_, limits,
