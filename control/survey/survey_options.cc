@@ -332,11 +332,12 @@ Result<void> check_together(const CLI::App& app, const SurveyOptions& options) {
     return usage("no targets are given; name addresses or prefixes, or a file with -f FILE");
   }
   if (auto fit = check_ports(options); !fit) return fit;
-  const bool unstamped = options.probe == dataplane::ProbeKind::TcpAck ||
-                         options.probe == dataplane::ProbeKind::Udp;
+  const bool unstamped =
+      options.probe == dataplane::ProbeKind::TcpAck || options.probe == dataplane::ProbeKind::Udp;
   if (options.rate.is_automatic() && unstamped) {
-    return usage("--rate auto needs replies that tell which probe they answer, which those to "
-                 "tcp-ack and udp probes do not; give a rate");
+    return usage(
+        "--rate auto needs replies that tell which probe they answer, which those to "
+        "tcp-ack and udp probes do not; give a rate");
   }
   if (options.link.empty() && !options.dry_run) {
     return usage("no link is given; name a network card such as --link eth1, or add --dry-run");
