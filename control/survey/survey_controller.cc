@@ -379,8 +379,8 @@ SurveyOutcome SurveyController::judge(SurveyOutcome outcome) {
         ExitCode::Degraded,
         fmt::format("degraded: the egress guard stopped {} probes the plan asked for", blocked)};
   }
-  // Few samples alone are no fault of the survey's.
-  if (recall && recall->recall < RecallEstimate::kLeastRecall &&
+  // Few samples alone are no fault of the survey's: the whole interval has to be too low.
+  if (recall && recall->high < RecallEstimate::kLeastRecall &&
       (recall->verdict == RecallVerdict::LowerRate ||
        recall->verdict == RecallVerdict::MoreRetries)) {
     return {ExitCode::Degraded, fmt::format("{}; about {:.1f} % of what is open was found",
