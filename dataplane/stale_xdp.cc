@@ -8,7 +8,6 @@
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
-#include <cerrno>
 #include <string_view>
 #include <utility>
 
@@ -27,24 +26,38 @@ std::string lock_path(const std::string& interface) {
 Result<InterfaceClaim> InterfaceClaim::take(const std::string& interface) {
   InterfaceClaim claim;
   mkdir("/run/trawl-links", 0700);
-  claim.fd_ = open(lock_path(interface).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (claim.fd_ >= 0 && flock(claim.fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    return fail(ExitCode::Device,
-                fmt::format("--link {}: another trawl is using the interface; wait for it, or name "
-                            "another interface",
-                            interface));
+  claim.path_ = lock_path(interface);
+  // Again when its last owner removed the file between our opening and our locking it.
+  for (;;) {
+    claim.fd_ = open(claim.path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (claim.fd_ < 0) return claim;
+    if (flock(claim.fd_, LOCK_EX | LOCK_NB) != 0) {
+      close(std::exchange(claim.fd_, -1));
+      return fail(ExitCode::Device,
+                  fmt::format("--link {}: another trawl is using the interface; wait for it, or "
+                              "name another interface",
+                              interface));
+    }
+    struct stat ours {};
+    struct stat named {};
+    const bool same = fstat(claim.fd_, &ours) == 0 && stat(claim.path_.c_str(), &named) == 0 &&
+                      ours.st_ino == named.st_ino;
+    if (same) return claim;
+    close(std::exchange(claim.fd_, -1));
   }
-  return claim;
 }
 
 InterfaceClaim::~InterfaceClaim() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ < 0) return;
+  unlink(path_.c_str());
+  close(fd_);
 }
 
 InterfaceClaim::InterfaceClaim(InterfaceClaim&& other) noexcept
-    : fd_{std::exchange(other.fd_, -1)} {}
+    : path_{std::move(other.path_)}, fd_{std::exchange(other.fd_, -1)} {}
 
 InterfaceClaim& InterfaceClaim::operator=(InterfaceClaim&& other) noexcept {
+  std::swap(path_, other.path_);
   std::swap(fd_, other.fd_);
   return *this;
 }

@@ -24,7 +24,10 @@ std::unique_ptr<CheckpointKeeper> make_keeper(const SurveyController::Parts& par
   if (parts.checkpoint == nullptr) return nullptr;
   std::vector<std::string> paths;
   for (const OutputPosition& position : parts.outputs.positions()) paths.push_back(position.path);
-  return std::make_unique<CheckpointKeeper>(*parts.checkpoint, std::move(paths), options.cooldown);
+  // Longer than a probe waits for its neighbour to answer ARP.
+  const auto arp = parts.scanner.plan().neighbours.only_gateway() ? 0s : 2s;
+  return std::make_unique<CheckpointKeeper>(*parts.checkpoint, std::move(paths), options.cooldown,
+                                            arp);
 }
 
 std::vector<OutputMark::Place> places_of(const SurveyOutputs& outputs) {

@@ -6,8 +6,8 @@
 
 namespace trawl::dataplane::internal {
 
-// Says to other processes that an interface is in use, for as long as this lives. The lock is a
-// file under /run; the kernel lets go of it however the process ends.
+// Says to other processes that an interface is in use, for as long as this lives. The lock is on a
+// file under /run, which goes with it; the kernel lets go of it however the process ends.
 class InterfaceClaim {
  public:
   InterfaceClaim() = default;
@@ -19,6 +19,7 @@ class InterfaceClaim {
   InterfaceClaim& operator=(InterfaceClaim&& other) noexcept;
 
  private:
+  std::string path_;
   int fd_ = -1;
 };
 

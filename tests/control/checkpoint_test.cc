@@ -430,6 +430,10 @@ TEST(SettledTracker, SettlesWhatWasSentLongerAgoThanAnyReplyTook) {
   EXPECT_EQ(next.slowest(), 0ms);
   next.assume(tracker.slowest());
   EXPECT_EQ(next.window(), 32ms);
+  SettledTracker with_arp{1s, 2s};
+  EXPECT_EQ(with_arp.window(), 2s);
+  with_arp.assume(20ms);
+  EXPECT_EQ(with_arp.window(), 2032ms);
 }
 
 }  // namespace

@@ -12,9 +12,10 @@ constexpr auto kSlotInterval = 2s;
 }  // namespace
 
 CheckpointKeeper::CheckpointKeeper(Checkpoint& checkpoint, std::vector<std::string> outputs,
-                                   std::chrono::nanoseconds longest_wait)
+                                   std::chrono::nanoseconds longest_wait,
+                                   std::chrono::nanoseconds least_wait)
     : checkpoint_{checkpoint},
-      tracker_{longest_wait},
+      tracker_{longest_wait, least_wait},
       writer_{checkpoint, std::move(outputs)},
       next_slot_{Clock::now() + kSlotInterval} {
   tracker_.assume(std::chrono::nanoseconds{checkpoint.restored().totals.slowest_ns});

@@ -24,7 +24,7 @@ class CheckpointKeeper {
 
   // Needs `checkpoint` to outlive this. `outputs` are the paths of the regular ones.
   CheckpointKeeper(Checkpoint& checkpoint, std::vector<std::string> outputs,
-                   std::chrono::nanoseconds longest_wait);
+                   std::chrono::nanoseconds longest_wait, std::chrono::nanoseconds least_wait);
 
   [[nodiscard]] Checkpoint& checkpoint() noexcept { return checkpoint_; }
 

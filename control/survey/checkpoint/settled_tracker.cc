@@ -28,8 +28,8 @@ std::chrono::nanoseconds SettledTracker::slowest() const noexcept {
 }
 
 std::chrono::nanoseconds SettledTracker::window() const noexcept {
-  if (round_trips_ < kEnoughRoundTrips) return longest_;
-  return std::min(longest_, slowest_ * 3 / 2 + kSlack);
+  if (round_trips_ < kEnoughRoundTrips) return std::max(least_, longest_);
+  return least_ + std::min(longest_, slowest_ * 3 / 2 + kSlack);
 }
 
 void SettledTracker::restart(const Cursors& from) {

@@ -21,8 +21,11 @@ class SettledTracker {
   using Clock = std::chrono::steady_clock;
   using Cursors = std::array<std::uint64_t, dataplane::kLanes>;
 
-  // `longest_wait` bounds the round-trip time until replies have told it, and for ever after.
-  explicit SettledTracker(std::chrono::nanoseconds longest_wait) : longest_{longest_wait} {}
+  // `longest_wait` bounds the round-trip time until replies have told it, and for ever after. A
+  // probe may be with us for `least_wait` after it counts as sent, waiting for ARP.
+  explicit SettledTracker(std::chrono::nanoseconds longest_wait,
+                          std::chrono::nanoseconds least_wait = std::chrono::nanoseconds{0})
+      : longest_{longest_wait}, least_{least_wait} {}
 
   // What slowest() of an earlier process was.
   void assume(std::chrono::nanoseconds slowest) noexcept;
@@ -46,6 +49,7 @@ class SettledTracker {
   };
 
   std::chrono::nanoseconds longest_;
+  std::chrono::nanoseconds least_;
   std::chrono::nanoseconds slowest_{0};
   std::uint64_t round_trips_ = 0;
   std::deque<Sample> samples_;  // At least an eighth of the window apart.
