@@ -2,8 +2,8 @@
 """clang-tidy 14 with .clang-tidy: names, and a few cheap checks, as errors.
 
 Runs on every source of the compile database, one a core, and again only on what changed: the
-dependencies are those the compiler found. Sources of tests/ take as long as all others together, so
-they have their turn in `tests/run --full`, which sets TRAWL_TIDY_ALL.
+dependencies are those the compiler found. Sources of tests/ and bench/ take longer than all others
+together, so they have their turn in `tests/run --full`, which sets TRAWL_TIDY_ALL.
 """
 import os
 import pathlib
@@ -49,7 +49,7 @@ def main() -> int:
     for source, entry in sorted(tree.compile_commands(str(build)).items()):
         if not (tree.ROOT / source).exists():
             continue
-        if str(source).startswith("tests/") and "TRAWL_TIDY_ALL" not in os.environ:
+        if str(source).startswith(("tests/", "bench/")) and "TRAWL_TIDY_ALL" not in os.environ:
             continue
         inputs = [os.path.join(build, name) for name in depends.get(entry.get("output", ""), [])
                   if not name.startswith(("/usr", str(source)))]
