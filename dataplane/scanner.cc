@@ -178,7 +178,8 @@ void Scanner::begin_sweep(Sweep sweep, Lanes* lanes) {
     lanes = impl_->own_lanes.get();
   }
   const std::uint64_t number = impl_->last_run ? impl_->last_run->number + 1 : 1;
-  impl_->run = std::make_unique<SweepRun>(std::move(sweep), lanes, number);
+  impl_->run = std::make_unique<SweepRun>(
+      SweepRun{.sweep = std::move(sweep), .lanes = lanes, .number = number});
   impl_->shared.run.store(impl_->run.get(), std::memory_order_release);
 }
 

@@ -104,8 +104,10 @@ class ReplyReader {
                std::equal(step.bytes.begin(), step.bytes.end(), left_.begin()) &&
                advance(step.bytes.size());
       case UdpReplyStep::Kind::Find: {
-        const auto found = std::ranges::search(left_, step.bytes);
-        return !found.empty() && advance(static_cast<std::size_t>(found.end() - left_.begin()));
+        const auto found =
+            std::search(left_.begin(), left_.end(), step.bytes.begin(), step.bytes.end());
+        return found != left_.end() &&
+               advance(static_cast<std::size_t>(found - left_.begin()) + step.bytes.size());
       }
       case UdpReplyStep::Kind::Field: return read_field(step.field, answer);
       case UdpReplyStep::Kind::Snmp: {

@@ -152,17 +152,17 @@ class ChecksumPart {
     return part;
   }
   // The same over a size known beforehand, without a loop.
-  template <std::size_t kSize>
+  template <std::size_t Size>
   [[nodiscard]] static ChecksumPart over_fixed(const std::byte* at) noexcept {
-    static_assert(kSize % 4 == 0);
-    constexpr std::size_t kPairs = kSize / 8;
+    static_assert(Size % 4 == 0);
+    constexpr std::size_t kPairs = Size / 8;
     ChecksumPart part;
     for (std::size_t i = 0; i < kPairs; ++i) {
       std::uint64_t words;
       std::memcpy(&words, at + 8 * i, sizeof words);
       part.total_ += (words & 0xffffffffU) + (words >> 32U);
     }
-    if constexpr (kSize % 8 != 0) {
+    if constexpr (Size % 8 != 0) {
       std::uint32_t word;
       std::memcpy(&word, at + 8 * kPairs, sizeof word);
       part.total_ += word;

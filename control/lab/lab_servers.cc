@@ -120,7 +120,7 @@ Result<Arguments> prepare_nginx(const LabState& state) {
 Result<Arguments> prepare_sshd(const LabState& state) {
   // sshd insists on this folder, which its service would make.
   if (access(kSshdFolder, F_OK) != 0) {
-    std::ofstream{kSshdFolderIsOurs};
+    const std::ofstream mark{kSshdFolderIsOurs};
     mkdir(kSshdFolder, 0755);
   }
   const std::string key = state.file("ssh_host_ed25519_key");

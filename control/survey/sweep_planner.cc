@@ -13,7 +13,6 @@ namespace {
 using dataplane::Permutation;
 using dataplane::PositionSet;
 using dataplane::Sweep;
-using dataplane::Target;
 using dataplane::TargetSpace;
 
 constexpr std::size_t kBatch = 64;
