@@ -115,6 +115,8 @@ std::string format_metadata(const SurveyMetadata& metadata) {
 
 Result<void> check_metadata(const std::string& path) {
   if (path.empty() || path == "-") return {};
+  std::error_code ignored;
+  const bool existed = std::filesystem::exists(path, ignored);
   std::FILE* const file = std::fopen(path.c_str(), "ae");
   if (file == nullptr) {
     return fail(ExitCode::Output,
@@ -122,6 +124,8 @@ Result<void> check_metadata(const std::string& path) {
                             std::system_category().message(errno)));
   }
   std::fclose(file);
+  // An empty file would pass for the record of a run.
+  if (!existed) std::filesystem::remove(path, ignored);
   return {};
 }
 

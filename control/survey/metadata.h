@@ -55,8 +55,7 @@ void record_blocklist(const LiveBlocklist& blocklist, SurveyMetadata& metadata);
 // One JSON object over several lines, with a line feed at the end.
 [[nodiscard]] std::string format_metadata(const SurveyMetadata& metadata);
 
-// Whether `path` ("" for none) can be written to, without changing a file that is there; creates
-// one that is not. Fails with Output.
+// Whether `path` ("" for none) can be written to; nothing is left of the try. Fails with Output.
 [[nodiscard]] Result<void> check_metadata(const std::string& path);
 
 // Writes format_metadata() to `path`, "-" for standard output. Fails with Output, and then leaves a

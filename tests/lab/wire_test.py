@@ -125,7 +125,7 @@ class OnTheWire(unittest.TestCase):
     def test_two_senders_send_each_target_once(self) -> None:
         # On fewer than three CPUs some of the three threads take turns.
         cpus = sorted(os.sched_getaffinity(0))
-        self.check(labs.AF_PACKET_LINK, "--lcores",
+        self.check(labs.AF_PACKET_LINK + ",qpairs=2", "--lcores",
                    ",".join(str(cpus[i % len(cpus)]) for i in range(3)), in_order=False)
 
     def test_source_ports_and_sequence_numbers_vary(self) -> None:
