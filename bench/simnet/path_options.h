@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -60,6 +61,8 @@ struct StormOptions {
   double share = 0;
   unsigned most = 0;
   std::chrono::nanoseconds spacing{0};
+  // Storms and late answers under way at once; what comes on top is not started.
+  std::size_t timers = std::size_t{1} << 20U;
 };
 
 // A share of the open ports resets first and accepts this much later.

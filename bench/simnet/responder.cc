@@ -12,7 +12,6 @@
 namespace trawl::simnet {
 namespace {
 
-constexpr std::size_t kTimerSlots = std::size_t{1} << 20U;
 
 bool is_syn(const std::byte* ip, const Ipv4Frame& probe) noexcept {
   return probe.protocol == wire::kProtocolTcp && probe.payload_size() >= wire::kTcpSize &&
@@ -53,7 +52,7 @@ Responder::Responder(const Population& population, MacAddress router_mac, Counte
   const StormOptions& storm = population.options().storm;
   const ResetFirstOptions& late = population.options().reset_first;
   if (storm.share == 0 && late.share == 0) return;
-  timers_ = std::make_unique<HostTimers>(std::max(storm.spacing, late.latest), kTimerSlots);
+  timers_ = std::make_unique<HostTimers>(std::max(storm.spacing, late.latest), storm.timers);
 }
 
 std::chrono::nanoseconds Responder::longest_delay() const noexcept {

@@ -34,7 +34,8 @@ const Population& population() {
     options.way_in.bursts = {.mean = 0.1, .bad_spell = std::chrono::seconds{1}};
     options.way_in.bottleneck = {.per_second = 1e6, .queue = 100, .burst = 1};
     options.way_out = options.way_in;
-    options.storm = {.share = 0.5, .most = 10, .spacing = std::chrono::milliseconds{1}};
+    options.storm = {
+        .share = 0.5, .most = 10, .spacing = std::chrono::milliseconds{1}, .timers = 64};
     options.reset_first = {0.5, std::chrono::milliseconds{1}, std::chrono::milliseconds{2}};
     options.forged = 0.5;
     options.prefix6 = Ipv6Prefix::parse("2001:db8::/32");
