@@ -83,7 +83,8 @@ double SurveyProgress::percent_done() const noexcept {
 }
 
 double SurveyProgress::hit_rate() const noexcept {
-  return 100.0 * ratio(static_cast<double>(found_in(sought)), static_cast<double>(sent));
+  const std::uint64_t probed = std::min(sent - std::min(repeats, sent), targets);
+  return 100.0 * ratio(static_cast<double>(found_in(sought)), static_cast<double>(probed));
 }
 
 std::optional<std::chrono::seconds> SurveyProgress::remaining() const noexcept {

@@ -59,7 +59,8 @@ struct SurveyProgress {
   // Packets/s since the first probe.
   [[nodiscard]] double average_send_rate() const noexcept;
   [[nodiscard]] double average_reply_rate() const noexcept;
-  // Percent of this sweep, and percent of probes sent that found what is sought.
+  // Percent of this sweep, and percent of the targets probed so far, however often each, that are
+  // what is sought.
   [[nodiscard]] double percent_done() const noexcept;
   [[nodiscard]] double hit_rate() const noexcept;
   // Until the end of the cooldown, at the average rate; nullopt before anything is known.

@@ -60,6 +60,20 @@ TEST(ProgressLine, IsDefinedBeforeAnythingHappened) {
             "open: 0; drops: 0; hitrate: 0.00%");
 }
 
+// A second probe to a target does not halve the share of targets that are open.
+TEST(ProgressLine, HitRateIsOfTargetsHoweverOftenProbed) {
+  SurveyProgress progress = example();
+  progress.targets = 1'000;
+  progress.found = {100};
+  progress.sent = 2'000;  // Everybody twice,
+  EXPECT_DOUBLE_EQ(progress.hit_rate(), 10.0);
+  progress.sent += progress.repeats = 400;  // and some of them once more.
+  EXPECT_DOUBLE_EQ(progress.hit_rate(), 10.0);
+  progress.sent = 700;
+  progress.repeats = 200;
+  EXPECT_DOUBLE_EQ(progress.hit_rate(), 20.0);
+}
+
 TEST(ProgressLine, NeverShowsHundredPercentBeforeTheEnd) {
   SurveyProgress progress = example();
   progress.sent = progress.sweep_done = progress.targets - 1;
