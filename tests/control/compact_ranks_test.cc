@@ -31,14 +31,17 @@ TEST_P(CompactRanksTest, EveryKeyIsKeptThroughEveryGrowth) {
   CompactRanks ranks{kManyKeys, 1};
   const auto& key = GetParam().key;
   ByteCount memory = ranks.memory();
-  for (std::uint64_t i = 0; i < 300'000; ++i) {
+  for (std::uint64_t i = 0; i < 100'000; ++i) {
     ASSERT_EQ(ranks.raise(key(i), rank_for(i)), 0U) << i;
     if (ranks.memory() == memory && i % 20'011 != 0) continue;  // Just before and during growths.
     memory = ranks.memory();
-    for (std::uint64_t j = 0; j <= i; ++j) ASSERT_EQ(ranks.rank(key(j)), rank_for(j)) << i;
-    for (std::uint64_t j = i + 1; j < i + 1000; ++j) ASSERT_EQ(ranks.rank(key(j)), 0U) << i;
+    std::uint64_t wrong = 0;
+    for (std::uint64_t j = 0; j < i + 1000; ++j) {
+      wrong += ranks.rank(key(j)) == (j <= i ? rank_for(j) : 0U) ? 0 : 1;
+    }
+    ASSERT_EQ(wrong, 0U) << i;
   }
-  EXPECT_EQ(ranks.size(), 300'000U);
+  EXPECT_EQ(ranks.size(), 100'000U);
 }
 
 // Each of the keys comes again while the table grows under it.
@@ -46,14 +49,14 @@ TEST_P(CompactRanksTest, RepeatsDuringGrowthAreRecognised) {
   CompactRanks ranks{kManyKeys, 2};
   const auto& key = GetParam().key;
   std::mt19937_64 random{5};
-  for (std::uint64_t i = 0; i < 400'000; ++i) {
+  for (std::uint64_t i = 0; i < 200'000; ++i) {
     ASSERT_EQ(ranks.raise(key(i), rank_for(i)), 0U) << i;
     for (int repeat = 0; repeat < 3; ++repeat) {
       const std::uint64_t j = random() % (i + 1);
       ASSERT_EQ(ranks.raise(key(j), 1), rank_for(j)) << i << " " << j;
     }
   }
-  EXPECT_EQ(ranks.size(), 400'000U);
+  EXPECT_EQ(ranks.size(), 200'000U);
 }
 
 TEST_P(CompactRanksTest, AtMostEightBytesAKeyFromTenThousandUp) {
@@ -99,13 +102,13 @@ TEST(CompactRanks, MoreKeysThanExpectedAreStillExact) {
 }
 
 TEST(CompactRanks, RandomStreamsMatchAnUnorderedMap) {
-  for (std::uint64_t seed = 0; seed < 6; ++seed) {
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
     CompactRanks ranks{kManyKeys, seed};
     std::unordered_map<std::uint64_t, unsigned> expected;
     std::mt19937_64 random{seed};
     // Key spaces from a few thousand, where most come again, to all of them.
-    const std::uint64_t space = kAllKeys >> (7 * seed);
-    for (int i = 0; i < 300'000; ++i) {
+    const std::uint64_t space = kAllKeys >> (10 * seed);
+    for (int i = 0; i < 100'000; ++i) {
       const std::uint64_t key = random() % space;
       const unsigned rank = rank_for(random());
       unsigned& kept = expected[key];

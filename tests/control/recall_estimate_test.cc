@@ -18,9 +18,9 @@ constexpr int kLeastCovered = 922;
 enum class SecondPass { None, Blind, OfTheSilent };
 
 struct Population {
-  int open = 2000;
+  std::uint64_t open = 2000;
   double loss = 0.02;  // Of each probe.
-  int sentinels = 3000;
+  std::uint64_t sentinels = 3000;
   SecondPass second = SecondPass::None;
 };
 
@@ -30,19 +30,16 @@ struct SimulatedSurvey {
 };
 
 SimulatedSurvey survey(const Population& population, std::mt19937_64& random) {
-  std::bernoulli_distribution lost{population.loss};
+  const auto answering = [&](std::uint64_t probed) {
+    return std::binomial_distribution<std::uint64_t>{probed, 1.0 - population.loss}(random);
+  };
   SimulatedSurvey result;
-  PassOverlap passes;
-  for (int host = 0; host < population.open; ++host) {
-    const bool first = !lost(random);
-    const bool asked = population.second == SecondPass::Blind ||
-                       (population.second == SecondPass::OfTheSilent && !first);
-    const bool second = asked && !lost(random);
-    passes.first += first ? 1 : 0;
-    passes.second += second ? 1 : 0;
-    passes.both += first && second ? 1 : 0;
-  }
-  result.recall = static_cast<double>(passes.first + passes.second - passes.both) / population.open;
+  const std::uint64_t first = answering(population.open);
+  const std::uint64_t both = population.second == SecondPass::Blind ? answering(first) : 0;
+  const std::uint64_t silent = population.second == SecondPass::None ? 0 : population.open - first;
+  const PassOverlap passes{.first = first, .second = both + answering(silent), .both = both};
+  result.recall = static_cast<double>(passes.first + passes.second - passes.both) /
+                  static_cast<double>(population.open);
   result.evidence.found = passes.first + passes.second - passes.both;
   result.evidence.rate = PacketsPerSecond{1e5};
   result.evidence.replies = passes.first + passes.second;
@@ -51,9 +48,9 @@ SimulatedSurvey survey(const Population& population, std::mt19937_64& random) {
     result.evidence.removal = PassRemoval{passes.first, passes.second};
   }
   result.evidence.probed_again = population.second == SecondPass::None ? 0.0 : 1.0;
-  for (int i = 0; i < population.sentinels; ++i) {
-    result.evidence.sentinel_loss += Counted{lost(random) ? 1.0 : 0.0, 1.0};
-  }
+  const std::uint64_t lost = population.sentinels - answering(population.sentinels);
+  result.evidence.sentinel_loss +=
+      Counted{static_cast<double>(lost), static_cast<double>(population.sentinels)};
   return result;
 }
 
