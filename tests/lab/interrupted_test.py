@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 """What goes wrong during a survey: links that vanish, full disks, signals. Results stay valid."""
-import contextlib
 import pathlib
 import signal
-import tempfile
 import unittest
 
 import labs
@@ -66,17 +64,8 @@ class DuringASurvey(unittest.TestCase):
         self.link_lost("ip", "-n", self.lab.namespace("scan"), "link", "del", "scan0",
                        link=labs.AF_PACKET_LINK)
 
-    @contextlib.contextmanager
-    def small_disk(self, size: str):
-        with tempfile.TemporaryDirectory(prefix="trawl-lab-test-") as name:
-            labs.must("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", name)
-            try:
-                yield pathlib.Path(name)
-            finally:
-                labs.must("umount", name)
-
     def test_disk_fills_up(self) -> None:
-        with self.small_disk("64k") as disk:
+        with labs.small_disk("64k") as disk:
             survey = self.lab.survey(*LONG, output=disk / "found")
             self.assertEqual(OUTPUT, survey.code, survey.stderr)
             self.assert_one_error(survey, str(disk / "found"), "No space left")

@@ -158,6 +158,17 @@ class Survey:
         wait_until(has_lines, f"{count} results")
 
 
+@contextlib.contextmanager
+def small_disk(size: str) -> Iterator[pathlib.Path]:
+    """A folder on a disk of its own."""
+    with tempfile.TemporaryDirectory(prefix="trawl-lab-test-") as name:
+        must("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", name)
+        try:
+            yield pathlib.Path(name)
+        finally:
+            must("umount", name)
+
+
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Surveys that are killed and go on from their checkpoint: nothing skipped, no line twice."""
+import contextlib
 import json
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -9,6 +11,7 @@ import time
 import unittest
 
 import labs
+import wire
 
 PORTS = "80,443"
 TARGETS = "198.18.128.0/17"
@@ -92,6 +95,74 @@ class Resume(unittest.TestCase):
         self.assertEqual(0, done.returncode, done.stderr)
         self.expect_whole()
 
+    def test_who_was_excluded_since_is_left_alone(self) -> None:
+        excluded = self.folder / "blocklist"
+        excluded.write_text("198.18.1.0/24\n")
+        options = ("--rate", "10k", "--retries", "none", "--blocklist-file", str(excluded))
+        self.assertTrue(self.kill_after(self.survey(*options), 2))
+        excluded.write_text("198.18.1.0/24\n198.18.128.0/18\n")
+        with self.lab.capture("tcp and src host 198.18.0.1 and dst net 198.18.128.0/18") as path:
+            done = labs.run(self.resume("--rate", "50k"))
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn("16384 addresses of the survey are excluded by now", done.stderr)
+        self.assertEqual([], wire.frames(path))
+        found = {(line["ip"], line["port"])
+                 for line in map(json.loads, self.found.read_text().splitlines())}
+        left = {(ip, port) for ip, port in self.truth if int(ip.split(".")[2]) >= 192}
+        self.assertEqual(left, found & left)
+
+    def test_goes_on_when_the_disk_has_room_again(self) -> None:
+        with labs.small_disk("64m") as disk:
+            self.found, self.table = disk / "found.jsonl", disk / "found.csv"
+            self.checkpoint, self.metadata = disk / "checkpoint", disk / "metadata.json"
+            # Too little for the results, and not for the checkpoint, which reserves its room.
+            survey = subprocess.Popen(self.survey("--rate", "20k", "--retries", "none"),
+                                      stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(survey.kill)
+            labs.wait_until(lambda: self.found.exists() and self.found.stat().st_size > 0,
+                            "results")
+            with open(disk / "filler", "wb", buffering=0) as filler:
+                with contextlib.suppress(OSError):
+                    while True:
+                        filler.write(bytes(4096))
+            _, said = survey.communicate(timeout=labs.PATIENCE)
+            self.assertEqual(6, survey.returncode, said)
+            self.assertIn("No space left", said)
+            refused = labs.run(self.resume())
+            self.assertEqual(6, refused.returncode, refused.stderr)
+            (disk / "filler").unlink()
+            done = labs.run(self.resume("--rate", "50k"))
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.expect_whole()
+
+    def test_clock_that_is_set_changes_nothing(self) -> None:
+        """An hour back while it runs, a day on while it is down; the rate and the end stay."""
+        shim = self.folder / "clock.so"
+        labs.must("cc", "-shared", "-fPIC", "-O1", "-o", str(shim),
+                  str(pathlib.Path(__file__).with_name("clock_step.c")))
+        offset = self.folder / "offset"
+        offset.write_text("0")
+        clock = ["env", f"LD_PRELOAD={shim}", f"CLOCK_STEP_FILE={offset}"]
+        at = len(self.lab.within())
+        command = self.survey("--rate", "20k", "--retries", "none")
+        survey = subprocess.Popen([*command[:at], *clock, *command[at:]], stdin=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, start_new_session=True)
+        self.addCleanup(survey.kill)
+        labs.wait_until(lambda: self.found.exists() and self.found.stat().st_size > 0, "results")
+        offset.write_text("-3600")
+        time.sleep(0.7)
+        self.assertIsNone(survey.poll())
+        os.killpg(survey.pid, signal.SIGKILL)
+        survey.communicate()
+        offset.write_text("86400")
+        command = self.resume()
+        start = time.monotonic()
+        done = labs.run([*command[:at], *clock, *command[at:]])
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertLess(time.monotonic() - start, 20)
+        counters = self.expect_whole()
+        self.assertLess(counters["sent"], TARGET_COUNT * 1.1)
+
     def test_what_is_no_checkpoint_of_ours_is_refused(self) -> None:
         self.assertTrue(self.kill_after(self.survey("--rate", "10k"), 1.5))
         again = labs.run(self.survey("--rate", "10k"))
@@ -111,4 +182,4 @@ class Resume(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    labs.main()
+    labs.main("tcpdump", "cc")
