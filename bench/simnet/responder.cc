@@ -12,7 +12,6 @@
 namespace trawl::simnet {
 namespace {
 
-
 bool is_syn(const std::byte* ip, const Ipv4Frame& probe) noexcept {
   return probe.protocol == wire::kProtocolTcp && probe.payload_size() >= wire::kTcpSize &&
          (wire::read8(ip + probe.header_size + 13) & (wire::kSyn | wire::kAck | wire::kRst)) ==
