@@ -51,7 +51,7 @@ double raw_rate(PacketsPerSecond rate) noexcept {
 void poll_until_stopped(TxLoop* tx, RxLoop* rx, const SharedState& shared,
                         bool shares_cpu) noexcept {
   // Where nothing else wants the core, yielding costs next to nothing; where something does (the
-  // control thread, a peer under test), it must get its turn.
+  // control thread, a peer under test), it must get its turn: at once when replies wait for it.
   const unsigned patience = shares_cpu ? 1 : 64;
   unsigned idle = 0;
   if (tx != nullptr) tx->begin(TscClock::now());
@@ -61,7 +61,7 @@ void poll_until_stopped(TxLoop* tx, RxLoop* rx, const SharedState& shared,
     busy |= rx != nullptr && rx->poll(now);
     if (busy) {
       idle = 0;
-    } else if (++idle >= patience) {
+    } else if (++idle >= patience || shared.replies_piling.load(std::memory_order_relaxed)) {
       idle = 0;
       sched_yield();
     } else {

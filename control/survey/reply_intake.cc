@@ -9,6 +9,7 @@ namespace trawl::control {
 namespace {
 
 constexpr std::size_t kBatch = 4096;
+constexpr std::size_t kAhead = 32;  // Replies whose memory is fetched together.
 
 // Our end of a probe follows from its target, so replies do not carry it.
 void add_our_ends(const dataplane::ScanPlan& plan, std::span<Verdict> verdicts) {
@@ -68,9 +69,11 @@ Result<std::size_t> ReplyIntake::take_batch() {
   const bool all_sent = scanner_.sending_finished();
   verdicts_.clear();
   indexes_.clear();
+  std::array<std::optional<std::uint64_t>, kAhead> places;
   for (std::size_t i = 0; i < count; ++i) {
+    if (i % kAhead == 0) locate(std::span{batch_}.subspan(i, std::min(kAhead, count - i)), places);
     bool repeat = false;
-    const auto index = accept(batch_[i], repeat);
+    const auto index = accept(batch_[i], places[i % kAhead], repeat);
     if (!index) continue;
     verdicts_.push_back(to_verdict(batch_[i], scanner_.plan()));
     verdicts_.back().repeat = repeat;
@@ -120,9 +123,22 @@ Result<void> ReplyIntake::restore(Checkpoint& checkpoint, const std::function<vo
   return {};
 }
 
+// The index of each target, with what accept() will touch of it on its way from memory.
+void ReplyIntake::locate(std::span<const dataplane::Reply> replies,
+                         std::span<std::optional<std::uint64_t>> places) const {
+  const auto& space = *planner_.config().space;
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    const Ipv4Address ip{replies[i].ip};
+    places[i] = space.index_of({ip, replies[i].port});
+    if (!places[i]) continue;
+    ledger_.prefetch(*places[i]);
+    answering_.prefetch(ip);
+  }
+}
+
 // Counts the reply.
-std::optional<std::uint64_t> ReplyIntake::accept(const dataplane::Reply& reply, bool& repeat) {
-  const auto index = planner_.config().space->index_of({Ipv4Address{reply.ip}, reply.port});
+std::optional<std::uint64_t> ReplyIntake::accept(const dataplane::Reply& reply,
+                                                 std::optional<std::uint64_t> index, bool& repeat) {
   if (!index) {
     ++counts_.not_in_plan;
     return std::nullopt;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/result.h"
@@ -51,9 +52,13 @@ class ReplyIntake {
   [[nodiscard]] const AnsweringNetworks& answering() const noexcept { return answering_; }
 
  private:
-  // The index of the target when the reply tells something new of it; `repeat` when it is not the
-  // first to do so.
-  [[nodiscard]] std::optional<std::uint64_t> accept(const dataplane::Reply& reply, bool& repeat);
+  void locate(std::span<const dataplane::Reply> replies,
+              std::span<std::optional<std::uint64_t>> places) const;
+  // `index` when the reply tells something new of that target; `repeat` when it is not the first
+  // to do so.
+  [[nodiscard]] std::optional<std::uint64_t> accept(const dataplane::Reply& reply,
+                                                    std::optional<std::uint64_t> index,
+                                                    bool& repeat);
   [[nodiscard]] Result<void> record_in_journal();
   void note(std::uint64_t index, Ipv4Address ip, PortState state);
   [[nodiscard]] bool probed_already(std::uint64_t index) const;
