@@ -54,6 +54,14 @@ std::string Ipv6Address::to_string() const {
   return buffer.data();
 }
 
+std::optional<IpAddress> IpAddress::parse(std::string_view text) noexcept {
+  if (const auto v4 = Ipv4Address::parse(text)) return *v4;
+  if (const auto v6 = Ipv6Address::parse(text)) return *v6;
+  return std::nullopt;
+}
+
+std::string IpAddress::to_string() const { return is_v4() ? v4().to_string() : v6().to_string(); }
+
 template <typename Address>
 std::optional<Prefix<Address>> Prefix<Address>::parse(std::string_view text) noexcept {
   const std::size_t slash = text.find('/');

@@ -55,6 +55,41 @@ class Ipv6Address {
   Value value_ = 0;
 };
 
+// An address of either family, in the bits of the longer one: an IPv4 address is held as its
+// IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2), which no frame carries.
+//
+// Thread: a value. Not for polling cores: they work on one family.
+class IpAddress {
+ public:
+  constexpr IpAddress() noexcept = default;          // 0.0.0.0
+  constexpr IpAddress(Ipv4Address address) noexcept  // NOLINT(google-explicit-constructor)
+      : low_{kMapped | address.value()} {}
+  constexpr IpAddress(Ipv6Address address) noexcept  // NOLINT(google-explicit-constructor)
+      : high_{static_cast<std::uint64_t>(address.value() >> 64U)},
+        low_{static_cast<std::uint64_t>(address.value())} {}
+  // Of either family; anything else is nullopt.
+  [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text) noexcept;
+
+  [[nodiscard]] constexpr bool is_v4() const noexcept {
+    return high_ == 0 && low_ >> 32U == kMapped >> 32U;
+  }
+  // Needs is_v4().
+  [[nodiscard]] constexpr Ipv4Address v4() const noexcept {
+    return Ipv4Address{static_cast<std::uint32_t>(low_)};
+  }
+  [[nodiscard]] constexpr Ipv6Address v6() const noexcept {
+    return Ipv6Address{Uint128{high_} << 64U | low_};
+  }
+  [[nodiscard]] std::string to_string() const;
+  friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) noexcept = default;
+
+ private:
+  static constexpr std::uint64_t kMapped = std::uint64_t{0xffff} << 32U;
+
+  std::uint64_t high_ = 0;
+  std::uint64_t low_ = kMapped;
+};
+
 // All addresses that share their first length() bits. Host bits are zero.
 template <typename Address>
 class Prefix {

@@ -4,13 +4,17 @@
 
 namespace trawl::dataplane {
 
-IcmpEchoTemplate::IcmpEchoTemplate(const ProbeSource& source) noexcept
-    : start_{source, wire::kProtocolIcmp, kPacketSize} {
-  message_[0] = std::byte{wire::kIcmpEcho};
+template <typename Address>
+BasicIcmpEchoTemplate<Address>::BasicIcmpEchoTemplate(
+    const BasicProbeSource<Address>& source) noexcept
+    : start_{source, kHasPseudoHeader ? wire::kProtocolIcmpv6 : wire::kProtocolIcmp, kPacketSize} {
+  message_[0] = std::byte{kHasPseudoHeader ? wire::kIcmpv6Echo : wire::kIcmpEcho};
   sum_ = wire::ChecksumPart::over(message_.data(), message_.size());
+  if constexpr (kHasPseudoHeader) sum_.add(start_.pseudo_header());
 }
 
-void IcmpEchoTemplate::prepare(std::byte* frame) const noexcept {
+template <typename Address>
+void BasicIcmpEchoTemplate<Address>::prepare(std::byte* frame) const noexcept {
   start_.prepare(frame);
   std::copy(message_.begin(), message_.end(), frame + start_.payload());
 }
@@ -25,5 +29,8 @@ void IcmpTimestampTemplate::prepare(std::byte* frame) const noexcept {
   start_.prepare(frame);
   std::copy(message_.begin(), message_.end(), frame + start_.payload());
 }
+
+template class BasicIcmpEchoTemplate<Ipv4Address>;
+template class BasicIcmpEchoTemplate<Ipv6Address>;
 
 }  // namespace trawl::dataplane

@@ -33,6 +33,27 @@ std::optional<std::uint32_t> parse_route_word(const std::string& text) noexcept 
   return ntohl(raw);
 }
 
+// /proc/net prints IPv6 addresses as 32 hexadecimal digits in the order of the wire.
+std::optional<Ipv6Address> parse_hex_address(const std::string& text) noexcept {
+  if (text.size() != 32) return std::nullopt;
+  Uint128 value = 0;
+  for (const std::size_t half : {std::size_t{0}, std::size_t{16}}) {
+    std::uint64_t part = 0;
+    const char* const stop = text.data() + half + 16;
+    const auto [end, error] = std::from_chars(text.data() + half, stop, part, 16);
+    if (error != std::errc{} || end != stop) return std::nullopt;
+    value = value << 64U | part;
+  }
+  return Ipv6Address{value};
+}
+
+std::optional<unsigned> parse_hex(const std::string& text) noexcept {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 }  // namespace
 
 KernelInterface KernelInterface::look_up(const std::string& name) {
@@ -50,6 +71,8 @@ KernelInterface KernelInterface::look_up(const std::string& name) {
   }
   found.read_routes(read_file("/proc/thread-self/net/route"), name);
   found.read_arp(read_file("/proc/thread-self/net/arp"), name);
+  found.read_addresses6(read_file("/proc/thread-self/net/if_inet6"), name);
+  found.read_routes6(read_file("/proc/thread-self/net/ipv6_route"), name);
   return found;
 }
 
@@ -85,6 +108,47 @@ void KernelInterface::read_arp(std::string_view text, std::string_view name) {
     if (!fields || interface != name) continue;
     if ((std::strtoul(flags.c_str(), nullptr, 16) & kComplete) == 0) continue;
     if (Ipv4Address::parse(address) == gateway) gateway_mac = MacAddress::parse(mac);
+  }
+}
+
+void KernelInterface::read_addresses6(std::string_view text, std::string_view name) {
+  constexpr unsigned kLinkScope = 0x20;
+  constexpr unsigned kUnusable = 0x40 | 0x08;  // IFA_F_TENTATIVE, IFA_F_DADFAILED.
+  std::istringstream lines{std::string{text}};
+  std::string line;
+  while (std::getline(lines, line)) {
+    std::istringstream fields{line};
+    std::string address, index, length, scope, flags, interface;
+    fields >> address >> index >> length >> scope >> flags >> interface;
+    if (!fields || interface != name) continue;
+    const auto value = parse_hex_address(address);
+    const auto bits = parse_hex(length);
+    const auto reach = parse_hex(scope);
+    const auto state = parse_hex(flags);
+    if (!value || !bits || *bits > Ipv6Address::kBits || !reach || !state) continue;
+    if (*reach == kLinkScope || (*state & kUnusable) != 0) continue;
+    addresses6.push_back(Assigned6{*value, Ipv6Prefix{*value, *bits}});
+  }
+}
+
+void KernelInterface::read_routes6(std::string_view text, std::string_view name) {
+  std::istringstream lines{std::string{text}};
+  std::string line;
+  unsigned widest = Ipv6Address::kBits + 1;
+  while (std::getline(lines, line)) {
+    std::istringstream fields{line};
+    std::string destination, length, source, source_length, via, metric, used, count, flags;
+    std::string interface;
+    fields >> destination >> length >> source >> source_length >> via >> metric >> used >> count >>
+        flags >> interface;
+    if (!fields || interface != name) continue;
+    const auto hop = parse_hex_address(via);
+    const auto bits = parse_hex(length);
+    if (!hop || !bits || *bits > Ipv6Address::kBits) continue;
+    has_default_route = has_default_route || *bits == 0;
+    if (*hop == Ipv6Address{} || *bits >= widest) continue;
+    gateway6 = *hop;
+    widest = *bits;
   }
 }
 

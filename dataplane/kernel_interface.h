@@ -21,12 +21,22 @@ struct KernelInterface {
   std::optional<MacAddress> gateway_mac;  // As the kernel's own ARP has it.
   bool has_default_route = false;
 
+  struct Assigned6 {
+    Ipv6Address address;
+    Ipv6Prefix prefix;
+  };
+  std::vector<Assigned6> addresses6;    // Usable ones beyond the link (not fe80::/10).
+  std::optional<Ipv6Address> gateway6;  // As `gateway`; mostly a link-local address.
+
   // An interface that is not there has no addresses and no gateway.
   [[nodiscard]] static KernelInterface look_up(const std::string& name);
 
   // Read /proc/net/route and /proc/net/arp (proc(5)); lines that make no sense are skipped.
   void read_routes(std::string_view text, std::string_view name);
   void read_arp(std::string_view text, std::string_view name);
+  // The same of IPv6: /proc/net/if_inet6 and /proc/net/ipv6_route.
+  void read_addresses6(std::string_view text, std::string_view name);
+  void read_routes6(std::string_view text, std::string_view name);
 };
 
 }  // namespace trawl::dataplane

@@ -304,6 +304,9 @@ LinkCounters Link::counters() const noexcept {
   return counters;
 }
 
+// Drivers without such a filter say that they cannot do it; they pass everything up.
+void Link::receive_groups() noexcept { (void)rte_eth_allmulticast_enable(port_); }
+
 bool Link::is_up() const noexcept {
   if (!spec_.kernel_interface.empty()) return interface_flags(spec_.kernel_interface).up;
   if (spec_.kind == LinkKind::Vdev && driver_ != "net_memif") return true;

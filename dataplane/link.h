@@ -70,6 +70,8 @@ class Link {
   // "net_af_xdp", "net_memif", ...
   [[nodiscard]] const std::string& driver() const noexcept { return driver_; }
   [[nodiscard]] LinkCounters counters() const noexcept;
+  // Has the NIC pass up frames to every Ethernet group, where it filters them at all.
+  void receive_groups() noexcept;
   // False when the cable, the peer or the kernel interface is down or gone.
   [[nodiscard]] bool is_up() const noexcept;
   // Waits up to five seconds for is_up().

@@ -5,7 +5,10 @@
 #include <rte_prefetch.h>
 #include <rte_ring_elem.h>
 
+#include <algorithm>
+
 #include "dataplane/internal/arp_frame.h"
+#include "dataplane/internal/neighbour_frame.h"
 
 namespace trawl::dataplane::internal {
 namespace {
@@ -26,7 +29,8 @@ void restore_tag(rte_mbuf* frame) noexcept {
 }
 
 // Whether all that the claim tells of its probe's cookie is so.
-bool is_genuine(const ReplyClaim& claim, const Cookie& cookie) noexcept {
+template <typename Address>
+bool is_genuine(const BasicReplyClaim<Address>& claim, const Cookie& cookie) noexcept {
   const std::uint32_t sequence = (claim.sequence ^ cookie.sequence) & claim.sequence_mask;
   const unsigned port = unsigned{claim.port_mask} & (claim.source_port ^ cookie.source_port);
   const unsigned id = unsigned{claim.id_mask} & (claim.ip_id ^ cookie.ip_id);
@@ -35,12 +39,13 @@ bool is_genuine(const ReplyClaim& claim, const Cookie& cookie) noexcept {
 
 // The claim as a reply, with what the echoed timestamp tells when it can be ours: hosts that echo
 // garbage, or middleboxes that rewrite it, cost the round-trip time and nothing else.
-Reply to_reply(const ReplyClaim& claim, Ticks now, std::uint64_t now_us,
+template <typename Address>
+Reply to_reply(const BasicReplyClaim<Address>& claim, Ticks now, std::uint64_t now_us,
                std::uint32_t time_mask) noexcept {
   Reply reply;
   reply.arrival = now;
-  reply.ip = claim.target.ip.value();
-  reply.from = claim.from.value();
+  reply.ip = claim.target.ip;
+  reply.from = claim.from;
   reply.port = claim.target.port;
   reply.state = claim.state;
   reply.reason = claim.reason;
@@ -56,7 +61,8 @@ Reply to_reply(const ReplyClaim& claim, Ticks now, std::uint64_t now_us,
 
 }  // namespace
 
-bool RxLoop::poll(Ticks now) noexcept {
+template <typename Address>
+bool BasicRxLoop<Address>::poll(Ticks now) noexcept {
   if (!has_room()) return false;
   std::array<rte_mbuf*, kBurst> frames;
   const std::uint16_t received = rte_eth_rx_burst(seat_.port, queue_, frames.data(), kBurst);
@@ -75,7 +81,8 @@ bool RxLoop::poll(Ticks now) noexcept {
       ++claims;
     } else {
       counters_.add(outcome);
-      if (outcome == Counter::RxArp && answer_arp(frame)) continue;
+      constexpr Counter kAboutNeighbours = kIsV4 ? Counter::RxArp : Counter::RxNeighbour;
+      if (outcome == kAboutNeighbours && answer_neighbour(frame)) continue;
     }
     frames[kept++] = frame;
   }
@@ -84,7 +91,8 @@ bool RxLoop::poll(Ticks now) noexcept {
   return true;
 }
 
-bool RxLoop::has_room() noexcept {
+template <typename Address>
+bool BasicRxLoop<Address>::has_room() noexcept {
   const unsigned room = rte_ring_free_count(seat_.replies);
   const bool piling = room < rte_ring_get_capacity(seat_.replies) / 4;
   if (piling != shared_.replies_piling.load(std::memory_order_relaxed)) {
@@ -96,13 +104,31 @@ bool RxLoop::has_room() noexcept {
 }
 
 // True when the frame became an answer and now belongs to the sender.
-bool RxLoop::answer_arp(rte_mbuf* frame) noexcept {
-  const ArpOutcome outcome =
-      handle_arp(bytes_of(frame), plan_.mac, plan_.cookies.sources(), plan_.neighbours, plan_.vlan);
-  return outcome == ArpOutcome::AnswerWritten && rte_ring_sp_enqueue(seat_.answers, frame) == 0;
+template <typename Address>
+bool BasicRxLoop<Address>::answer_neighbour(rte_mbuf* frame) noexcept {
+  if constexpr (kIsV4) {
+    const ArpOutcome outcome = handle_arp(bytes_of(frame), plan_.mac, plan_.cookies.sources(),
+                                          plan_.neighbours, plan_.vlan);
+    if (outcome != ArpOutcome::AnswerWritten) return false;
+  } else {
+    std::array<std::byte, kMostNeighbourFrame> answer;
+    const NeighbourOutcome outcome = handle_neighbour(
+        bytes_of(frame), plan_.mac, plan_.cookies.sources(), plan_.neighbours, answer, plan_.vlan);
+    if (outcome != NeighbourOutcome::AnswerWritten) return false;
+    // A solicitation may be shorter than its answer.
+    const auto size = static_cast<std::uint16_t>(kNeighbourFrameSize + plan_.vlan.tag_size());
+    const auto had = rte_pktmbuf_data_len(frame);
+    const bool fits =
+        had >= size ? rte_pktmbuf_trim(frame, static_cast<std::uint16_t>(had - size)) == 0
+                    : rte_pktmbuf_append(frame, static_cast<std::uint16_t>(size - had)) != nullptr;
+    if (!fits) return false;
+    std::copy_n(answer.begin(), size, rte_pktmbuf_mtod(frame, std::byte*));
+  }
+  return rte_ring_sp_enqueue(seat_.answers, frame) == 0;
 }
 
-void RxLoop::validate(Ticks now, unsigned claims) noexcept {
+template <typename Address>
+void BasicRxLoop<Address>::validate(Ticks now, unsigned claims) noexcept {
   for (unsigned i = 0; i < claims; ++i) targets_[i] = claims_[i].target;
   const bool several = plan_.cookies.sources().several();
   if (several) {
@@ -126,5 +152,8 @@ void RxLoop::validate(Ticks now, unsigned claims) noexcept {
     rte_ring_sp_enqueue_bulk_elem(seat_.replies, replies_.data(), sizeof(Reply), valid, nullptr);
   }
 }
+
+template class BasicRxLoop<Ipv4Address>;
+template class BasicRxLoop<Ipv6Address>;
 
 }  // namespace trawl::dataplane::internal

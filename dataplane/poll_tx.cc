@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "dataplane/internal/arp_frame.h"
+#include "dataplane/internal/neighbour_frame.h"
 
 namespace trawl::dataplane::internal {
 namespace {
@@ -30,7 +31,8 @@ std::byte* frame_of(rte_mbuf* buffer) noexcept {
 
 // Frames of UDP probes differ in size and are written whole; those of others are prepared once.
 template <typename Probe>
-constexpr bool kWritesAll = std::is_same_v<Probe, UdpTemplate>;
+constexpr bool kWritesAll = std::is_same_v<Probe, BasicUdpTemplate<Ipv4Address>> ||
+                            std::is_same_v<Probe, BasicUdpTemplate<Ipv6Address>>;
 
 void set_length(rte_mbuf* buffer, std::size_t size) noexcept {
   buffer->data_off = RTE_PKTMBUF_HEADROOM;
@@ -41,8 +43,9 @@ void set_length(rte_mbuf* buffer, std::size_t size) noexcept {
 
 }  // namespace
 
-TxLoop::TxLoop(ScanPlan& plan, const SharedState& shared, const TxSeat& seat,
-               CoreCounters& counters)
+template <typename Address>
+BasicTxLoop<Address>::BasicTxLoop(BasicScanPlan<Address>& plan, const SharedState& shared,
+                                  const TxSeat& seat, CoreCounters& counters)
     : plan_{plan},
       shared_{shared},
       seat_{seat},
@@ -55,22 +58,25 @@ TxLoop::TxLoop(ScanPlan& plan, const SharedState& shared, const TxSeat& seat,
   prepare_pool();
 }
 
-void TxLoop::prepare_pool() noexcept {
+template <typename Address>
+void BasicTxLoop<Address>::prepare_pool() noexcept {
   rte_mempool_obj_iter(
       seat_.pool,
       [](rte_mempool*, void* self, void* object, unsigned) {
         auto* const buffer = static_cast<rte_mbuf*>(object);
-        static_cast<TxLoop*>(self)->plan_.probe.visit([buffer]<typename Probe>(const Probe& probe) {
-          if constexpr (!kWritesAll<Probe>) {
-            set_length(buffer, probe.size().count());
-            probe.prepare(frame_of(buffer));
-          }
-        });
+        static_cast<BasicTxLoop*>(self)->plan_.probe.visit(
+            [buffer]<typename Probe>(const Probe& probe) {
+              if constexpr (!kWritesAll<Probe>) {
+                set_length(buffer, probe.size().count());
+                probe.prepare(frame_of(buffer));
+              }
+            });
       },
       this);
 }
 
-void TxLoop::begin(Ticks now) noexcept {
+template <typename Address>
+void BasicTxLoop<Address>::begin(Ticks now) noexcept {
   rate_ = shared_.rate.load(std::memory_order_relaxed);
   pacer_.set_rate(PacketsPerSecond{rate_}.divided_by(seat_.senders), now);
   if (plan_.neighbours.gateway_known()) {
@@ -80,7 +86,8 @@ void TxLoop::begin(Ticks now) noexcept {
 }
 
 // Starts with the lane that lags most, so that a run with one sender keeps to the order.
-void TxLoop::adopt(const SweepRun* run) noexcept {
+template <typename Address>
+void BasicTxLoop<Address>::adopt(const SweepRun* run) noexcept {
   run_ = run;
   exhausted_ = false;
   block_left_ = 0;
@@ -97,7 +104,8 @@ void TxLoop::adopt(const SweepRun* run) noexcept {
 }
 
 // Moves on to the next lane with positions left; false when there is none.
-bool TxLoop::next_block() noexcept {
+template <typename Address>
+bool BasicTxLoop<Address>::next_block() noexcept {
   const unsigned lanes = last_lane_ - first_lane_;
   for (unsigned tried = 0; tried < lanes; ++tried) {
     lane_ = lane_ + 1 == last_lane_ ? first_lane_ : lane_ + 1;
@@ -111,7 +119,8 @@ bool TxLoop::next_block() noexcept {
   return false;
 }
 
-void TxLoop::follow_rate(Ticks now) noexcept {
+template <typename Address>
+void BasicTxLoop<Address>::follow_rate(Ticks now) noexcept {
   const double rate = shared_.rate.load(std::memory_order_relaxed);
   if (rate == rate_) [[likely]]
     return;
@@ -119,7 +128,8 @@ void TxLoop::follow_rate(Ticks now) noexcept {
   pacer_.set_rate(PacketsPerSecond{rate}.divided_by(seat_.senders), now);
 }
 
-bool TxLoop::poll(Ticks now) noexcept {
+template <typename Address>
+bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
   if (seat_.answers != nullptr) send_answers();
   if (now >= deadline_) {
     give_up();
@@ -156,7 +166,8 @@ bool TxLoop::poll(Ticks now) noexcept {
 }
 
 // A burst of the sweep. True to the order: what waited for its next hop goes first.
-unsigned TxLoop::send_sweep(Ticks now, unsigned want) noexcept {
+template <typename Address>
+unsigned BasicTxLoop<Address>::send_sweep(Ticks now, unsigned want) noexcept {
   const std::uint8_t attempt = run_->sweep.attempt;
   unsigned sent = 0;
   if (const unsigned waited = take_waiting(now, want); waited > 0) {
@@ -172,13 +183,15 @@ unsigned TxLoop::send_sweep(Ticks now, unsigned want) noexcept {
 }
 
 // Everything taken of the present lane is with the link, or waits for a neighbour.
-void TxLoop::confirm() noexcept {
+template <typename Address>
+void BasicTxLoop<Address>::confirm() noexcept {
   Lane& lane = (*run_->lanes)[lane_];
   lane.sent.store(lane.taken.load(std::memory_order_relaxed), std::memory_order_release);
 }
 
 // Buffers first, so that no position is taken that could not be sent.
-bool TxLoop::have_buffers(unsigned want) noexcept {
+template <typename Address>
+bool BasicTxLoop<Address>::have_buffers(unsigned want) noexcept {
   if (spare_ >= want) return true;
   auto** const room = reinterpret_cast<void**>(spares_.data() + spare_);
   if (rte_mempool_get_bulk(seat_.pool, room, want - spare_) != 0) {
@@ -191,25 +204,28 @@ bool TxLoop::have_buffers(unsigned want) noexcept {
 }
 
 // The time is over: what was taken and has not left never will.
-void TxLoop::give_up() noexcept {
+template <typename Address>
+void BasicTxLoop<Address>::give_up() noexcept {
   constexpr std::uint64_t kForGood = ~std::uint64_t{0};
   if (finished_run_.load(std::memory_order_relaxed) == kForGood) return;
   std::size_t left = held_;
-  for (const WaitingQueue& queue : waiting_) left += queue.size();
+  for (const auto& queue : waiting_) left += queue.size();
   counters_.add(Counter::ProbesAbandoned, left);
   finished_run_.store(kForGood, std::memory_order_release);
 }
 
-void TxLoop::finish_if_done() noexcept {
+template <typename Address>
+void BasicTxLoop<Address>::finish_if_done() noexcept {
   if (!exhausted_ || held_ > 0) return;
-  for (const WaitingQueue& queue : waiting_) {
+  for (const auto& queue : waiting_) {
     if (!queue.empty()) return;
   }
   finished_run_.store(run_->number, std::memory_order_release);
 }
 
 // Nothing is generated for a gateway that has not answered yet when every probe needs it.
-bool TxLoop::gateway_ready(Ticks now) noexcept {
+template <typename Address>
+bool BasicTxLoop<Address>::gateway_ready(Ticks now) noexcept {
   const Neighbours& neighbours = plan_.neighbours;
   if (!neighbours.gateway_address()) return true;  // Nobody to ask.
   const bool known = neighbours.gateway_known();
@@ -221,10 +237,11 @@ bool TxLoop::gateway_ready(Ticks now) noexcept {
 }
 
 // Fills targets_ from the waiting queues with probes whose wait is over and whose hop is known.
-unsigned TxLoop::take_waiting(Ticks now, unsigned want) noexcept {
+template <typename Address>
+unsigned BasicTxLoop<Address>::take_waiting(Ticks now, unsigned want) noexcept {
   unsigned count = 0;
   for (unsigned stage = 0; stage < kStages; ++stage) {
-    WaitingQueue& queue = waiting_[stage];
+    auto& queue = waiting_[stage];
     for (unsigned looked = 0; looked < kBurst && !queue.empty(); ++looked) {
       if (count + asked_ >= want) return count;
       if (queue.front().due > now) break;
@@ -238,7 +255,8 @@ unsigned TxLoop::take_waiting(Ticks now, unsigned want) noexcept {
 }
 
 // Fills targets_ with what the control plane asked for besides the sweep.
-unsigned TxLoop::take_requests(unsigned want) noexcept {
+template <typename Address>
+unsigned BasicTxLoop<Address>::take_requests(unsigned want) noexcept {
   if (seat_.requests == nullptr) return 0;
   unsigned count = 0;
   Target target;
@@ -257,7 +275,9 @@ unsigned TxLoop::take_requests(unsigned want) noexcept {
 
 // Takes the next positions of this loop's lanes, at most `want`, and writes the indexes of those
 // that are not left out.
-unsigned TxLoop::take_positions(unsigned want, std::span<std::uint64_t> indexes) noexcept {
+template <typename Address>
+unsigned BasicTxLoop<Address>::take_positions(unsigned want,
+                                              std::span<std::uint64_t> indexes) noexcept {
   if (block_left_ == 0 && !next_block()) return 0;
   const Sweep& sweep = run_->sweep;
   Lane& lane = (*run_->lanes)[lane_];
@@ -283,7 +303,8 @@ unsigned TxLoop::take_positions(unsigned want, std::span<std::uint64_t> indexes)
 }
 
 // Fills targets_ with the next positions of the sweep, less what must wait.
-unsigned TxLoop::take_new(Ticks now, unsigned want) noexcept {
+template <typename Address>
+unsigned BasicTxLoop<Address>::take_new(Ticks now, unsigned want) noexcept {
   const bool may_wait = !plan_.neighbours.only_gateway();
   if (may_wait) want = static_cast<unsigned>(std::min<std::size_t>(want, waiting_[0].room()));
   if (want == 0) return 0;
@@ -296,7 +317,7 @@ unsigned TxLoop::take_new(Ticks now, unsigned want) noexcept {
     std::fill_n(heads_.begin(), taken, plan_.probe.frame_head(MacAddress::from_integer(word)));
     return taken;
   }
-  // Before anything is asked for: a blocked neighbour gets no ARP request either.
+  // Before anything is asked for: a blocked neighbour is not asked for either.
   const unsigned allowed = drop_blocked(taken);
   unsigned count = 0;
   for (unsigned i = 0; i < allowed; ++i) {
@@ -308,9 +329,11 @@ unsigned TxLoop::take_new(Ticks now, unsigned want) noexcept {
 
 // True and `head` set when the next hop is known. Otherwise the probe waits on in queue
 // `stage`, or is given up after the last one.
-bool TxLoop::resolve(Target target, unsigned stage, Ticks now, std::uint64_t& head) noexcept {
+template <typename Address>
+bool BasicTxLoop<Address>::resolve(Target target, unsigned stage, Ticks now,
+                                   std::uint64_t& head) noexcept {
   const bool is_new = stage == 0;
-  Neighbours::Word* const word = plan_.neighbours.next_hop(target.ip);
+  auto* const word = plan_.neighbours.next_hop(target.ip);
   std::uint64_t known =
       word == nullptr ? Neighbours::kSilent : word->load(std::memory_order_relaxed);
   if ((known & Neighbours::kResolved) != 0) {
@@ -336,14 +359,15 @@ bool TxLoop::resolve(Target target, unsigned stage, Ticks now, std::uint64_t& he
     }
   }
   const unsigned queue = std::min(stage, kStages - 1);
-  waiting_[queue].push(WaitingProbe{target, now + patience_[queue]});
+  waiting_[queue].push(WaitingProbe<Address>{target, now + patience_[queue]});
   if (is_new) counters_.add(Counter::ProbesDeferred);
   return false;
 }
 
 // Closes the gaps that blocked targets leave; returns how many of `count` stay.
-unsigned TxLoop::drop_blocked(unsigned count) noexcept {
-  const SwappableGuard::Answer answer = plan_.guard.check({targets_.data(), count});
+template <typename Address>
+unsigned BasicTxLoop<Address>::drop_blocked(unsigned count) noexcept {
+  const auto answer = plan_.guard.check({targets_.data(), count});
   if (answer.all_clear()) [[likely]]
     return count;
   const std::uint64_t stopped = answer.blocked | answer.opted_out;
@@ -359,7 +383,9 @@ unsigned TxLoop::drop_blocked(unsigned count) noexcept {
 }
 
 // Guard, cookies, stamps, and off: targets_[0, count) with heads_[0, count).
-unsigned TxLoop::send_burst(Ticks now, unsigned count, std::uint8_t attempt) noexcept {
+template <typename Address>
+unsigned BasicTxLoop<Address>::send_burst(Ticks now, unsigned count,
+                                          std::uint8_t attempt) noexcept {
   const unsigned allowed = drop_blocked(count);
   if (allowed == 0) return 0;
   spare_ -= allowed;
@@ -375,7 +401,8 @@ unsigned TxLoop::send_burst(Ticks now, unsigned count, std::uint8_t attempt) noe
 }
 
 // Those of targets_, and sources_ where there are several.
-void TxLoop::make_cookies(std::span<Cookie> cookies) noexcept {
+template <typename Address>
+void BasicTxLoop<Address>::make_cookies(std::span<Cookie> cookies) noexcept {
   const std::span<const Target> targets{targets_.data(), cookies.size()};
   if (plan_.cookies.sources().several()) {
     plan_.cookies.make(targets, cookies, {sources_.data(), cookies.size()});
@@ -385,7 +412,9 @@ void TxLoop::make_cookies(std::span<Cookie> cookies) noexcept {
 }
 
 // Fills frames_ for targets_, heads_ and `cookies`; the loop is compiled for each kind of probe.
-void TxLoop::write_frames(std::span<const Cookie> cookies, std::uint32_t stamp) noexcept {
+template <typename Address>
+void BasicTxLoop<Address>::write_frames(std::span<const Cookie> cookies,
+                                        std::uint32_t stamp) noexcept {
   plan_.probe.visit([&]<typename Probe>(const Probe& probe) {
     for (std::size_t i = 0; i < cookies.size(); ++i) {
       rte_mbuf* const buffer = frames_[i];
@@ -408,7 +437,8 @@ void TxLoop::write_frames(std::span<const Cookie> cookies, std::uint32_t stamp) 
   }
 }
 
-unsigned TxLoop::send_held() noexcept {
+template <typename Address>
+unsigned BasicTxLoop<Address>::send_held() noexcept {
   const std::uint16_t sent =
       sender_.send(frames_.data() + held_first_, static_cast<std::uint16_t>(held_));
   counters_.add(Counter::ProbesSent, sent);
@@ -418,11 +448,12 @@ unsigned TxLoop::send_held() noexcept {
   return sent;
 }
 
-void TxLoop::send_answers() noexcept {
+template <typename Address>
+void BasicTxLoop<Address>::send_answers() noexcept {
   rte_mbuf* answer = nullptr;
   while (rte_ring_sc_dequeue(seat_.answers, reinterpret_cast<void**>(&answer)) == 0) {
     if (sender_.send(&answer, 1) == 1) {
-      counters_.add(Counter::ArpAnswers);
+      counters_.add(kIsV4 ? Counter::ArpAnswers : Counter::NeighbourAnswers);
     } else {
       rte_pktmbuf_free(answer);  // Who asked will ask again.
     }
@@ -430,17 +461,24 @@ void TxLoop::send_answers() noexcept {
 }
 
 // False when the link has no room for it.
-bool TxLoop::request(Ipv4Address address) noexcept {
+template <typename Address>
+bool BasicTxLoop<Address>::request(Address address) noexcept {
   rte_mbuf* buffer = rte_pktmbuf_alloc(seat_.control_pool);
   if (buffer == nullptr) {
     counters_.add(Counter::TxNoBuffer);
     return false;
   }
-  set_length(buffer, kArpFrameSize);
-  write_arp_request({frame_of(buffer), kArpFrameSize}, plan_.mac, plan_.source, address,
-                    plan_.vlan);
+  constexpr std::size_t kSize = kIsV4 ? kArpFrameSize : kMostNeighbourFrame;
+  const std::span<std::byte> frame{frame_of(buffer), kSize};
+  if constexpr (kIsV4) {
+    set_length(buffer, kArpFrameSize);
+    write_arp_request(frame, plan_.mac, plan_.source, address, plan_.vlan);
+  } else {
+    set_length(buffer, kNeighbourFrameSize + plan_.vlan.tag_size());
+    write_neighbour_request(frame, plan_.mac, plan_.source, address, plan_.vlan);
+  }
   if (sender_.send(&buffer, 1) == 1) {
-    counters_.add(Counter::ArpRequests);
+    counters_.add(kIsV4 ? Counter::ArpRequests : Counter::NeighbourRequests);
     return true;
   }
   counters_.add(Counter::TxRingFull);
@@ -448,7 +486,8 @@ bool TxLoop::request(Ipv4Address address) noexcept {
   return false;
 }
 
-void TxLoop::release() noexcept {
+template <typename Address>
+void BasicTxLoop<Address>::release() noexcept {
   if (held_ > 0) {
     rte_mempool_put_bulk(seat_.pool, reinterpret_cast<void**>(frames_.data() + held_first_), held_);
   }
@@ -456,5 +495,8 @@ void TxLoop::release() noexcept {
   held_ = 0;
   spare_ = 0;
 }
+
+template class BasicTxLoop<Ipv4Address>;
+template class BasicTxLoop<Ipv6Address>;
 
 }  // namespace trawl::dataplane::internal

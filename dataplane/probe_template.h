@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -23,14 +24,15 @@ namespace trawl::dataplane {
 // over the burst is compiled for each kind.
 //
 // Thread: immutable once made. Cost: bench/dataplane/probe_template_bench.cc.
-class ProbeTemplate {
+template <typename Address>
+class BasicProbeTemplate {
  public:
-  // Needs `payloads` for UDP alone.
-  ProbeTemplate(ProbeKind kind, const ProbeSource& source,
-                std::shared_ptr<const UdpPayloads> payloads = nullptr);
+  // Needs `payloads` for UDP alone, and IPv4 for ICMP timestamps.
+  BasicProbeTemplate(ProbeKind kind, const BasicProbeSource<Address>& source,
+                     std::shared_ptr<const UdpPayloads> payloads = nullptr);
   // TCP SYNs.
-  ProbeTemplate(MacAddress mac, Ipv4Address address)
-      : ProbeTemplate{ProbeKind::TcpSyn, ProbeSource{mac, address}} {}
+  BasicProbeTemplate(MacAddress mac, Address address)
+      : BasicProbeTemplate{ProbeKind::TcpSyn, BasicProbeSource<Address>{mac, address}} {}
 
   // The size of an untagged frame of this kind; for UDP the mean over `ports`, and `payloads` is
   // needed.
@@ -41,8 +43,8 @@ class ProbeTemplate {
   [[nodiscard]] std::uint64_t frame_head(MacAddress next_hop) const noexcept;
 
   // Gives a frame the source address it goes out from. Needs one just written by a template whose
-  // ProbeSource has the address 0.0.0.0.
-  void set_source(std::byte* frame, Ipv4Address source) const noexcept;
+  // ProbeSource has no address.
+  void set_source(std::byte* frame, Address source) const noexcept;
 
   // Calls `visitor` with the template of this kind: see TcpSynTemplate for what they all offer,
   // and UdpTemplate for the exception.
@@ -52,16 +54,26 @@ class ProbeTemplate {
   }
 
  private:
-  using OfKind = std::variant<TcpSynTemplate, TcpAckTemplate, IcmpEchoTemplate,
-                              IcmpTimestampTemplate, UdpTemplate>;
+  static constexpr bool kIsV4 = std::is_same_v<Address, Ipv4Address>;
 
-  static OfKind make(ProbeKind kind, const ProbeSource& source,
+  template <typename... Templates>
+  using Variant =
+      std::variant<BasicTcpSynTemplate<Address>, BasicTcpAckTemplate<Address>,
+                   BasicIcmpEchoTemplate<Address>, BasicUdpTemplate<Address>, Templates...>;
+  using OfKind = std::conditional_t<kIsV4, Variant<IcmpTimestampTemplate>, Variant<>>;
+
+  static OfKind make(ProbeKind kind, const BasicProbeSource<Address>& source,
                      std::shared_ptr<const UdpPayloads> payloads);
 
   MacAddress mac_;
-  std::size_t ip_;  // Where the IPv4 header begins.
+  std::size_t ip_;  // Where the IP header begins.
   Protocol protocol_;
   OfKind of_kind_;
 };
+
+using ProbeTemplate = BasicProbeTemplate<Ipv4Address>;
+using ProbeTemplate6 = BasicProbeTemplate<Ipv6Address>;
+extern template class BasicProbeTemplate<Ipv4Address>;
+extern template class BasicProbeTemplate<Ipv6Address>;
 
 }  // namespace trawl::dataplane

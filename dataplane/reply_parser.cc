@@ -1,4 +1,5 @@
 #include <cstring>
+#include <optional>
 
 #include "dataplane/icmp_template.h"
 #include "dataplane/reply.h"
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::uint32_t kWholeSequence = 0xffffffff;
 constexpr std::uint16_t kWholeField = 0xffff;
+constexpr std::size_t kQuotedTransport = 8;  // All that an ICMP error is sure to quote.
 
 std::uint8_t byte_at(std::span<const std::byte> bytes, std::size_t at) noexcept {
   return static_cast<std::uint8_t>(bytes[at]);
@@ -55,6 +57,32 @@ Reason unreachable_reason(std::uint8_t code) noexcept {
   }
 }
 
+// What an ICMP error says: nullopt for messages that are no answer to a probe.
+std::optional<Reason> error_reason(std::uint8_t type, std::uint8_t code) noexcept {
+  if (type == wire::kIcmpTimeExceeded) return Reason::TtlExceeded;
+  if (type == wire::kIcmpUnreachable) return unreachable_reason(code);
+  return std::nullopt;
+}
+
+// The same of ICMPv6: RFC 4443 section 3.
+std::optional<Reason> error_reason6(std::uint8_t type, std::uint8_t code) noexcept {
+  constexpr std::uint8_t kUnknownNextHeader = 1;
+  if (type == wire::kIcmpv6TimeExceeded) return Reason::TtlExceeded;
+  if (type == wire::kIcmpv6ParameterProblem) {
+    return code == kUnknownNextHeader ? std::optional{Reason::ProtoUnreachable} : std::nullopt;
+  }
+  if (type != wire::kIcmpv6Unreachable) return std::nullopt;
+  switch (code) {
+    case 0: return Reason::NetUnreachable;  // No route.
+    case 1: return Reason::AdminProhibited;
+    case 3: return Reason::HostUnreachable;
+    case 4: return Reason::PortUnreachable;
+    case 5: return Reason::AdminProhibited;  // The source address failed a policy.
+    case 6: return Reason::NetProhibited;    // A route that rejects.
+    default: return Reason::OtherUnreachable;
+  }
+}
+
 // The header length of an IPv4 header at the start of `packet`, 0 when it is impossible.
 std::size_t ip_header_size(std::span<const std::byte> packet) noexcept {
   const std::uint8_t first = byte_at(packet, 0);
@@ -62,9 +90,13 @@ std::size_t ip_header_size(std::span<const std::byte> packet) noexcept {
   return first >> 4U == 4 && size >= wire::kIpSize ? size : 0;
 }
 
+bool is_ipv6(std::span<const std::byte> packet) noexcept { return byte_at(packet, 0) >> 4U == 6; }
+
 }  // namespace
 
-Counter ReplyParser::parse(std::span<const std::byte> frame, ReplyClaim& claim) const noexcept {
+template <typename Address>
+Counter BasicReplyParser<Address>::parse(std::span<const std::byte> frame,
+                                         Claim& claim) const noexcept {
   if (frame.size() < wire::kEthernetSize) return Counter::RxTruncated;
   const std::size_t ethernet = wire::kEthernetSize + vlan_.tag_size();
   if (vlan_.tagged()) {
@@ -78,9 +110,18 @@ Counter ReplyParser::parse(std::span<const std::byte> frame, ReplyClaim& claim) 
     }
   }
   const std::uint16_t type = wire::read16(frame.data() + ethernet - 2);
-  if (type == wire::kTypeArp) return Counter::RxArp;
-  if (type != wire::kTypeIpv4) return Counter::RxNotIpv4;
-  const auto packet = frame.subspan(ethernet);
+  if constexpr (kIsV4) {
+    if (type == wire::kTypeArp) return Counter::RxArp;
+    if (type != wire::kTypeIpv4) return Counter::RxNotIpv4;
+  } else if (type != wire::kTypeIpv6) {
+    return Counter::RxNotIpv6;
+  }
+  return parse_ip(frame.subspan(ethernet), claim);
+}
+
+template <>
+Counter BasicReplyParser<Ipv4Address>::parse_ip(std::span<const std::byte> packet,
+                                                Claim& claim) const noexcept {
   if (packet.size() < wire::kIpSize) return Counter::RxTruncated;
   const std::size_t header = ip_header_size(packet);
   if (header == 0) return Counter::RxBadHeader;
@@ -95,28 +136,59 @@ Counter ReplyParser::parse(std::span<const std::byte> frame, ReplyClaim& claim) 
   if (!sources_.contains(claim.source)) return Counter::RxOtherAddress;
   claim.from = Ipv4Address{wire::read32(packet.data() + wire::kIpSource)};
   claim.ttl = byte_at(packet, wire::kIpTtl);
-  const auto payload = packet.subspan(header, length - header);
+  return parse_transport(byte_at(packet, wire::kIpProtocol),
+                         packet.subspan(header, length - header), claim);
+}
+
+template <>
+Counter BasicReplyParser<Ipv6Address>::parse_ip(std::span<const std::byte> packet,
+                                                Claim& claim) const noexcept {
+  if (packet.size() < wire::kIpv6Size) return Counter::RxTruncated;
+  if (!is_ipv6(packet)) return Counter::RxBadHeader;
+  const std::size_t length = wire::read16(packet.data() + wire::kIpv6Length);
+  if (length > packet.size() - wire::kIpv6Size) return Counter::RxTruncated;
+  const auto payload = packet.subspan(wire::kIpv6Size, length);
+  const std::uint8_t protocol = byte_at(packet, wire::kIpv6NextHeader);
+  // A solicitation is for a group and not for our address.
+  if (protocol == wire::kProtocolIcmpv6 && !payload.empty() &&
+      (byte_at(payload, 0) == wire::kNeighbourSolicitation ||
+       byte_at(payload, 0) == wire::kNeighbourAdvertisement)) {
+    return Counter::RxNeighbour;
+  }
+  if (protocol == wire::kProtocolFragment) return Counter::RxFragment;
+  claim.source = wire::read_ipv6(packet.data() + wire::kIpv6Destination);
+  if (!sources_.contains(claim.source)) return Counter::RxOtherAddress;
+  claim.from = wire::read_ipv6(packet.data() + wire::kIpv6Source);
+  claim.ttl = byte_at(packet, wire::kIpv6HopLimit);
+  return parse_transport(protocol, payload, claim);
+}
+
+template <typename Address>
+Counter BasicReplyParser<Address>::parse_transport(std::uint8_t protocol,
+                                                   std::span<const std::byte> payload,
+                                                   Claim& claim) const noexcept {
   // What most replies tell of their probe; the others say less below.
   claim.sequence_mask = kWholeSequence;
   claim.port_mask = kWholeField;
   claim.id_mask = 0;
-  const std::uint8_t protocol = byte_at(packet, wire::kIpProtocol);
-  if (protocol == wire::kProtocolIcmp) return parse_icmp(payload, claim);
+  if (protocol == kIcmp) return parse_icmp(payload, claim);
   if (protocol != protocol_) return Counter::RxOtherProtocol;
   return protocol == wire::kProtocolTcp ? parse_tcp(payload, claim) : parse_udp(payload, claim);
 }
 
-std::uint8_t ReplyParser::ip_protocol(ProbeKind kind) noexcept {
+template <typename Address>
+std::uint8_t BasicReplyParser<Address>::ip_protocol(ProbeKind kind) noexcept {
   switch (protocol_of(kind)) {
     case Protocol::Tcp: break;
     case Protocol::Udp: return wire::kProtocolUdp;
-    case Protocol::Icmp: return wire::kProtocolIcmp;
+    case Protocol::Icmp: return kIcmp;
   }
   return wire::kProtocolTcp;
 }
 
-Counter ReplyParser::parse_tcp(std::span<const std::byte> segment,
-                               ReplyClaim& claim) const noexcept {
+template <typename Address>
+Counter BasicReplyParser<Address>::parse_tcp(std::span<const std::byte> segment,
+                                             Claim& claim) const noexcept {
   if (segment.size() < wire::kTcpSize) return Counter::RxTruncated;
   claim.source_port = wire::read16(segment.data() + wire::kTcpDestinationPort);
   if (!ports_.contains(claim.source_port)) return Counter::RxOtherPort;
@@ -133,10 +205,11 @@ Counter ReplyParser::parse_tcp(std::span<const std::byte> segment,
       std::size_t{static_cast<unsigned>(byte_at(segment, wire::kTcpOffset) >> 4U)} * 4;
   if (header < wire::kTcpSize) return Counter::RxBadHeader;
   if (header > segment.size()) return Counter::RxTruncated;
-  claim.target = Target{claim.from, wire::read16(segment.data() + wire::kTcpSourcePort)};
+  claim.target =
+      BasicTarget<Address>{claim.from, wire::read16(segment.data() + wire::kTcpSourcePort)};
   if (!for_syn) {
-    claim.sequence =
-        TcpAckTemplate::other_number(wire::read32(segment.data() + wire::kTcpSequence));
+    claim.sequence = BasicTcpAckTemplate<Address>::other_number(
+        wire::read32(segment.data() + wire::kTcpSequence));
     claim.state = PortState::Unfiltered;
     claim.reason = Reason::Reset;
     claim.stamp = 0;
@@ -149,8 +222,9 @@ Counter ReplyParser::parse_tcp(std::span<const std::byte> segment,
   return Counter::RxValid;
 }
 
-Counter ReplyParser::parse_udp(std::span<const std::byte> datagram,
-                               ReplyClaim& claim) const noexcept {
+template <typename Address>
+Counter BasicReplyParser<Address>::parse_udp(std::span<const std::byte> datagram,
+                                             Claim& claim) const noexcept {
   if (datagram.size() < wire::kUdpSize) return Counter::RxTruncated;
   claim.source_port = wire::read16(datagram.data() + wire::kTcpDestinationPort);
   if (!ports_.contains(claim.source_port)) return Counter::RxOtherPort;
@@ -161,7 +235,7 @@ Counter ReplyParser::parse_udp(std::span<const std::byte> datagram,
       payloads_->read_reply(wire::read16(datagram.data() + wire::kTcpSourcePort),
                             datagram.subspan(wire::kUdpSize, length - wire::kUdpSize));
   if (!answer) return Counter::RxNotAReply;
-  claim.target = Target{claim.from, answer->port};
+  claim.target = BasicTarget<Address>{claim.from, answer->port};
   claim.sequence = answer->sequence;
   claim.sequence_mask = answer->sequence_mask;
   claim.stamp = answer->stamp;
@@ -170,28 +244,35 @@ Counter ReplyParser::parse_udp(std::span<const std::byte> datagram,
   return Counter::RxValid;
 }
 
-Counter ReplyParser::parse_icmp(std::span<const std::byte> message,
-                                ReplyClaim& claim) const noexcept {
+template <typename Address>
+Counter BasicReplyParser<Address>::parse_icmp(std::span<const std::byte> message,
+                                              Claim& claim) const noexcept {
   if (message.size() < wire::kIcmpSize) return Counter::RxTruncated;
-  switch (byte_at(message, 0)) {
-    case wire::kIcmpUnreachable:
-    case wire::kIcmpTimeExceeded: return parse_icmp_error(message, claim);
-    case wire::kIcmpEchoReply:
-      if (kind_ == ProbeKind::IcmpEcho) return parse_echo_reply(message, claim);
-      return Counter::RxIcmpOther;
-    case wire::kIcmpTimestampReply:
-      if (kind_ == ProbeKind::IcmpTimestamp) return parse_timestamp_reply(message, claim);
-      return Counter::RxIcmpOther;
-    default: return Counter::RxIcmpOther;
+  const std::uint8_t type = byte_at(message, 0);
+  if (type == kEchoReply) {
+    return kind_ == ProbeKind::IcmpEcho ? parse_echo_reply(message, claim) : Counter::RxIcmpOther;
   }
+  if constexpr (kIsV4) {
+    if (type == wire::kIcmpTimestampReply && kind_ == ProbeKind::IcmpTimestamp) {
+      return parse_timestamp_reply(message, claim);
+    }
+  }
+  const auto reason =
+      kIsV4 ? error_reason(type, byte_at(message, 1)) : error_reason6(type, byte_at(message, 1));
+  if (!reason) return Counter::RxIcmpOther;
+  claim.reason = *reason;
+  claim.state = PortState::Unreachable;
+  claim.stamp = 0;
+  return parse_icmp_error(message.subspan(wire::kIcmpSize), claim);
 }
 
 // Identifier, sequence number and data are those of the request (RFC 792).
-Counter ReplyParser::parse_echo_reply(std::span<const std::byte> message,
-                                      ReplyClaim& claim) const noexcept {
+template <typename Address>
+Counter BasicReplyParser<Address>::parse_echo_reply(std::span<const std::byte> message,
+                                                    Claim& claim) const noexcept {
   if (message.size() < wire::kIcmpSize + 8) return Counter::RxNotAReply;  // Of a shorter request.
   const std::byte* const icmp = message.data();
-  claim.target = Target{claim.from, 0};
+  claim.target = BasicTarget<Address>{claim.from, 0};
   claim.sequence = wire::read32(icmp + wire::kIcmpId);
   claim.source_port = wire::read16(icmp + wire::kIcmpSize);
   claim.stamp = wire::read32(icmp + wire::kIcmpSize + 4);
@@ -201,11 +282,12 @@ Counter ReplyParser::parse_echo_reply(std::span<const std::byte> message,
 }
 
 // Identifier, sequence number and originate timestamp are those of the request (RFC 792).
-Counter ReplyParser::parse_timestamp_reply(std::span<const std::byte> message,
-                                           ReplyClaim& claim) const noexcept {
+template <typename Address>
+Counter BasicReplyParser<Address>::parse_timestamp_reply(std::span<const std::byte> message,
+                                                         Claim& claim) const noexcept {
   if (message.size() < wire::kIcmpSize + 12) return Counter::RxTruncated;
   const std::byte* const icmp = message.data();
-  claim.target = Target{claim.from, 0};
+  claim.target = BasicTarget<Address>{claim.from, 0};
   claim.sequence = wire::read32(icmp + wire::kIcmpId);
   claim.source_port = 0;
   claim.port_mask = 0;
@@ -215,10 +297,9 @@ Counter ReplyParser::parse_timestamp_reply(std::span<const std::byte> message,
   return Counter::RxValid;
 }
 
-Counter ReplyParser::parse_icmp_error(std::span<const std::byte> message,
-                                      ReplyClaim& claim) const noexcept {
-  constexpr std::size_t kQuotedTransport = 8;
-  const auto quoted = message.subspan(wire::kIcmpSize);
+template <>
+Counter BasicReplyParser<Ipv4Address>::parse_icmp_error(std::span<const std::byte> quoted,
+                                                        Claim& claim) const noexcept {
   if (quoted.size() < wire::kIpSize) return Counter::RxTruncated;
   const std::size_t header = ip_header_size(quoted);
   if (header == 0) return Counter::RxIcmpOther;
@@ -228,22 +309,31 @@ Counter ReplyParser::parse_icmp_error(std::span<const std::byte> message,
     return Counter::RxIcmpOther;
   }
   claim.target = Target{Ipv4Address{wire::read32(quoted.data() + wire::kIpDestination)}, 0};
-  claim.state = PortState::Unreachable;
-  claim.reason = byte_at(message, 0) == wire::kIcmpTimeExceeded
-                     ? Reason::TtlExceeded
-                     : unreachable_reason(byte_at(message, 1));
-  claim.stamp = 0;
   // As it lies in the frame, like the one of a cookie.
   std::memcpy(&claim.ip_id, quoted.data() + wire::kIpId, sizeof claim.ip_id);
   return parse_quotation(quoted.subspan(header), claim);
 }
 
-// The first eight bytes behind the IPv4 header of one of our probes.
-Counter ReplyParser::parse_quotation(std::span<const std::byte> transport,
-                                     ReplyClaim& claim) const noexcept {
-  if (protocol_ == wire::kProtocolIcmp) {
+template <>
+Counter BasicReplyParser<Ipv6Address>::parse_icmp_error(std::span<const std::byte> quoted,
+                                                        Claim& claim) const noexcept {
+  if (quoted.size() < wire::kIpv6Size + kQuotedTransport) return Counter::RxTruncated;
+  if (!is_ipv6(quoted) || byte_at(quoted, wire::kIpv6NextHeader) != protocol_ ||
+      wire::read_ipv6(quoted.data() + wire::kIpv6Source) != claim.source) {
+    return Counter::RxIcmpOther;
+  }
+  claim.target = Target6{wire::read_ipv6(quoted.data() + wire::kIpv6Destination), 0};
+  std::memcpy(&claim.ip_id, quoted.data() + wire::kIpv6Label, sizeof claim.ip_id);
+  return parse_quotation(quoted.subspan(wire::kIpv6Size), claim);
+}
+
+// The first eight bytes behind the IP header of one of our probes.
+template <typename Address>
+Counter BasicReplyParser<Address>::parse_quotation(std::span<const std::byte> transport,
+                                                   Claim& claim) const noexcept {
+  if (protocol_ == kIcmp) {
     const bool echo = kind_ == ProbeKind::IcmpEcho;
-    const std::uint8_t sent = echo ? wire::kIcmpEcho : wire::kIcmpTimestamp;
+    const std::uint8_t sent = echo ? kEcho : wire::kIcmpTimestamp;
     if (byte_at(transport, 0) != sent) return Counter::RxIcmpOther;
     claim.sequence = wire::read32(transport.data() + wire::kIcmpId);
     claim.source_port = 0;
@@ -257,7 +347,7 @@ Counter ReplyParser::parse_quotation(std::span<const std::byte> transport,
     claim.sequence = wire::read32(transport.data() + wire::kTcpSequence);
     return Counter::RxValid;
   }
-  // No id of a payload is sure to be quoted; the identification of the IPv4 header stands in.
+  // No id of a payload is sure to be quoted; the one in the IP header stands in.
   claim.sequence_mask = 0;
   claim.id_mask = kWholeField;
   if (claim.reason == Reason::PortUnreachable && claim.from == claim.target.ip) {
@@ -265,5 +355,8 @@ Counter ReplyParser::parse_quotation(std::span<const std::byte> transport,
   }
   return Counter::RxValid;
 }
+
+template class BasicReplyParser<Ipv4Address>;
+template class BasicReplyParser<Ipv6Address>;
 
 }  // namespace trawl::dataplane

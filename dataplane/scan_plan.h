@@ -19,20 +19,24 @@ namespace trawl::dataplane {
 //
 // Thread: frozen before the cores start and shared by them; only `neighbours` and
 // `guard` change, by atomics.
-struct ScanPlan {
-  CookieMaker cookies;
-  ProbeTemplate probe;
-  ReplyParser parser;
-  SwappableGuard guard;
-  Neighbours neighbours;
+template <typename Address>
+struct BasicScanPlan {
+  BasicCookieMaker<Address> cookies;
+  BasicProbeTemplate<Address> probe;
+  BasicReplyParser<Address> parser;
+  BasicSwappableGuard<Address> guard;
+  BasicNeighbours<Address> neighbours;
   TscClock clock;
   MacAddress mac;         // Ours.
-  Ipv4Address source;     // Ours, or the first of ours: asks for neighbours.
+  Address source;         // Ours, or the first of ours: asks for neighbours.
   VlanId vlan = {};       // Of every frame, either way.
   PacketsPerSecond rate;  // Of all sending cores together, until Scanner::set_rate().
   std::optional<std::chrono::nanoseconds> max_runtime;
   bool receive = true;      // False on a link that nothing answers on.
   bool shares_cpu = false;  // More polling threads than CPUs: yield when idle.
 };
+
+using ScanPlan = BasicScanPlan<Ipv4Address>;
+using ScanPlan6 = BasicScanPlan<Ipv6Address>;
 
 }  // namespace trawl::dataplane

@@ -7,7 +7,10 @@
 #include <rte_ring_elem.h>
 #include <sched.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -18,12 +21,12 @@
 namespace trawl::dataplane {
 namespace {
 
+using internal::BasicRxLoop;
+using internal::BasicTxLoop;
 using internal::BufferUse;
-using internal::RxLoop;
 using internal::RxSeat;
 using internal::SharedState;
 using internal::SweepRun;
-using internal::TxLoop;
 using internal::TxSeat;
 
 constexpr unsigned kReplyRing = 1U << 16U;
@@ -48,8 +51,9 @@ double raw_rate(PacketsPerSecond rate) noexcept {
 }
 
 // What one polling thread runs until told to stop.
-void poll_until_stopped(TxLoop* tx, RxLoop* rx, const SharedState& shared,
-                        bool shares_cpu) noexcept {
+template <typename Address>
+void poll_until_stopped(BasicTxLoop<Address>* tx, BasicRxLoop<Address>* rx,
+                        const SharedState& shared, bool shares_cpu) noexcept {
   // Where nothing else wants the core, yielding costs next to nothing; where something does (the
   // control thread, a peer under test), it must get its turn: at once when replies wait for it.
   const unsigned patience = shares_cpu ? 1 : 64;
@@ -70,19 +74,45 @@ void poll_until_stopped(TxLoop* tx, RxLoop* rx, const SharedState& shared,
   }
 }
 
+template <typename Address>
+BasicTarget<Address> of_family(const AnyTarget& target) noexcept {
+  if constexpr (std::is_same_v<Address, Ipv4Address>) {
+    return {target.ip.v4(), target.port};
+  } else {
+    return {target.ip.v6(), target.port};
+  }
+}
+
 }  // namespace
 
 std::uint16_t senders_for(unsigned threads, bool receive) noexcept {
   return static_cast<std::uint16_t>(receive && threads > 1 ? threads - 1 : threads);
 }
 
+// What is the same for both families, and a door to the rest.
 struct Scanner::Impl {
-  Impl(ScanPlan p, Link& l) : plan{std::move(p)}, link{l} {}
+  Impl(Link& l, unsigned t) : link{l}, threads{t} {}
+  virtual ~Impl() = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
-  ScanPlan plan;
+  virtual void launch() = 0;
+  virtual void release() noexcept = 0;
+  [[nodiscard]] virtual bool finished() const noexcept = 0;
+  virtual void block(const Ipv4Set& v4, const Ipv6Set& v6) = 0;
+  virtual bool request(const AnyTarget& target) noexcept = 0;
+  [[nodiscard]] virtual std::optional<IpAddress> gateway_address() const noexcept = 0;
+  [[nodiscard]] virtual bool gateway_known() const noexcept = 0;
+  [[nodiscard]] virtual bool only_gateway() const noexcept = 0;
+  [[nodiscard]] virtual ProbeKind kind() const noexcept = 0;
+  [[nodiscard]] virtual bool receives() const noexcept = 0;
+  [[nodiscard]] virtual const TscClock& clock() const noexcept = 0;
+  virtual void our_ends(std::span<const AnyTarget> targets,
+                        std::span<OurEnd> ends) const noexcept = 0;
+
   Link& link;
+  const unsigned threads;
   SharedState shared;
-  unsigned threads = 1;
   Ring replies;
   Ring answers;
   Ring requests;
@@ -90,61 +120,150 @@ struct Scanner::Impl {
   std::unique_ptr<SweepRun> run, last_run;
   std::unique_ptr<Lanes> own_lanes, last_lanes;
   std::vector<std::unique_ptr<CoreCounters>> counters;
-  std::vector<std::unique_ptr<TxLoop>> senders;
-  std::unique_ptr<RxLoop> receiver;
   bool running = false;
 };
 
-Scanner::Scanner(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+template <typename Address>
+struct Scanner::ImplOf final : Impl {
+  ImplOf(BasicScanPlan<Address> p, Link& l, unsigned t) : Impl{l, t}, plan{std::move(p)} {}
 
-Result<std::unique_ptr<Scanner>> Scanner::make(ScanPlan plan, Link& link, unsigned threads) {
-  auto impl = std::make_unique<Impl>(std::move(plan), link);
-  impl->threads = threads;
+  static Result<std::unique_ptr<Scanner>> make(BasicScanPlan<Address> p, Link& l, unsigned t) {
+    auto impl = std::make_unique<ImplOf>(std::move(p), l, t);
+    if (auto built = impl->build(); !built) return Failure{built.error()};
+    return std::unique_ptr<Scanner>{new Scanner{std::move(impl)}};
+  }
+  Result<void> build();
+  Result<void> build_loops();
+
+  void launch() override;
+  void release() noexcept override {
+    for (auto& sender : senders) sender->release();
+  }
+  bool finished() const noexcept override {
+    return std::all_of(senders.begin(), senders.end(), [this](const auto& sender) {
+      return sender->finished_run() >= run->number;
+    });
+  }
+  void block(const Ipv4Set& v4, const Ipv6Set& v6) override {
+    if constexpr (std::is_same_v<Address, Ipv4Address>) {
+      plan.guard.publish(EgressGuard{v4});
+    } else {
+      plan.guard.publish(EgressGuard6{v6});
+    }
+  }
+  bool request(const AnyTarget& target) noexcept override {
+    auto own = of_family<Address>(target);
+    return rte_ring_sp_enqueue_elem(requests.get(), &own, sizeof own) == 0;
+  }
+  std::optional<IpAddress> gateway_address() const noexcept override {
+    const auto address = plan.neighbours.gateway_address();
+    return address ? std::optional<IpAddress>{*address} : std::nullopt;
+  }
+  bool gateway_known() const noexcept override { return plan.neighbours.gateway_known(); }
+  bool only_gateway() const noexcept override { return plan.neighbours.only_gateway(); }
+  ProbeKind kind() const noexcept override { return plan.cookies.kind(); }
+  bool receives() const noexcept override { return plan.receive; }
+  const TscClock& clock() const noexcept override { return plan.clock; }
+  void our_ends(std::span<const AnyTarget> targets, std::span<OurEnd> ends) const noexcept override;
+
+  BasicScanPlan<Address> plan;
+  std::vector<std::unique_ptr<BasicTxLoop<Address>>> senders;
+  std::unique_ptr<BasicRxLoop<Address>> receiver;
+};
+
+template <typename Address>
+Result<void> Scanner::ImplOf<Address>::build() {
   const int socket = static_cast<int>(rte_socket_id());
   constexpr unsigned kOneToOne = RING_F_SP_ENQ | RING_F_SC_DEQ;
-  impl->replies.reset(
-      rte_ring_create_elem("replies", sizeof(Reply), kReplyRing, socket, kOneToOne));
-  impl->answers.reset(rte_ring_create("arp_answers", kAnswerRing, socket, kOneToOne));
-  impl->requests.reset(
-      rte_ring_create_elem("requests", sizeof(Target), kRequestRing, socket, kOneToOne));
-  impl->shared.rate.store(raw_rate(impl->plan.rate));
-  if (!impl->replies || !impl->answers || !impl->requests) {
+  replies.reset(rte_ring_create_elem("replies", sizeof(Reply), kReplyRing, socket, kOneToOne));
+  answers.reset(rte_ring_create("neighbour_answers", kAnswerRing, socket, kOneToOne));
+  requests.reset(rte_ring_create_elem("requests", sizeof(BasicTarget<Address>), kRequestRing,
+                                      socket, kOneToOne));
+  shared.rate.store(raw_rate(plan.rate));
+  if (!replies || !answers || !requests) {
     return fail(ExitCode::Runtime,
                 fmt::format("not enough memory for rings ({})", rte_strerror(rte_errno)));
   }
-  const std::uint16_t senders = senders_for(threads, impl->plan.receive);
-  for (std::uint16_t i = 0; i < senders; ++i) {
-    impl->counters.push_back(std::make_unique<CoreCounters>());
+  return build_loops();
+}
+
+template <typename Address>
+Result<void> Scanner::ImplOf<Address>::build_loops() {
+  const std::uint16_t wanted = senders_for(threads, plan.receive);
+  for (std::uint16_t i = 0; i < wanted; ++i) {
+    counters.push_back(std::make_unique<CoreCounters>());
     const TxSeat seat{.port = link.port(),
                       .queue = i,
                       .use = buffer_use(link),
                       .pool = link.tx_pool(i),
                       .control_pool = link.rx_pool(),
-                      .answers = i == 0 ? impl->answers.get() : nullptr,
-                      .requests = i == 0 ? impl->requests.get() : nullptr,
+                      .answers = i == 0 ? answers.get() : nullptr,
+                      .requests = i == 0 ? requests.get() : nullptr,
                       .sender = i,
-                      .senders = senders};
-    impl->senders.push_back(
-        std::make_unique<TxLoop>(impl->plan, impl->shared, seat, *impl->counters.back()));
-    if (!impl->senders.back()->ready()) {
-      return fail(ExitCode::Runtime, "not enough address space for probes that wait for ARP");
+                      .senders = wanted};
+    senders.push_back(std::make_unique<BasicTxLoop<Address>>(plan, shared, seat, *counters.back()));
+    if (!senders.back()->ready()) {
+      return fail(ExitCode::Runtime,
+                  "not enough address space for probes that wait for neighbours");
     }
   }
-  if (impl->plan.receive) {
-    impl->counters.push_back(std::make_unique<CoreCounters>());
+  if (plan.receive) {
+    counters.push_back(std::make_unique<CoreCounters>());
     const RxSeat seat{.port = link.port(),
                       .queues = link.queues(),
-                      .replies = impl->replies.get(),
-                      .answers = impl->answers.get()};
-    impl->receiver =
-        std::make_unique<RxLoop>(impl->plan, impl->shared, seat, *impl->counters.back());
+                      .replies = replies.get(),
+                      .answers = answers.get()};
+    receiver = std::make_unique<BasicRxLoop<Address>>(plan, shared, seat, *counters.back());
   }
-  return std::unique_ptr<Scanner>{new Scanner{std::move(impl)}};
+  return {};
+}
+
+template <typename Address>
+void Scanner::ImplOf<Address>::launch() {
+  const bool split = plan.receive && threads > 1;
+  for (unsigned thread = 0; thread < threads; ++thread) {
+    const unsigned sender = split ? thread - 1 : thread;
+    auto* const tx = split && thread == 0 ? nullptr : senders[sender].get();
+    auto* const rx = thread == 0 ? receiver.get() : nullptr;
+    Eal::launch(thread, [this, tx, rx] { poll_until_stopped(tx, rx, shared, plan.shares_cpu); });
+  }
+}
+
+template <typename Address>
+void Scanner::ImplOf<Address>::our_ends(std::span<const AnyTarget> targets,
+                                        std::span<OurEnd> ends) const noexcept {
+  constexpr std::size_t kMost = BasicCookieMaker<Address>::kMostBatch;
+  std::array<BasicTarget<Address>, kMost> own;
+  std::array<Cookie, kMost> cookies;
+  std::array<Address, kMost> sources;
+  const bool several = plan.cookies.sources().several();
+  for (std::size_t at = 0; at < targets.size(); at += kMost) {
+    const std::size_t count = std::min(kMost, targets.size() - at);
+    for (std::size_t i = 0; i < count; ++i) own[i] = of_family<Address>(targets[at + i]);
+    if (several) {
+      plan.cookies.make({own.data(), count}, {cookies.data(), count}, {sources.data(), count});
+    } else {
+      plan.cookies.make({own.data(), count}, {cookies.data(), count});
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      ends[at + i] = {several ? sources[i] : plan.source, cookies[i].source_port};
+    }
+  }
+}
+
+Scanner::Scanner(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+
+Result<std::unique_ptr<Scanner>> Scanner::make(ScanPlan plan, Link& link, unsigned threads) {
+  return ImplOf<Ipv4Address>::make(std::move(plan), link, threads);
+}
+
+Result<std::unique_ptr<Scanner>> Scanner::make(ScanPlan6 plan, Link& link, unsigned threads) {
+  return ImplOf<Ipv6Address>::make(std::move(plan), link, threads);
 }
 
 Scanner::~Scanner() {
   stop();
-  for (auto& sender : impl_->senders) sender->release();
+  impl_->release();
   rte_mbuf* answer = nullptr;
   while (rte_ring_sc_dequeue(impl_->answers.get(), reinterpret_cast<void**>(&answer)) == 0) {
     rte_pktmbuf_free(answer);
@@ -153,15 +272,7 @@ Scanner::~Scanner() {
 
 void Scanner::start() {
   impl_->running = true;
-  const bool split = impl_->plan.receive && impl_->threads > 1;
-  for (unsigned thread = 0; thread < impl_->threads; ++thread) {
-    const unsigned sender = split ? thread - 1 : thread;
-    TxLoop* const tx = split && thread == 0 ? nullptr : impl_->senders[sender].get();
-    RxLoop* const rx = thread == 0 ? impl_->receiver.get() : nullptr;
-    Eal::launch(thread, [impl = impl_.get(), tx, rx] {
-      poll_until_stopped(tx, rx, impl->shared, impl->plan.shares_cpu);
-    });
-  }
+  impl_->launch();
 }
 
 void Scanner::stop() {
@@ -186,7 +297,7 @@ void Scanner::begin_sweep(Sweep sweep, Lanes* lanes) {
 const Sweep& Scanner::sweep() const noexcept { return impl_->run->sweep; }
 const Lanes& Scanner::lanes() const noexcept { return *impl_->run->lanes; }
 
-SwappableGuard& Scanner::guard() noexcept { return impl_->plan.guard; }
+void Scanner::block(const Ipv4Set& v4, const Ipv6Set& v6) { impl_->block(v4, v6); }
 
 void Scanner::set_rate(PacketsPerSecond rate) noexcept {
   impl_->shared.rate.store(raw_rate(rate), std::memory_order_relaxed);
@@ -196,25 +307,23 @@ PacketsPerSecond Scanner::rate() const noexcept {
   return PacketsPerSecond{impl_->shared.rate.load(std::memory_order_relaxed)};
 }
 
-bool Scanner::request(Target target) noexcept {
-  return rte_ring_sp_enqueue_elem(impl_->requests.get(), &target, sizeof target) == 0;
-}
+bool Scanner::request(const AnyTarget& target) noexcept { return impl_->request(target); }
 
-bool Scanner::sending_finished() const noexcept {
-  for (const auto& sender : impl_->senders) {
-    if (sender->finished_run() < impl_->run->number) return false;
-  }
-  return true;
-}
+bool Scanner::sending_finished() const noexcept { return impl_->finished(); }
 
 bool Scanner::has_sent(std::uint64_t position) const noexcept {
   return dataplane::has_sent(impl_->run->sweep, *impl_->run->lanes, position);
 }
 
 bool Scanner::gateway_known() const noexcept {
-  const Neighbours& neighbours = impl_->plan.neighbours;
-  return !neighbours.gateway_address() || neighbours.gateway_known();
+  return !impl_->gateway_address() || impl_->gateway_known();
 }
+
+std::optional<IpAddress> Scanner::gateway_address() const noexcept {
+  return impl_->gateway_address();
+}
+
+bool Scanner::only_gateway() const noexcept { return impl_->only_gateway(); }
 
 std::size_t Scanner::take_replies(std::span<Reply> into) noexcept {
   return rte_ring_sc_dequeue_burst_elem(impl_->replies.get(), into.data(), sizeof(Reply),
@@ -227,6 +336,12 @@ CounterValues Scanner::counters() const noexcept {
   return sums;
 }
 
-const ScanPlan& Scanner::plan() const noexcept { return impl_->plan; }
+ProbeKind Scanner::kind() const noexcept { return impl_->kind(); }
+bool Scanner::receives() const noexcept { return impl_->receives(); }
+const TscClock& Scanner::clock() const noexcept { return impl_->clock(); }
+
+void Scanner::our_ends(std::span<const AnyTarget> targets, std::span<OurEnd> ends) const noexcept {
+  impl_->our_ends(targets, ends);
+}
 
 }  // namespace trawl::dataplane

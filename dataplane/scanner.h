@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "base/result.h"
@@ -26,8 +27,10 @@ namespace trawl::dataplane {
 class Scanner {
  public:
   // Needs `link` opened for senders_for(threads, plan.receive) senders, and to outlive this. Fails
-  // with Runtime when memory is short.
+  // with Runtime when memory is short. The family of the plan is that of all sweeps.
   [[nodiscard]] static Result<std::unique_ptr<Scanner>> make(ScanPlan plan, Link& link,
+                                                             unsigned threads);
+  [[nodiscard]] static Result<std::unique_ptr<Scanner>> make(ScanPlan6 plan, Link& link,
                                                              unsigned threads);
   ~Scanner();
   Scanner(const Scanner&) = delete;
@@ -43,29 +46,46 @@ class Scanner {
   // The one begun last. Needs one.
   [[nodiscard]] const Sweep& sweep() const noexcept;
   [[nodiscard]] const Lanes& lanes() const noexcept;
-  // May be replaced while cores poll.
-  [[nodiscard]] SwappableGuard& guard() noexcept;
+  // Puts another egress guard in place while cores poll: blocks the set of the plan's family.
+  void block(const Ipv4Set& v4, const Ipv6Set& v6);
   // From now on; of all senders together. Zero is a pause.
   void set_rate(PacketsPerSecond rate) noexcept;
   [[nodiscard]] PacketsPerSecond rate() const noexcept;
   // Asks for one more probe, ahead of the sweep, with ProbeStamp::kSentinelAttempt; false when too
   // many are waiting. Targets whose next hop is not known are passed over.
-  bool request(Target target) noexcept;
+  bool request(const AnyTarget& target) noexcept;
 
   // True once every probe of the sweep was sent or given up, or max_runtime is over.
   [[nodiscard]] bool sending_finished() const noexcept;
   // Whether the probe for `position` of the present sweep may have left already.
   [[nodiscard]] bool has_sent(std::uint64_t position) const noexcept;
-  // False while the gateway has not answered ARP.
+  // False while the gateway has not answered ARP or neighbour discovery.
   [[nodiscard]] bool gateway_known() const noexcept;
+  // Who is asked; nullopt where nobody has to be.
+  [[nodiscard]] std::optional<IpAddress> gateway_address() const noexcept;
+  // True when every target goes through the gateway.
+  [[nodiscard]] bool only_gateway() const noexcept;
   // Moves replies out of the ring; returns how many.
   [[nodiscard]] std::size_t take_replies(std::span<Reply> into) noexcept;
   // Sums over all cores.
   [[nodiscard]] CounterValues counters() const noexcept;
-  [[nodiscard]] const ScanPlan& plan() const noexcept;
+
+  // What the plan says.
+  [[nodiscard]] ProbeKind kind() const noexcept;
+  [[nodiscard]] bool receives() const noexcept;
+  [[nodiscard]] const TscClock& clock() const noexcept;
+  // Where the probe to a target leaves from.
+  struct OurEnd {
+    IpAddress ip;
+    std::uint16_t port = 0;
+  };
+  // ends[i] is that of targets[i]. Needs equal sizes and targets of the plan's family.
+  void our_ends(std::span<const AnyTarget> targets, std::span<OurEnd> ends) const noexcept;
 
  private:
   struct Impl;
+  template <typename Address>
+  struct ImplOf;
   explicit Scanner(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

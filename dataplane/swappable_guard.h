@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "dataplane/egress_guard.h"
-#include "dataplane/target_space.h"
+#include "dataplane/egress_guard6.h"
+#include "dataplane/target.h"
 
 namespace trawl::dataplane {
 
@@ -24,24 +26,27 @@ namespace trawl::dataplane {
 //
 // Thread: current(), first() and check() from any core, publish() and generations() from the
 // control thread.
-class SwappableGuard {
+template <typename Address>
+class BasicSwappableGuard {
  public:
-  explicit SwappableGuard(EgressGuard first);
+  using Guard = std::conditional_t<std::is_same_v<Address, Ipv4Address>, EgressGuard, EgressGuard6>;
+
+  explicit BasicSwappableGuard(Guard first);
   // Needs that no core uses either yet.
-  SwappableGuard(SwappableGuard&& other) noexcept;
-  SwappableGuard& operator=(SwappableGuard&&) = delete;
-  ~SwappableGuard() = default;
+  BasicSwappableGuard(BasicSwappableGuard&& other) noexcept;
+  BasicSwappableGuard& operator=(BasicSwappableGuard&&) = delete;
+  ~BasicSwappableGuard() = default;
 
   // From its return on, no burst begins with an older guard.
-  void publish(EgressGuard next);
+  void publish(Guard next);
   // How many guards are kept: one, and one for each publish().
   [[nodiscard]] std::size_t generations() const noexcept { return guards_.size(); }
 
   // The guard to use for one burst; valid as long as this is.
-  [[nodiscard]] const EgressGuard& current() const noexcept {
+  [[nodiscard]] const Guard& current() const noexcept {
     return *current_.load(std::memory_order_acquire);
   }
-  [[nodiscard]] const EgressGuard& first() const noexcept { return *first_; }
+  [[nodiscard]] const Guard& first() const noexcept { return *first_; }
 
   // Bit i is about targets[i]; no bit is set in both.
   struct Answer {
@@ -52,14 +57,19 @@ class SwappableGuard {
   };
   // Needs targets.size() <= 64. Cost: that of one EgressGuard::blocked() until the first publish(),
   // then of two.
-  [[nodiscard]] Answer check(std::span<const Target> targets) const noexcept;
-  [[nodiscard]] bool allows(Ipv4Address address) const noexcept;
+  [[nodiscard]] Answer check(std::span<const BasicTarget<Address>> targets) const noexcept;
+  [[nodiscard]] bool allows(Address address) const noexcept;
 
  private:
   // One cache line that the cores read and that is written only by publish().
-  alignas(64) std::atomic<const EgressGuard*> current_;
-  const EgressGuard* first_;
-  std::vector<std::unique_ptr<const EgressGuard>> guards_;
+  alignas(64) std::atomic<const Guard*> current_;
+  const Guard* first_;
+  std::vector<std::unique_ptr<const Guard>> guards_;
 };
+
+using SwappableGuard = BasicSwappableGuard<Ipv4Address>;
+using SwappableGuard6 = BasicSwappableGuard<Ipv6Address>;
+extern template class BasicSwappableGuard<Ipv4Address>;
+extern template class BasicSwappableGuard<Ipv6Address>;
 
 }  // namespace trawl::dataplane

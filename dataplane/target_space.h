@@ -6,40 +6,41 @@
 #include <span>
 #include <vector>
 
-#include "base/ip.h"
-#include "base/ranked_set.h"
+#include "base/ranked_addresses.h"
+#include "dataplane/target.h"
 
 namespace trawl::dataplane {
 
-// One TCP port of one address.
-struct Target {
-  Ipv4Address ip;
-  std::uint16_t port = 0;
-  friend constexpr bool operator==(const Target&, const Target&) noexcept = default;
-};
-
 // Every (address, port) of a plan, numbered 0...size()-1: index = address rank * ports + port rank.
+// The addresses are of one family; who works on one hands in targets of that family.
 //
 // Thread: immutable once made. Cost: bench/dataplane/target_space_bench.cc.
 class TargetSpace {
  public:
-  // Needs both non-empty, `ports` sorted and unique.
-  TargetSpace(RankedSet<Ipv4Address> addresses, std::vector<std::uint16_t> ports);
+  // Needs both non-empty, `ports` sorted and unique, and size() <= 2^48.
+  TargetSpace(RankedAddresses addresses, std::vector<std::uint16_t> ports);
 
   [[nodiscard]] std::uint64_t size() const noexcept { return addresses_.size() * ports_.size(); }
-  [[nodiscard]] const RankedSet<Ipv4Address>& addresses() const noexcept { return addresses_; }
+  [[nodiscard]] const RankedAddresses& addresses() const noexcept { return addresses_; }
   [[nodiscard]] std::span<const std::uint16_t> ports() const noexcept { return ports_; }
 
-  // Needs index < size().
+  // Needs index < size() and IPv4 addresses.
   [[nodiscard]] Target at(std::uint64_t index) const noexcept {
     const std::uint64_t rank = divide_by_ports(index);
-    return Target{addresses_.select(static_cast<std::uint32_t>(rank)),
+    return Target{addresses_.v4()->select(static_cast<std::uint32_t>(rank)),
                   ports_[index - rank * ports_.size()]};
   }
-  // targets[i] = at(indexes[i]). Needs equal sizes.
+  // Needs index < size().
+  [[nodiscard]] AnyTarget any_at(std::uint64_t index) const noexcept {
+    const std::uint64_t rank = divide_by_ports(index);
+    return AnyTarget{addresses_.select(rank), ports_[index - rank * ports_.size()]};
+  }
+  // targets[i] = at(indexes[i]). Needs equal sizes and the family of the addresses.
   void at_batch(std::span<const std::uint64_t> indexes, std::span<Target> targets) const noexcept;
+  void at_batch(std::span<const std::uint64_t> indexes, std::span<Target6> targets) const noexcept;
   // nullopt when the plan does not hold the target.
   [[nodiscard]] std::optional<std::uint64_t> index_of(Target target) const noexcept;
+  [[nodiscard]] std::optional<std::uint64_t> index_of_any(const AnyTarget& target) const noexcept;
 
  private:
   // Exact for index < 2^48 and at most 2^16 ports: the error of the rounded-up reciprocal is below
@@ -50,7 +51,7 @@ class TargetSpace {
     return static_cast<std::uint64_t>((Uint128{index} * reciprocal_) >> 64U);
   }
 
-  RankedSet<Ipv4Address> addresses_;
+  RankedAddresses addresses_;
   std::vector<std::uint16_t> ports_;
   std::vector<std::uint32_t> port_rank_;  // By port; ports_.size() where the plan lacks it.
   std::uint64_t reciprocal_;              // ceil(2^64 / ports).

@@ -8,13 +8,18 @@ namespace trawl::dataplane {
 namespace {
 
 constexpr std::uint16_t kWindow = 64240;
-// MSS 1460; SACK permitted; timestamps (value stamped, echo 0); no-op; window scale 7.
-constexpr std::array<std::uint8_t, 20> kSynOptions{2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0,
-                                                   0, 0, 0,    0,    0, 0, 1, 3,  3, 7};
+// The maximum segment size fills an Ethernet frame: it depends on the header (RFC 9293 section
+// 3.7.1).
+constexpr std::size_t kSegmentSizeAt = 2;
+constexpr std::uint64_t kEthernetPayload = 1500;
+// MSS; SACK permitted; timestamps (value stamped, echo 0); no-op; window scale 7.
+constexpr std::array<std::uint8_t, 20> kSynOptions{2, 4, 0, 0, 4, 2, 8, 10, 0, 0,
+                                                   0, 0, 0, 0, 0, 0, 1, 3,  3, 7};
 
 // Fills in what is the same in every segment that is as long as `segment`.
+template <typename Address>
 wire::ChecksumPart write_constants(std::span<std::byte> segment, std::uint8_t flags,
-                                   const FrameStart& start) noexcept {
+                                   const BasicFrameStart<Address>& start) noexcept {
   segment[wire::kTcpOffset] = static_cast<std::byte>(segment.size() / 4 << 4U);
   segment[wire::kTcpFlags] = std::byte{flags};
   wire::write16(segment.data() + wire::kTcpWindow, kWindow);
@@ -25,25 +30,37 @@ wire::ChecksumPart write_constants(std::span<std::byte> segment, std::uint8_t fl
 
 }  // namespace
 
-TcpSynTemplate::TcpSynTemplate(const ProbeSource& source) noexcept
+template <typename Address>
+BasicTcpSynTemplate<Address>::BasicTcpSynTemplate(const BasicProbeSource<Address>& source) noexcept
     : start_{source, wire::kProtocolTcp, kPacketSize} {
   std::memcpy(segment_.data() + wire::kTcpSize, kSynOptions.data(), kSynOptions.size());
+  const std::uint64_t headers = BasicFrameStart<Address>::kHeader.count() + wire::kTcpSize;
+  wire::write16(segment_.data() + wire::kTcpSize + kSegmentSizeAt,
+                static_cast<std::uint16_t>(kEthernetPayload - headers));
   sum_ = write_constants(segment_, wire::kSyn, start_);
 }
 
-void TcpSynTemplate::prepare(std::byte* frame) const noexcept {
+template <typename Address>
+void BasicTcpSynTemplate<Address>::prepare(std::byte* frame) const noexcept {
   start_.prepare(frame);
   std::copy(segment_.begin(), segment_.end(), frame + start_.payload());
 }
 
-TcpAckTemplate::TcpAckTemplate(const ProbeSource& source) noexcept
+template <typename Address>
+BasicTcpAckTemplate<Address>::BasicTcpAckTemplate(const BasicProbeSource<Address>& source) noexcept
     : start_{source, wire::kProtocolTcp, kPacketSize} {
   sum_ = write_constants(segment_, wire::kAck, start_);
 }
 
-void TcpAckTemplate::prepare(std::byte* frame) const noexcept {
+template <typename Address>
+void BasicTcpAckTemplate<Address>::prepare(std::byte* frame) const noexcept {
   start_.prepare(frame);
   std::copy(segment_.begin(), segment_.end(), frame + start_.payload());
 }
+
+template class BasicTcpSynTemplate<Ipv4Address>;
+template class BasicTcpSynTemplate<Ipv6Address>;
+template class BasicTcpAckTemplate<Ipv4Address>;
+template class BasicTcpAckTemplate<Ipv6Address>;
 
 }  // namespace trawl::dataplane

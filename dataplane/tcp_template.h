@@ -8,7 +8,7 @@
 #include "base/units.h"
 #include "dataplane/cookie.h"
 #include "dataplane/frame_start.h"
-#include "dataplane/target_space.h"
+#include "dataplane/target.h"
 #include "dataplane/wire.h"
 
 namespace trawl::dataplane {
@@ -20,19 +20,20 @@ namespace trawl::dataplane {
 // a buffer; stamp() runs once a probe and writes only what differs between targets.
 //
 // Thread: immutable once made. Cost: bench/dataplane/probe_template_bench.cc.
-class TcpSynTemplate {
+template <typename Address>
+class BasicTcpSynTemplate {
  public:
-  static constexpr ByteCount kPacketSize{20 + 20 + 20};
+  static constexpr ByteCount kPacketSize = BasicFrameStart<Address>::kHeader + ByteCount{40};
 
-  explicit TcpSynTemplate(const ProbeSource& source) noexcept;
+  explicit BasicTcpSynTemplate(const BasicProbeSource<Address>& source) noexcept;
 
   [[nodiscard]] ByteCount size() const noexcept { return start_.frame_size(); }
   // Needs size() bytes at `frame`.
   void prepare(std::byte* frame) const noexcept;
   // Needs a frame prepared by this template that only stamp() has written since.
-  void stamp(std::byte* frame, std::uint64_t head, Target target, Cookie cookie,
+  void stamp(std::byte* frame, std::uint64_t head, BasicTarget<Address> target, Cookie cookie,
              std::uint32_t probe_stamp) const noexcept {
-    const std::uint32_t ip = wire::swap32(target.ip.value());
+    const auto ip = wire::in_frame(target.ip);
     const std::uint32_t sequence = wire::swap32(cookie.sequence);
     const std::uint32_t ports =
         wire::swap32(std::uint32_t{cookie.source_port} << 16U | target.port);
@@ -53,8 +54,8 @@ class TcpSynTemplate {
  private:
   static constexpr std::size_t kTimestampValue = wire::kTcpSize + 8;
 
-  FrameStart start_;
-  std::array<std::byte, kPacketSize.count() - wire::kIpSize> segment_{};
+  BasicFrameStart<Address> start_;
+  std::array<std::byte, 2 * wire::kTcpSize> segment_{};
   wire::ChecksumPart sum_;  // Over the pseudo-header and the constant words of the segment.
 };
 
@@ -63,9 +64,11 @@ class TcpSynTemplate {
 // section 3.10.7.1), open port or not: it tells filtered from unfiltered and nothing else.
 //
 // Thread and cost as TcpSynTemplate.
-class TcpAckTemplate {
+template <typename Address>
+class BasicTcpAckTemplate {
  public:
-  static constexpr ByteCount kPacketSize{20 + 20};
+  static constexpr ByteCount kPacketSize =
+      BasicFrameStart<Address>::kHeader + ByteCount{wire::kTcpSize};
 
   // The acknowledgement number that goes with a sequence number, and the way back: both prove the
   // probe, the one in a reset, the other in an ICMP error, and equal ones would stand out.
@@ -73,16 +76,16 @@ class TcpAckTemplate {
     return std::rotl(number, 16);
   }
 
-  explicit TcpAckTemplate(const ProbeSource& source) noexcept;
+  explicit BasicTcpAckTemplate(const BasicProbeSource<Address>& source) noexcept;
 
   [[nodiscard]] ByteCount size() const noexcept { return start_.frame_size(); }
   // Needs size() bytes at `frame`.
   void prepare(std::byte* frame) const noexcept;
   // Needs a frame prepared by this template that only stamp() has written since. No field of an
   // ACK comes back that could hold the time.
-  void stamp(std::byte* frame, std::uint64_t head, Target target, Cookie cookie,
+  void stamp(std::byte* frame, std::uint64_t head, BasicTarget<Address> target, Cookie cookie,
              std::uint32_t /*probe_stamp*/) const noexcept {
-    const std::uint32_t ip = wire::swap32(target.ip.value());
+    const auto ip = wire::in_frame(target.ip);
     const std::uint32_t sequence = wire::swap32(cookie.sequence);
     const std::uint32_t ack = wire::swap32(other_number(cookie.sequence));
     const std::uint32_t ports =
@@ -101,9 +104,16 @@ class TcpAckTemplate {
   }
 
  private:
-  FrameStart start_;
+  BasicFrameStart<Address> start_;
   std::array<std::byte, wire::kTcpSize> segment_{};
   wire::ChecksumPart sum_;  // Over the pseudo-header and the constant words of the segment.
 };
+
+using TcpSynTemplate = BasicTcpSynTemplate<Ipv4Address>;
+using TcpAckTemplate = BasicTcpAckTemplate<Ipv4Address>;
+extern template class BasicTcpSynTemplate<Ipv4Address>;
+extern template class BasicTcpSynTemplate<Ipv6Address>;
+extern template class BasicTcpAckTemplate<Ipv4Address>;
+extern template class BasicTcpAckTemplate<Ipv6Address>;
 
 }  // namespace trawl::dataplane

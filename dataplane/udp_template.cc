@@ -32,11 +32,14 @@ std::uint64_t bytes_of(UdpField field, std::uint32_t sequence, std::uint32_t sta
 
 }  // namespace
 
-UdpTemplate::UdpTemplate(const ProbeSource& source, std::shared_ptr<const UdpPayloads> payloads)
+template <typename Address>
+BasicUdpTemplate<Address>::BasicUdpTemplate(const BasicProbeSource<Address>& source,
+                                            std::shared_ptr<const UdpPayloads> payloads)
     : payloads_{std::move(payloads)} {
   for (const UdpPayload& payload : payloads_->all()) {
     const std::size_t length = wire::kUdpSize + payload.bytes.size();
-    const FrameStart start{source, wire::kProtocolUdp, ByteCount{wire::kIpSize + length}};
+    const BasicFrameStart<Address> start{source, wire::kProtocolUdp,
+                                         BasicFrameStart<Address>::kHeader + ByteCount{length}};
     Datagram datagram{.start = start,
                       .bytes = std::vector<std::byte>(wire::kUdpSize),
                       .sum = start.pseudo_header(),
@@ -49,10 +52,12 @@ UdpTemplate::UdpTemplate(const ProbeSource& source, std::shared_ptr<const UdpPay
   }
 }
 
-std::size_t UdpTemplate::write(std::byte* frame, std::uint64_t head, Target target, Cookie cookie,
-                               std::uint32_t probe_stamp) const noexcept {
+template <typename Address>
+std::size_t BasicUdpTemplate<Address>::write(std::byte* frame, std::uint64_t head,
+                                             BasicTarget<Address> target, Cookie cookie,
+                                             std::uint32_t probe_stamp) const noexcept {
   const Datagram& datagram = datagrams_[payloads_->index_of(target.port)];
-  const std::uint32_t ip = wire::swap32(target.ip.value());
+  const auto ip = wire::in_frame(target.ip);
   const std::uint32_t ports = wire::swap32(std::uint32_t{cookie.source_port} << 16U | target.port);
   datagram.start.prepare(frame);
   datagram.start.stamp(frame, head, ip, cookie.ip_id);
@@ -74,15 +79,20 @@ std::size_t UdpTemplate::write(std::byte* frame, std::uint64_t head, Target targ
   return datagram.start.frame_size().count();
 }
 
-ByteCount UdpTemplate::mean_frame_size(const UdpPayloads& payloads,
-                                       std::span<const std::uint16_t> ports) noexcept {
+template <typename Address>
+ByteCount BasicUdpTemplate<Address>::mean_frame_size(
+    const UdpPayloads& payloads, std::span<const std::uint16_t> ports) noexcept {
   std::uint64_t total = 0;
   for (const std::uint16_t port : ports) {
-    const std::uint64_t size = wire::kEthernetSize + wire::kIpSize + wire::kUdpSize +
+    const std::uint64_t size = wire::kEthernetSize + BasicFrameStart<Address>::kHeader.count() +
+                               wire::kUdpSize +
                                payloads.all()[payloads.index_of(port)].bytes.size();
     total += std::max(size, BitsPerSecond::kShortestFrame.count());
   }
   return ByteCount{(total + ports.size() - 1) / ports.size()};
 }
+
+template class BasicUdpTemplate<Ipv4Address>;
+template class BasicUdpTemplate<Ipv6Address>;
 
 }  // namespace trawl::dataplane

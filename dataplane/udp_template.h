@@ -9,7 +9,7 @@
 #include "base/units.h"
 #include "dataplane/cookie.h"
 #include "dataplane/frame_start.h"
-#include "dataplane/target_space.h"
+#include "dataplane/target.h"
 #include "dataplane/udp_payloads.h"
 #include "dataplane/wire.h"
 
@@ -19,9 +19,11 @@ namespace trawl::dataplane {
 // unlike the other templates this one prepares nothing: write() writes all of a frame.
 //
 // Thread: immutable once made. Cost: bench/dataplane/probe_template_bench.cc.
-class UdpTemplate {
+template <typename Address>
+class BasicUdpTemplate {
  public:
-  UdpTemplate(const ProbeSource& source, std::shared_ptr<const UdpPayloads> payloads);
+  BasicUdpTemplate(const BasicProbeSource<Address>& source,
+                   std::shared_ptr<const UdpPayloads> payloads);
 
   // The mean size of the frames for `ports`, each padded to the shortest Ethernet frame, rounded
   // up.
@@ -29,16 +31,16 @@ class UdpTemplate {
                                                  std::span<const std::uint16_t> ports) noexcept;
 
   // Returns the size of the frame it writes. Needs kLargestFrame bytes at `frame`.
-  [[nodiscard]] std::size_t write(std::byte* frame, std::uint64_t head, Target target,
+  [[nodiscard]] std::size_t write(std::byte* frame, std::uint64_t head, BasicTarget<Address> target,
                                   Cookie cookie, std::uint32_t probe_stamp) const noexcept;
 
   static constexpr std::size_t kLargestFrame = wire::kEthernetSize + wire::kVlanTagSize +
-                                               wire::kIpSize + wire::kUdpSize +
-                                               UdpPayload::kMostBytes;
+                                               BasicFrameStart<Address>::kHeader.count() +
+                                               wire::kUdpSize + UdpPayload::kMostBytes;
 
  private:
   struct Datagram {
-    FrameStart start;
+    BasicFrameStart<Address> start;
     std::vector<std::byte> bytes;  // UDP header and payload.
     wire::ChecksumPart sum;        // Over the pseudo-header and the constant bytes.
     std::vector<UdpSlot> slots;    // Offsets from the start of the UDP header.
@@ -47,5 +49,9 @@ class UdpTemplate {
   std::shared_ptr<const UdpPayloads> payloads_;
   std::vector<Datagram> datagrams_;  // As payloads_->all().
 };
+
+using UdpTemplate = BasicUdpTemplate<Ipv4Address>;
+extern template class BasicUdpTemplate<Ipv4Address>;
+extern template class BasicUdpTemplate<Ipv6Address>;
 
 }  // namespace trawl::dataplane

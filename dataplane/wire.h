@@ -4,6 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
+
+#include "base/ip.h"
 
 // Reading and writing big-endian fields, offsets of the headers we handle, and the Internet
 // checksum.
@@ -52,6 +55,24 @@ inline void write_mac(std::byte* at, std::uint64_t mac) noexcept {
   write32(at + 2, static_cast<std::uint32_t>(mac));
 }
 
+// Addresses in memory order: what lies in a frame.
+struct Ipv6Bytes {
+  std::uint64_t high;
+  std::uint64_t low;
+};
+[[nodiscard]] constexpr std::uint32_t in_frame(Ipv4Address address) noexcept {
+  return swap32(address.value());
+}
+[[nodiscard]] constexpr Ipv6Bytes in_frame(Ipv6Address address) noexcept {
+  return {__builtin_bswap64(static_cast<std::uint64_t>(address.value() >> 64U)),
+          __builtin_bswap64(static_cast<std::uint64_t>(address.value()))};
+}
+[[nodiscard]] inline Ipv6Address read_ipv6(const std::byte* at) noexcept {
+  Ipv6Bytes bytes;
+  std::memcpy(&bytes, at, sizeof bytes);
+  return Ipv6Address{Uint128{__builtin_bswap64(bytes.high)} << 64U | __builtin_bswap64(bytes.low)};
+}
+
 inline constexpr std::uint16_t kTypeIpv4 = 0x0800;
 inline constexpr std::uint16_t kTypeArp = 0x0806;
 inline constexpr std::uint16_t kTypeVlan = 0x8100;
@@ -59,6 +80,7 @@ inline constexpr std::uint16_t kTypeIpv6 = 0x86dd;
 inline constexpr std::uint8_t kProtocolIcmp = 1;
 inline constexpr std::uint8_t kProtocolTcp = 6;
 inline constexpr std::uint8_t kProtocolUdp = 17;
+inline constexpr std::uint8_t kProtocolFragment = 44;  // Of IPv6: RFC 8200 section 4.5.
 inline constexpr std::uint8_t kProtocolIcmpv6 = 58;
 
 // Ethernet II, IEEE 802.3 clause 3.
@@ -81,6 +103,7 @@ inline constexpr std::size_t kIpDestination = 16;
 
 // IPv6, RFC 8200 section 3; offsets from the start of the header.
 inline constexpr std::size_t kIpv6Size = 40;
+inline constexpr std::size_t kIpv6Label = 2;   // The lower 16 bits of the flow label.
 inline constexpr std::size_t kIpv6Length = 4;  // Of what follows the header.
 inline constexpr std::size_t kIpv6NextHeader = 6;
 inline constexpr std::size_t kIpv6HopLimit = 7;
@@ -117,6 +140,22 @@ inline constexpr std::uint8_t kIcmpEcho = 8;
 inline constexpr std::uint8_t kIcmpTimeExceeded = 11;
 inline constexpr std::uint8_t kIcmpTimestamp = 13;
 inline constexpr std::uint8_t kIcmpTimestampReply = 14;
+
+// ICMPv6, RFC 4443; laid out as ICMP. Neighbour discovery, RFC 4861 section 4: the target address
+// follows the header, and options follow that.
+inline constexpr std::uint8_t kIcmpv6Unreachable = 1;
+inline constexpr std::uint8_t kIcmpv6TimeExceeded = 3;
+inline constexpr std::uint8_t kIcmpv6ParameterProblem = 4;
+inline constexpr std::uint8_t kIcmpv6Echo = 128;
+inline constexpr std::uint8_t kIcmpv6EchoReply = 129;
+inline constexpr std::uint8_t kNeighbourSolicitation = 135;
+inline constexpr std::uint8_t kNeighbourAdvertisement = 136;
+inline constexpr std::size_t kNeighbourTarget = 8;
+inline constexpr std::size_t kNeighbourSize = 24;      // Without options.
+inline constexpr std::size_t kLinkAddressOption = 8;   // With an Ethernet address.
+inline constexpr std::uint8_t kSourceLinkAddress = 1;  // Types of options.
+inline constexpr std::uint8_t kTargetLinkAddress = 2;
+inline constexpr std::uint8_t kNeighbourHopLimit = 255;
 
 // ARP for IPv4 over Ethernet, RFC 826; offsets from the end of the Ethernet header.
 inline constexpr std::size_t kArpSize = 28;
@@ -171,6 +210,11 @@ class ChecksumPart {
   }
   // Adds a word of 16 or 32 bits in memory order.
   constexpr void add(std::uint32_t word) noexcept { total_ += word; }
+  constexpr void add(const Ipv6Bytes& address) noexcept {
+    for (const std::uint64_t half : {address.high, address.low}) {
+      total_ += (half & 0xffffffffU) + (half >> 32U);
+    }
+  }
   constexpr void add(ChecksumPart part) noexcept { total_ += part.total_; }
   // Adds a word in memory order that begins `offset` bytes behind the start of the sum: at an odd
   // one its bytes count for the other halves (RFC 1071 section 2).

@@ -16,10 +16,6 @@
 namespace trawl::control {
 namespace {
 
-constexpr std::string_view kIpv6Forms =
-    "expected an IPv6 address, a prefix such as 2001:db8::/32 or a range such as "
-    "2001:db8::1-2001:db8::9";
-
 bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 Failure bad_line(std::string_view name, std::uint64_t line, std::string_view what) {
@@ -67,25 +63,6 @@ void write_text(const AddressList& list, const std::function<void(std::string_vi
   take(piece);
 }
 
-// Adds one IPv6 entry; the reason when it is none.
-std::optional<std::string> add_ipv6(std::string_view text, Ipv6Set& into) {
-  const std::size_t dash = text.find('-');
-  if (dash == std::string_view::npos) {
-    const auto prefix = Ipv6Prefix::parse(text);
-    if (!prefix) return fmt::format("{} is none; {}", quote(text), kIpv6Forms);
-    into.add(*prefix);
-    return std::nullopt;
-  }
-  const auto first = Ipv6Address::parse(text.substr(0, dash));
-  const auto last = Ipv6Address::parse(text.substr(dash + 1));
-  if (!first || !last) return fmt::format("{} is none; {}", quote(text), kIpv6Forms);
-  if (*first > *last) {
-    return fmt::format("{} runs backwards; write the lower address first", quote(text));
-  }
-  into.add(Ipv6Set::Range{*first, *last});
-  return std::nullopt;
-}
-
 // Adds the entries of a word without white space; commas stand between them.
 Result<void> add_word(std::string_view word, std::string_view name, std::uint64_t line,
                       AddressList& into) {
@@ -102,7 +79,7 @@ Result<void> add_word(std::string_view word, std::string_view name, std::uint64_
     if (piece.empty()) continue;
     if (piece.find(':') == std::string_view::npos) {
       if (auto added = add_word(piece, name, line, into); !added) return added;
-    } else if (const auto fault = add_ipv6(piece, into.v6)) {
+    } else if (const auto fault = add_ipv6_spec(piece, into.v6)) {
       return bad_line(name, line, *fault);
     }
   }

@@ -12,22 +12,22 @@
 namespace trawl::control {
 namespace {
 
-Result<Ipv4Set> allowed_addresses(const BlocklistSources& sources) {
-  Ipv4Set allowed;
+Result<AddressList> allowed_addresses(const BlocklistSources& sources) {
+  AddressList allowed;
   for (const std::string& spec : sources.allow_special) {
-    if (auto parsed = parse_targets(spec, "allow-special", allowed); !parsed) {
+    if (auto parsed = parse_targets(spec, "allow-special", allowed.v4, allowed.v6); !parsed) {
       return Failure{parsed.error()};
     }
   }
   return allowed;
 }
 
-void check_special_purpose(const Ipv4Set& allowed, AddressCheck& check) {
+void check_special_purpose(const AddressList& allowed, AddressCheck& check) {
   std::visit(
       [&](auto address) {
         const auto* block = special_purpose_block_of(address);
         if (block == nullptr) return;
-        if (AddressList{.v4 = allowed, .v6 = {}}.contains(check.address)) {
+        if (allowed.contains(check.address)) {
           check.allowed = block->to_string();
         } else {
           check.blocked_by.push_back(fmt::format("the built-in list: {}, allocated {}",
@@ -99,7 +99,8 @@ Result<AddressList> merge_lists(const BlocklistSources& sources) {
   const auto allowed = allowed_addresses(sources);
   if (!allowed) return Failure{allowed.error()};
   AddressList fixed{.v4 = special_purpose_addresses(), .v6 = special_purpose_ipv6_addresses()};
-  fixed.v4.subtract(*allowed);
+  fixed.v4.subtract(allowed->v4);
+  fixed.v6.subtract(allowed->v6);
   const auto live = LiveBlocklist::open(std::move(fixed), sources.blocklists, sources.opt_outs);
   if (!live) return Failure{live.error()};
   return live->blocked();

@@ -115,16 +115,20 @@ class Parser {
   }
 
   Result<void> take_allow_special(std::string_view value) {
-    Ipv4Set allowed;
-    if (auto parsed = parse_targets(value, place() + ": allow-special", allowed); !parsed) {
+    AddressList allowed;
+    if (auto parsed = parse_targets(value, place() + ": allow-special", allowed.v4, allowed.v6);
+        !parsed) {
       return parsed;
     }
-    allowed.subtract(special_purpose_addresses());
-    if (!allowed.empty()) {
+    allowed.v4.subtract(special_purpose_addresses());
+    allowed.v6.subtract(special_purpose_ipv6_addresses());
+    if (!allowed.v4.empty() || !allowed.v6.empty()) {
+      const std::string outside = allowed.v4.empty() ? allowed.v6.intervals()[0].first.to_string()
+                                                     : allowed.v4.intervals()[0].first.to_string();
       return bad(
           fmt::format("allow-special: {} reaches outside special-purpose space (it holds "
                       "{}); name a special-purpose prefix such as 198.18.0.0/15",
-                      quote(value), allowed.intervals()[0].first.to_string()));
+                      quote(value), outside));
     }
     configuration_.allow_special.emplace_back(value);
     return {};

@@ -4,7 +4,8 @@
 
 namespace trawl::control {
 
-bool reload_guard(LiveBlocklist& blocklist, dataplane::SwappableGuard& guard) {
+bool reload_guard(LiveBlocklist& blocklist,
+                  const std::function<void(const AddressList&)>& publish) {
   if (blocklist.files().empty()) {
     log_warning("nothing to read again: no blocklist or opt-out file was named at the start");
     return false;
@@ -15,9 +16,10 @@ bool reload_guard(LiveBlocklist& blocklist, dataplane::SwappableGuard& guard) {
     log_info("read {} lists again; they block what they did", blocklist.files().size());
     return false;
   }
-  guard.publish(dataplane::EgressGuard{blocklist.blocked().v4});
-  log_warning("read {} lists again; {} addresses are blocked now", blocklist.files().size(),
-              blocklist.blocked().v4.size());
+  publish(blocklist.blocked());
+  log_warning("read {} lists again; {} IPv4 addresses and {} ranges of IPv6 are blocked now",
+              blocklist.files().size(), blocklist.blocked().v4.size(),
+              blocklist.blocked().v6.intervals().size());
   return true;
 }
 

@@ -25,12 +25,12 @@ void AutoRate::found(const dataplane::Reply& reply) {
   hits_ += 1.0;
   if (reply.rtt_us == dataplane::Reply::kNoRtt) return;
   hit_rtts_.push_back(std::chrono::microseconds{reply.rtt_us});
-  if (is_success(reply.state)) pool_.offer({Ipv4Address{reply.ip}, reply.port});
+  if (is_success(reply.state)) pool_.offer({reply.ip, reply.port});
 }
 
 void AutoRate::sentinel_answered(const dataplane::Reply& reply) {
   const std::chrono::nanoseconds rtt = std::chrono::microseconds{reply.rtt_us};
-  (void)pool_.answered({Ipv4Address{reply.ip}, reply.port}, Clock::now() - started_, rtt);
+  (void)pool_.answered({reply.ip, reply.port}, Clock::now() - started_, rtt);
 }
 
 bool AutoRate::is_due(Clock::time_point now) const noexcept {

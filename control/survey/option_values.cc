@@ -147,30 +147,43 @@ Result<ByteCount> parse_byte_count(std::string_view text, std::string_view optio
                           option, quote(text)));
 }
 
-Result<std::vector<Ipv4Address>> parse_source_addresses(std::string_view text,
-                                                        std::string_view option) {
-  Ipv4Set set;
-  if (auto parsed = parse_targets(text, option, set); !parsed) {
+Result<std::vector<IpAddress>> parse_source_addresses(std::string_view text,
+                                                      std::string_view option) {
+  constexpr std::size_t kMost = dataplane::SourceAddresses::kMost;
+  Ipv4Set v4;
+  Ipv6Set v6;
+  if (auto parsed = parse_targets(text, option, v4, v6); !parsed) {
     return fail(ExitCode::Usage, parsed.error().message);
   }
-  if (set.size() > dataplane::SourceAddresses::kMost) {
-    return fail(ExitCode::Usage,
-                fmt::format("{}: {} are {} addresses; expected at most {}", option, quote(text),
-                            set.size(), dataplane::SourceAddresses::kMost));
+  if (!v4.empty() && !v6.empty()) {
+    return fail(ExitCode::Usage, fmt::format("{}: {} are IPv4 and IPv6 addresses; a survey probes "
+                                             "one family, so give addresses of that one",
+                                             option, quote(text)));
   }
-  std::vector<Ipv4Address> addresses;
-  for (const auto& range : set.intervals()) {
+  if (v4.size() > kMost || v6.size() > kMost) {
+    const std::string count = v6.empty() ? fmt::format("{}", v4.size()) : std::string{"too many"};
+    return fail(ExitCode::Usage, fmt::format("{}: {} are {} addresses; expected at most {}", option,
+                                             quote(text), count, kMost));
+  }
+  std::vector<IpAddress> addresses;
+  for (const auto& range : v4.intervals()) {
     for (std::uint64_t ip = range.first.value(); ip <= range.last.value(); ++ip) {
-      addresses.emplace_back(static_cast<std::uint32_t>(ip));
+      addresses.emplace_back(Ipv4Address{static_cast<std::uint32_t>(ip)});
+    }
+  }
+  for (const auto& range : v6.intervals()) {
+    const auto count = static_cast<std::uint64_t>(range.last.value() - range.first.value()) + 1;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      addresses.emplace_back(Ipv6Address{range.first.value() + i});
     }
   }
   return addresses;
 }
 
-Result<Ipv4Address> parse_address(std::string_view text, std::string_view option) {
-  if (const auto address = Ipv4Address::parse(text)) return *address;
+Result<IpAddress> parse_address(std::string_view text, std::string_view option) {
+  if (const auto address = IpAddress::parse(text)) return *address;
   return fail(ExitCode::Usage,
-              fmt::format("{}: {} is not an IPv4 address; expected one such as 198.18.0.1", option,
+              fmt::format("{}: {} is not an IP address; expected one such as 198.18.0.1", option,
                           quote(text)));
 }
 

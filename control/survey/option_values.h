@@ -43,10 +43,10 @@ namespace trawl::control {
 
 // One address or several, written as targets are: "198.18.0.2,198.18.0.5-9". Sorted, each once, at
 // most SourceAddresses::kMost.
-[[nodiscard]] Result<std::vector<Ipv4Address>> parse_source_addresses(std::string_view text,
-                                                                      std::string_view option);
+[[nodiscard]] Result<std::vector<IpAddress>> parse_source_addresses(std::string_view text,
+                                                                    std::string_view option);
 
-[[nodiscard]] Result<Ipv4Address> parse_address(std::string_view text, std::string_view option);
+[[nodiscard]] Result<IpAddress> parse_address(std::string_view text, std::string_view option);
 
 // "tcp-syn", "tcp-ack", ...
 [[nodiscard]] Result<dataplane::ProbeKind> parse_probe_kind(std::string_view text,

@@ -12,40 +12,34 @@ constexpr std::size_t kBatch = 4096;
 constexpr std::size_t kAhead = 32;  // Replies whose memory is fetched together.
 
 // Our end of a probe follows from its target, so replies do not carry it.
-void add_our_ends(const dataplane::ScanPlan& plan, std::span<Verdict> verdicts) {
-  std::array<dataplane::Target, dataplane::CookieMaker::kMostBatch> targets;
-  std::array<dataplane::Cookie, dataplane::CookieMaker::kMostBatch> cookies;
-  std::array<Ipv4Address, dataplane::CookieMaker::kMostBatch> sources;
+void add_our_ends(const dataplane::Scanner& scanner, std::span<Verdict> verdicts) {
+  std::array<dataplane::AnyTarget, 64> targets;
+  std::array<dataplane::Scanner::OurEnd, 64> ends;
   while (!verdicts.empty()) {
     const std::size_t count = std::min(verdicts.size(), targets.size());
     for (std::size_t i = 0; i < count; ++i) targets[i] = {verdicts[i].ip, verdicts[i].port};
-    if (plan.cookies.sources().several()) {
-      plan.cookies.make({targets.data(), count}, {cookies.data(), count}, {sources.data(), count});
-      for (std::size_t i = 0; i < count; ++i) verdicts[i].to = sources[i];
-    } else {
-      plan.cookies.make({targets.data(), count}, {cookies.data(), count});
-    }
+    scanner.our_ends({targets.data(), count}, {ends.data(), count});
     for (std::size_t i = 0; i < count; ++i) {
+      verdicts[i].to = ends[i].ip;
       // Protocols without ports have none of ours either.
       const bool has_port = verdicts[i].protocol != Protocol::Icmp;
-      verdicts[i].to_port = has_port ? cookies[i].source_port : std::uint16_t{0};
+      verdicts[i].to_port = has_port ? ends[i].port : std::uint16_t{0};
     }
     verdicts = verdicts.subspan(count);
   }
 }
 
-Verdict to_verdict(const dataplane::Reply& reply, const dataplane::ScanPlan& plan) {
-  Verdict verdict{.time = plan.clock.wall_time_at(reply.arrival),
-                  .ip = Ipv4Address{reply.ip},
+Verdict to_verdict(const dataplane::Reply& reply, const dataplane::Scanner& scanner) {
+  Verdict verdict{.time = scanner.clock().wall_time_at(reply.arrival),
+                  .ip = reply.ip,
                   .port = reply.port,
-                  .protocol = protocol_of(plan.cookies.kind()),
+                  .protocol = protocol_of(scanner.kind()),
                   .state = reply.state,
                   .reason = reply.reason,
                   .ttl = reply.ttl,
                   .rtt_us = {},
                   .attempt = reply.attempt,
-                  .from = Ipv4Address{reply.from},
-                  .to = plan.source};
+                  .from = reply.from};
   if (reply.rtt_us != dataplane::Reply::kNoRtt) verdict.rtt_us = reply.rtt_us;
   return verdict;
 }
@@ -75,13 +69,13 @@ Result<std::size_t> ReplyIntake::take_batch() {
     bool repeat = false;
     const auto index = accept(batch_[i], places[i % kAhead], repeat);
     if (!index) continue;
-    verdicts_.push_back(to_verdict(batch_[i], scanner_.plan()));
+    verdicts_.push_back(to_verdict(batch_[i], scanner_));
     verdicts_.back().repeat = repeat;
     verdicts_.back().cooldown = all_sent;
     indexes_.push_back(*index);
   }
   if (verdicts_.empty()) return count;
-  add_our_ends(scanner_.plan(), verdicts_);
+  add_our_ends(scanner_, verdicts_);
   const Result<void> noted = record_in_journal();
   if (auto written = sink_.write(verdicts_); !written) return Failure{written.error()};
   if (!noted) return Failure{noted.error()};
@@ -112,7 +106,7 @@ Result<void> ReplyIntake::restore(Checkpoint& checkpoint, const std::function<vo
                               "checkpoint was changed and cannot be resumed",
                               checkpoint.path(), number));
     }
-    note(entry->index, space.at(entry->index).ip, entry->state);
+    note(entry->index, space.any_at(entry->index).ip, entry->state);
   }
   counts_.replies = restored.totals.replies;
   counts_.duplicates = restored.totals.duplicates;
@@ -128,11 +122,10 @@ void ReplyIntake::locate(std::span<const dataplane::Reply> replies,
                          std::span<std::optional<std::uint64_t>> places) const {
   const auto& space = *planner_.config().space;
   for (std::size_t i = 0; i < replies.size(); ++i) {
-    const Ipv4Address ip{replies[i].ip};
-    places[i] = space.index_of({ip, replies[i].port});
+    places[i] = space.index_of_any({replies[i].ip, replies[i].port});
     if (!places[i]) continue;
     ledger_.prefetch(*places[i]);
-    answering_.prefetch(ip);
+    answering_.prefetch(replies[i].ip);
   }
 }
 
@@ -162,7 +155,7 @@ std::optional<std::uint64_t> ReplyIntake::accept(const dataplane::Reply& reply,
       repeat = true;
       break;
     case ReplyLedger::Outcome::First:
-      answering_.add(Ipv4Address{reply.ip});
+      answering_.add(reply.ip);
       if (auto_rate_ != nullptr) auto_rate_->found(reply);
       break;
   }
@@ -171,7 +164,7 @@ std::optional<std::uint64_t> ReplyIntake::accept(const dataplane::Reply& reply,
 }
 
 // As accept(), of an entry of a journal.
-void ReplyIntake::note(std::uint64_t index, Ipv4Address ip, PortState state) {
+void ReplyIntake::note(std::uint64_t index, const IpAddress& ip, PortState state) {
   PortState before{};
   const auto outcome = ledger_.record(index, state, before);
   if (outcome == ReplyLedger::Outcome::Duplicate) return;

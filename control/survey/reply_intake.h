@@ -60,7 +60,7 @@ class ReplyIntake {
                                                     std::optional<std::uint64_t> index,
                                                     bool& repeat);
   [[nodiscard]] Result<void> record_in_journal();
-  void note(std::uint64_t index, Ipv4Address ip, PortState state);
+  void note(std::uint64_t index, const IpAddress& ip, PortState state);
   [[nodiscard]] bool probed_already(std::uint64_t index) const;
 
   const SweepPlanner& planner_;

@@ -19,10 +19,31 @@
 namespace trawl::control {
 namespace {
 
-Ipv4Set set_of(const std::vector<Interval<Ipv4Address>>& intervals) {
-  Ipv4Set set;
+template <typename Address>
+IntervalSet<Address> set_of(const std::vector<Interval<Address>>& intervals) {
+  IntervalSet<Address> set;
   for (const auto& range : intervals) set.add(range);
   return set;
+}
+
+// A plan that probes `addresses`, and what of them is blocked by now.
+template <typename Address>
+SurveyPlan plan_over(const IntervalSet<Address>& addresses, const IntervalSet<Address>& blocked_now,
+                     const IntervalSet<Address>& special) {
+  IntervalSet<Address> since = addresses;
+  since.intersect(blocked_now);
+  if (!since.empty()) {
+    log_warning("{} addresses of the survey are excluded by now, and are not probed any more",
+                count_of(since));
+  }
+  IntervalSet<Address> ordinary = addresses;
+  ordinary.subtract(special);
+  return {.addresses = RankedSet<Address>{addresses},
+          .ports = {},
+          .blocked = {},
+          .addresses_named = count_of(addresses),
+          .addresses_excluded = count_of(since),
+          .public_addresses = count_of(ordinary)};
 }
 
 // The options the survey began with: they were accepted then.
@@ -48,25 +69,17 @@ Result<SurveyPlan> plan_of(const Checkpoint& checkpoint, const SurveyOptions& op
   if (!payloads) return Failure{payloads.error()};
   auto blocklist = make_blocklist(options);
   if (!blocklist) return Failure{blocklist.error()};
-  const Ipv4Set addresses = set_of(checkpoint.plan().addresses);
-  Ipv4Set since = addresses;
-  since.intersect(blocklist->blocked().v4);
-  if (!since.empty()) {
-    log_warning("{} addresses of the survey are excluded by now, and are not probed any more",
-                since.size());
-  }
-  Ipv4Set ordinary = addresses;
-  ordinary.subtract(special_purpose_addresses());
-  SurveyPlan plan{.addresses = RankedSet<Ipv4Address>{addresses},
-                  .ports = checkpoint.plan().ports,
-                  .blocked = set_of(checkpoint.plan().blocked),
-                  .payloads = std::move(*payloads),
-                  .addresses_named = addresses.size(),
-                  .addresses_excluded = since.size(),
-                  .exclude_digest = 0,
-                  .public_addresses = ordinary.size(),
-                  .blocklist = std::move(*blocklist)};
-  plan.exclude_digest = digest_of(plan.blocked);
+  const CheckpointPlan& saved = checkpoint.plan();
+  const AddressList& now = blocklist->blocked();
+  const bool is_v4 = saved.addresses6.empty();
+  SurveyPlan plan =
+      is_v4 ? plan_over(set_of(saved.addresses), now.v4, special_purpose_addresses())
+            : plan_over(set_of(saved.addresses6), now.v6, special_purpose_ipv6_addresses());
+  plan.ports = saved.ports;
+  plan.blocked = {.v4 = set_of(saved.blocked), .v6 = set_of(saved.blocked6)};
+  plan.payloads = std::move(*payloads);
+  plan.exclude_digest = digest_of(plan.blocked, is_v4);
+  plan.blocklist = std::move(*blocklist);
   return plan;
 }
 

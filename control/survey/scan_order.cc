@@ -30,12 +30,12 @@ constexpr std::array<OctetText, 256> make_octets() noexcept {
 }
 
 constexpr auto kOctets = make_octets();
-constexpr std::size_t kLongestLine = sizeof "255.255.255.255:65535\n" - 1;
+constexpr std::size_t kLongestLine = sizeof "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535\n" - 1;
 
 enum class Show : bool { Address, AddressAndPort };
 
 // Writes one line; needs kLongestLine + 2 bytes at `out`, since octets are copied three at a time.
-char* write_target(char* out, dataplane::Target target, Show show) noexcept {
+char* write_target(char* out, const dataplane::Target& target, Show show) noexcept {
   for (int shift = 24; shift >= 0; shift -= 8) {
     const OctetText& octet = kOctets[(target.ip.value() >> static_cast<unsigned>(shift)) & 0xffU];
     std::copy(octet.digits.begin(), octet.digits.end(), out);
@@ -49,6 +49,42 @@ char* write_target(char* out, dataplane::Target target, Show show) noexcept {
   }
   *out++ = '\n';
   return out;
+}
+
+// As a URL has it: the port stands behind brackets (RFC 3986 section 3.2.2).
+char* write_target(char* out, const dataplane::Target6& target, Show show) {
+  const std::string address = target.ip.to_string();
+  if (show == Show::Address) {
+    out = std::copy(address.begin(), address.end(), out);
+  } else {
+    *out++ = '[';
+    out = std::copy(address.begin(), address.end(), out);
+    *out++ = ']';
+    *out++ = ':';
+    out = std::to_chars(out, out + 5, target.port).ptr;
+  }
+  *out++ = '\n';
+  return out;
+}
+
+// The positions [first, last) of an order, to a file.
+template <typename Target>
+Result<void> print_range(const dataplane::TargetSpace& space, const dataplane::Permutation& order,
+                         std::uint64_t first, std::uint64_t last, Show show, OutputFile& file) {
+  constexpr std::size_t kBatch = 512;
+  std::array<std::uint64_t, kBatch> indexes;
+  std::array<Target, kBatch> targets;
+  std::array<char, kBatch * kLongestLine + 2> text;
+  for (std::uint64_t at = first; at < last; at += kBatch) {
+    const std::size_t count = std::min<std::uint64_t>(kBatch, last - at);
+    order.forward_batch(at, {indexes.data(), count});
+    space.at_batch({indexes.data(), count}, std::span<Target>{targets.data(), count});
+    char* end = text.data();
+    for (std::size_t i = 0; i < count; ++i) end = write_target(end, targets[i], show);
+    const std::string_view lines{text.data(), static_cast<std::size_t>(end - text.data())};
+    if (auto done = file.append(lines); !done) return done;
+  }
+  return file.close();
 }
 
 }  // namespace
@@ -91,20 +127,9 @@ Result<void> print_targets(const SurveyOptions& options, const SurveyPlan& plan)
       options.max_targets ? options.max_targets->of(space.size()) : space.size();
   const auto [first, last] = shard_of(most, options.shard);
   const Show show = has_ports(options.probe) ? Show::AddressAndPort : Show::Address;
-  constexpr std::size_t kBatch = 512;
-  std::array<std::uint64_t, kBatch> indexes;
-  std::array<dataplane::Target, kBatch> targets;
-  std::array<char, kBatch * kLongestLine + 2> text;
-  for (std::uint64_t at = first; at < last; at += kBatch) {
-    const std::size_t count = std::min<std::uint64_t>(kBatch, last - at);
-    order.forward_batch(at, {indexes.data(), count});
-    space.at_batch({indexes.data(), count}, {targets.data(), count});
-    char* end = text.data();
-    for (std::size_t i = 0; i < count; ++i) end = write_target(end, targets[i], show);
-    const std::string_view lines{text.data(), static_cast<std::size_t>(end - text.data())};
-    if (auto done = file->append(lines); !done) return done;
-  }
-  return file->close();
+  return plan.addresses.is_v4()
+             ? print_range<dataplane::Target>(space, order, first, last, show, *file)
+             : print_range<dataplane::Target6>(space, order, first, last, show, *file);
 }
 
 }  // namespace trawl::control

@@ -2,18 +2,30 @@
 
 #include <utility>
 
+#include "base/hash.h"
+
 namespace trawl::control {
 namespace {
 
 constexpr std::uint32_t kFewestAsked = 8;  // Before a host is judged.
 constexpr double kShareOfAverage = 0.6;
 
-std::uint32_t network_of(dataplane::Target target) noexcept { return target.ip.value() >> 8U; }
+// The families do not meet in one survey.
+std::uint64_t network_of(const dataplane::AnyTarget& target) noexcept {
+  if (target.ip.is_v4()) return target.ip.v4().value() >> 8U;
+  return static_cast<std::uint64_t>(target.ip.v6().value() >> 64U);
+}
 
 }  // namespace
 
+std::size_t SentinelPool::Hash::operator()(const dataplane::AnyTarget& target) const noexcept {
+  const Uint128 ip = target.ip.v6().value();
+  const std::uint64_t high = mix64(static_cast<std::uint64_t>(ip >> 64U));
+  return mix64(mix64(high ^ static_cast<std::uint64_t>(ip)) ^ target.port);
+}
+
 // Reservoir sampling: each of the first n offered is in with the same chance.
-void SentinelPool::offer(dataplane::Target target) {
+void SentinelPool::offer(dataplane::AnyTarget target) {
   if (networks_.contains(network_of(target))) return;
   ++offered_;
   if (hosts_.size() == kMost) {
@@ -22,11 +34,11 @@ void SentinelPool::offer(dataplane::Target target) {
     remove(at);
   }
   networks_.insert(network_of(target));
-  place_[key_of(target)] = hosts_.size();
+  place_[target] = hosts_.size();
   hosts_.push_back({.target = target, .number = next_number_++});
 }
 
-std::optional<dataplane::Target> SentinelPool::next(SurveyTime now) {
+std::optional<dataplane::AnyTarget> SentinelPool::next(SurveyTime now) {
   // A few looks: where most are resting, the next sample is soon enough.
   constexpr int kLooks = 8;
   for (int look = 0; look < kLooks && !hosts_.empty(); ++look) {
@@ -46,9 +58,9 @@ std::optional<dataplane::Target> SentinelPool::next(SurveyTime now) {
   return std::nullopt;
 }
 
-bool SentinelPool::answered(dataplane::Target target, SurveyTime now,
+bool SentinelPool::answered(dataplane::AnyTarget target, SurveyTime now,
                             std::chrono::nanoseconds rtt) {
-  const auto place = place_.find(key_of(target));
+  const auto place = place_.find(target);
   if (place == place_.end()) return false;
   Host& host = hosts_[place->second];
   if (host.answered < host.asked) {
@@ -66,11 +78,11 @@ bool SentinelPool::misses_too_often(const Host& host) const noexcept {
 }
 
 void SentinelPool::remove(std::size_t at) {
-  place_.erase(key_of(hosts_[at].target));
+  place_.erase(hosts_[at].target);
   networks_.erase(network_of(hosts_[at].target));
   if (at + 1 != hosts_.size()) {
     hosts_[at] = hosts_.back();
-    place_[key_of(hosts_[at].target)] = at;
+    place_[hosts_[at].target] = at;
   }
   hosts_.pop_back();
 }

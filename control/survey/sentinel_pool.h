@@ -10,14 +10,14 @@
 
 #include "control/survey/sentinel_loss.h"
 #include "dataplane/reply.h"
-#include "dataplane/target_space.h"
+#include "dataplane/target.h"
 
 namespace trawl::control {
 
 // Sentinels: targets found open that are asked again, now and then, to learn how many probes get
-// lost. At most one in each /24, since what limits replies often stands before a whole network, and
-// each at most once a second. One that misses far more often than the others is let go: it says
-// something of itself and not of the path.
+// lost. At most one in each /24, of IPv6 /64, since what limits replies often stands before a whole
+// network, and each at most once a second. One that misses far more often than the others is let
+// go: it says something of itself and not of the path.
 //
 // Thread: one user. Time comes in as an argument.
 class SentinelPool {
@@ -27,13 +27,13 @@ class SentinelPool {
   explicit SentinelPool(std::uint64_t seed) : random_{seed} {}
 
   // A target that was found open and echoes time stamps. Takes a fair sample of all that come.
-  void offer(dataplane::Target target);
+  void offer(dataplane::AnyTarget target);
   [[nodiscard]] std::size_t size() const noexcept { return hosts_.size(); }
 
   // The next one to ask at `now`, nullopt when none is due; it counts as asked.
-  [[nodiscard]] std::optional<dataplane::Target> next(SurveyTime now);
+  [[nodiscard]] std::optional<dataplane::AnyTarget> next(SurveyTime now);
   // A reply to a sentinel's probe, which took `rtt`; false when it is no sentinel's.
-  bool answered(dataplane::Target target, SurveyTime now, std::chrono::nanoseconds rtt);
+  bool answered(dataplane::AnyTarget target, SurveyTime now, std::chrono::nanoseconds rtt);
 
   // What happened since clear().
   [[nodiscard]] std::span<const SentinelProbe> asked() const noexcept { return asked_; }
@@ -42,7 +42,7 @@ class SentinelPool {
 
  private:
   struct Host {
-    dataplane::Target target;
+    dataplane::AnyTarget target;
     std::uint32_t number = 0;
     SurveyTime last_asked{-kRest};
     std::uint32_t asked = 0;
@@ -50,16 +50,16 @@ class SentinelPool {
   };
   static constexpr SurveyTime kRest = std::chrono::seconds{1};
 
-  [[nodiscard]] static std::uint64_t key_of(dataplane::Target target) noexcept {
-    return std::uint64_t{target.ip.value()} << 16U | target.port;
-  }
+  struct Hash {
+    std::size_t operator()(const dataplane::AnyTarget& target) const noexcept;
+  };
   [[nodiscard]] bool misses_too_often(const Host& host) const noexcept;
   void remove(std::size_t at);
 
   std::minstd_rand random_;
   std::vector<Host> hosts_;
-  std::unordered_map<std::uint64_t, std::size_t> place_;  // Of a target in hosts_.
-  std::unordered_set<std::uint32_t> networks_;
+  std::unordered_map<dataplane::AnyTarget, std::size_t, Hash> place_;  // Of a target in hosts_.
+  std::unordered_set<std::uint64_t> networks_;
   std::vector<SentinelProbe> asked_;
   std::vector<SentinelReply> replies_;
   std::size_t turn_ = 0;

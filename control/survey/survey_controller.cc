@@ -24,8 +24,8 @@ std::unique_ptr<CheckpointKeeper> make_keeper(const SurveyController::Parts& par
   if (parts.checkpoint == nullptr) return nullptr;
   std::vector<std::string> paths;
   for (const OutputPosition& position : parts.outputs.positions()) paths.push_back(position.path);
-  // Longer than a probe waits for its neighbour to answer ARP.
-  const auto arp = parts.scanner.plan().neighbours.only_gateway() ? 0s : 2s;
+  // Longer than a probe waits for its neighbour to answer.
+  const auto arp = parts.scanner.only_gateway() ? 0s : 2s;
   return std::make_unique<CheckpointKeeper>(*parts.checkpoint, std::move(paths), options.cooldown,
                                             arp);
 }
@@ -184,7 +184,10 @@ Result<void> SurveyController::end() {
 
 // A batch of replies and a look around; true when the survey is over.
 Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
-  if (reload_wanted_.exchange(false)) (void)reload_guard(blocklist_, scanner_.guard());
+  if (reload_wanted_.exchange(false)) {
+    (void)reload_guard(
+        blocklist_, [this](const AddressList& blocked) { scanner_.block(blocked.v4, blocked.v6); });
+  }
   const auto before = Clock::now();
   const auto handled = intake_.take_batch();
   if (!handled) return Failure{handled.error()};
@@ -219,7 +222,7 @@ bool SurveyController::is_over() {
     if (now - sweep_ended_ < options_.retry_delay || begin_next_sweep()) return false;
     phase_ = SurveyPhase::CoolingDown;
   }
-  return !scanner_.plan().receive || now - sweep_ended_ >= options_.cooldown;
+  return !scanner_.receives() || now - sweep_ended_ >= options_.cooldown;
 }
 
 void SurveyController::end_sweep(Clock::time_point now) {
@@ -231,7 +234,7 @@ void SurveyController::end_sweep(Clock::time_point now) {
   // Without congestion control and retries no sweep follows the last that everybody gets.
   const bool repeats = auto_rate_ || planner_.config().retries != RetryMode::None;
   const unsigned most = repeats ? planner_.most_sweeps() : planner_.config().probes;
-  const bool more = !cut_short_ && sweep_ < most && scanner_.plan().receive;
+  const bool more = !cut_short_ && sweep_ < most && scanner_.receives();
   phase_ = more ? SurveyPhase::BetweenSweeps : SurveyPhase::CoolingDown;
 }
 
@@ -301,11 +304,12 @@ Result<void> SurveyController::check_health() {
 }
 
 Failure SurveyController::gateway_silent() const {
-  return fail(
-      ExitCode::Device,
-      fmt::format("the gateway {} answers no ARP on {}; check the link, or give --gateway "
-                  "or --gateway-mac",
-                  scanner_.plan().neighbours.gateway_address()->to_string(), link_.spec().text));
+  const IpAddress address = *scanner_.gateway_address();
+  return fail(ExitCode::Device,
+              fmt::format("the gateway {} answers no {} on {}; check the link, or give --gateway "
+                          "or --gateway-mac",
+                          address.to_string(), address.is_v4() ? "ARP" : "neighbour discovery",
+                          link_.spec().text));
 }
 
 const SurveyProgress& SurveyController::progress() {

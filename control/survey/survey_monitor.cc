@@ -28,7 +28,7 @@ SurveyMonitor::SurveyMonitor(const SurveyOptions& options, const dataplane::Link
       terminal_{isatty(STDERR_FILENO) == 1} {
   const SweepPlanner::Config& plan = intake.planner().config();
   progress_.targets = plan.last - plan.first;
-  progress_.sought = sought_state(scanner.plan().cookies.kind());
+  progress_.sought = sought_state(scanner.kind());
 }
 
 const SurveyProgress& SurveyMonitor::update(const Stage& stage) {

@@ -249,14 +249,13 @@ Result<void> take_values(const CLI::App& app, const Texts& texts, SurveyOptions&
   take(std::type_identity<RateSpec>{}, "--rate", texts.rate, options.rate, RateSpec::parse);
   take(std::type_identity<std::string>{}, "--contact", texts.contact, options.contact,
        parse_contact);
-  take(std::type_identity<std::vector<Ipv4Address>>{}, "--source-ip", texts.source_ip,
+  take(std::type_identity<std::vector<IpAddress>>{}, "--source-ip", texts.source_ip,
        options.source_ips, parse_source_addresses);
   take(std::type_identity<std::uint8_t>{}, "--ttl", texts.ttl, options.ttl, parse_ttl);
   take(std::type_identity<dataplane::VlanId>{}, "--vlan", texts.vlan, options.vlan, parse_vlan);
   take(std::type_identity<PortRange>{}, "--source-port", texts.source_ports, options.source_ports,
        parse_port_range);
-  take(std::type_identity<Ipv4Address>{}, "--gateway", texts.gateway, options.gateway,
-       parse_address);
+  take(std::type_identity<IpAddress>{}, "--gateway", texts.gateway, options.gateway, parse_address);
   take(std::type_identity<MacAddress>{}, "--gateway-mac", texts.gateway_mac, options.gateway_mac,
        parse_mac);
   take(std::type_identity<std::vector<unsigned>>{}, "--lcores", texts.lcores, options.lcores,

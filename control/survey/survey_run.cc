@@ -68,15 +68,25 @@ Result<std::unique_ptr<SurveyOutputs>> open_outputs(const SurveyJob& job, bool r
 Result<std::unique_ptr<Checkpoint>> new_checkpoint(const SurveyJob& job) {
   if (job.options.checkpoint.empty()) return nullptr;
   const auto& words = job.metadata.command_line;
-  const auto blocked = job.plan.blocked.intervals();
-  return Checkpoint::create(
-      job.options.checkpoint,
-      {.command_line = {words.begin() + 2, words.end()},
-       .seed = job.metadata.seed,
-       .started = job.metadata.started,
-       .ports = job.plan.ports,
-       .addresses = job.plan.addresses.intersection({Ipv4Address{0}, Ipv4Address{0xffffffffU}}),
-       .blocked = {blocked.begin(), blocked.end()}});
+  CheckpointPlan plan{.command_line = {words.begin() + 2, words.end()},
+                      .seed = job.metadata.seed,
+                      .started = job.metadata.started,
+                      .ports = job.plan.ports,
+                      .addresses = {},
+                      .blocked = {},
+                      .addresses6 = {},
+                      .blocked6 = {}};
+  if (const auto* const v4 = job.plan.addresses.v4()) {
+    plan.addresses = v4->intersection({Ipv4Address{0}, Ipv4Address{~std::uint32_t{0}}});
+  } else {
+    plan.addresses6 =
+        job.plan.addresses.v6()->intersection({Ipv6Address{0}, Ipv6Address{~Uint128{0}}});
+  }
+  const auto blocked = job.plan.blocked.v4.intervals();
+  const auto blocked6 = job.plan.blocked.v6.intervals();
+  plan.blocked = {blocked.begin(), blocked.end()};
+  plan.blocked6 = {blocked6.begin(), blocked6.end()};
+  return Checkpoint::create(job.options.checkpoint, plan);
 }
 
 ExitCode conclude(const SurveyJob& job, SurveyController& controller, SurveyMetadata metadata,
@@ -118,7 +128,8 @@ SurveyMetadata describe(std::span<const std::string> args, const SurveyOptions& 
   if (has_ports(options.probe)) metadata.ports = plan.ports;
   metadata.addresses = plan.addresses.size();
   metadata.addresses_excluded = plan.addresses_excluded;
-  metadata.blocked_addresses = plan.blocked.size();
+  metadata.blocked_addresses =
+      plan.addresses.is_v4() ? count_of(plan.blocked.v4) : count_of(plan.blocked.v6);
   metadata.exclude_digest = plan.exclude_digest;
   metadata.contact = options.contact;
   record_blocklist(plan.blocklist, metadata);
@@ -153,7 +164,7 @@ Result<ExitCode> run_survey(SurveyJob job) {
   auto survey = prepare_survey(job.options, std::move(job.plan), job.metadata.seed);
   if (!survey) return discard(survey.error());
   // Whoever was excluded since the survey began has opted out of the rest.
-  if (resumed) survey->scanner->guard().publish(dataplane::EgressGuard{blocklist.blocked().v4});
+  if (resumed) survey->scanner->block(blocklist.blocked().v4, blocklist.blocked().v6);
   if (!survey->link->wait_until_up()) {
     return discard({.code = ExitCode::Device,
                     .message = fmt::format("link {} does not come up; check the cable, the peer or "

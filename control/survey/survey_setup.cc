@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "base/log.h"
@@ -16,32 +19,76 @@ using dataplane::KernelInterface;
 using dataplane::LinkKind;
 using dataplane::LinkSpec;
 using dataplane::Neighbours;
+using dataplane::Neighbours6;
 
-// RFC 2544 appendix C: addresses for benchmarks, used on links that have none of their own and that
-// reach no network: memif, ring, null, pcap.
-constexpr Ipv4Address kVirtualSource{0xc6120001};   // 198.18.0.1
-constexpr Ipv4Address kVirtualGateway{0xc6120002};  // 198.18.0.2
+// What the setup has to know of a family.
+template <typename Address>
+struct Family;
+
+template <>
+struct Family<Ipv4Address> {
+  using Assigned = KernelInterface::Assigned;
+  static constexpr std::string_view kName = "IPv4";
+  // RFC 2544 appendix C: addresses for benchmarks, used on links that have none of their own and
+  // that reach no network: memif, ring, null, pcap.
+  static constexpr Ipv4Address kVirtualSource{0xc6120001};   // 198.18.0.1
+  static constexpr Ipv4Address kVirtualGateway{0xc6120002};  // 198.18.0.2
+
+  static const std::vector<Assigned>& addresses(const KernelInterface& kernel) {
+    return kernel.addresses;
+  }
+  static std::optional<Ipv4Address> gateway(const KernelInterface& kernel) {
+    return kernel.gateway;
+  }
+  static std::optional<MacAddress> gateway_mac(const KernelInterface& kernel) {
+    return kernel.gateway_mac;
+  }
+  static Ipv4Address of(const IpAddress& address) { return address.v4(); }
+};
+
+template <>
+struct Family<Ipv6Address> {
+  using Assigned = KernelInterface::Assigned6;
+  static constexpr std::string_view kName = "IPv6";
+  // RFC 3849: addresses for documentation, where the simulated network is too.
+  static constexpr Uint128 kDocumentation = Uint128{0x20010db8} << 96U;
+  static constexpr Ipv6Address kVirtualSource{kDocumentation + 1};   // 2001:db8::1
+  static constexpr Ipv6Address kVirtualGateway{kDocumentation + 2};  // 2001:db8::2
+
+  static const std::vector<Assigned>& addresses(const KernelInterface& kernel) {
+    return kernel.addresses6;
+  }
+  static std::optional<Ipv6Address> gateway(const KernelInterface& kernel) {
+    return kernel.gateway6;
+  }
+  // Neighbour discovery tells it.
+  static std::optional<MacAddress> gateway_mac(const KernelInterface&) { return std::nullopt; }
+  static Ipv6Address of(const IpAddress& address) { return address.v6(); }
+};
+
 // Locally administered: where a sink's frames go matters to nobody.
 constexpr MacAddress kSinkMac{MacAddress::Bytes{0x02, 0, 0, 0, 0, 0x02}};
 
-using Addresses = std::vector<Ipv4Address>;
-
 // The addresses of a kernel interface, "192.0.2.10/24, 10.0.0.1/8".
+template <typename Address>
 std::string known_addresses(const KernelInterface& kernel) {
   std::string known;
-  for (const auto& [address, prefix] : kernel.addresses) {
+  for (const auto& [address, prefix] : Family<Address>::addresses(kernel)) {
     known +=
         fmt::format("{}{}/{}", known.empty() ? "" : ", ", address.to_string(), prefix.length());
   }
   return known;
 }
 
-Result<Addresses> choose_addresses(const SurveyOptions& options, const LinkSpec& link,
-                                   const KernelInterface& kernel) {
-  const Addresses& given = options.source_ips;
+template <typename Address>
+Result<std::vector<Address>> choose_addresses(const SurveyOptions& options, const LinkSpec& link,
+                                              const KernelInterface& kernel) {
+  using Addresses = std::vector<Address>;
+  Addresses given;
+  for (const IpAddress& address : options.source_ips) given.push_back(Family<Address>::of(address));
   if (link.kernel_interface.empty()) {
     if (!given.empty()) return given;
-    if (link.kind == LinkKind::Vdev) return Addresses{kVirtualSource};
+    if (link.kind == LinkKind::Vdev) return Addresses{Family<Address>::kVirtualSource};
     return fail(ExitCode::Usage, fmt::format("--link {} has no address the system knows of; give "
                                              "--source-ip and --gateway",
                                              link.text));
@@ -52,34 +99,101 @@ Result<Addresses> choose_addresses(const SurveyOptions& options, const LinkSpec&
                             "--source-ip and --gateway",
                             options.vlan.id(), link.kernel_interface));
   }
-  if (kernel.addresses.empty() && given.empty()) {
+  const auto& own = Family<Address>::addresses(kernel);
+  if (own.empty() && given.empty()) {
     return fail(ExitCode::Usage,
-                fmt::format("--link {0} has no IPv4 address; give it one ('ip address add ... dev "
+                fmt::format("--link {0} has no {1} address; give it one ('ip address add ... dev "
                             "{0}') or give --source-ip",
-                            link.kernel_interface));
+                            link.kernel_interface, Family<Address>::kName));
   }
-  if (given.empty()) return Addresses{kernel.addresses.front().address};
-  if (kernel.addresses.empty()) return given;
-  for (const Ipv4Address address : given) {
+  if (given.empty()) return Addresses{own.front().address};
+  if (own.empty()) return given;
+  for (const Address address : given) {
     const bool on_link = std::ranges::any_of(
-        kernel.addresses, [address](const auto& own) { return own.prefix.contains(address); });
+        own, [address](const auto& assigned) { return assigned.prefix.contains(address); });
     if (on_link) continue;
-    return fail(ExitCode::Usage,
-                fmt::format("--source-ip {} is not on {} ({}), so replies would not come back; "
-                            "give addresses of the link or leave the option out",
-                            address.to_string(), link.kernel_interface, known_addresses(kernel)));
+    return fail(
+        ExitCode::Usage,
+        fmt::format("--source-ip {} is not on {} ({}), so replies would not come back; "
+                    "give addresses of the link or leave the option out",
+                    address.to_string(), link.kernel_interface, known_addresses<Address>(kernel)));
   }
   return given;
 }
 
-bool all_on_link(const RankedSet<Ipv4Address>& targets, const std::vector<Ipv4Prefix>& on_link) {
-  Ipv4Set outside;
-  outside.add(Ipv4Prefix{Ipv4Address{0}, 0});
-  Ipv4Set inside;
-  for (const Ipv4Prefix& prefix : on_link) inside.add(prefix);
+template <typename Address>
+bool all_inside(const RankedSet<Address>& targets, const IntervalSet<Address>& inside) {
+  IntervalSet<Address> outside;
+  outside.add(Prefix<Address>{Address{0}, 0});
   outside.subtract(inside);
   return std::none_of(outside.intervals().begin(), outside.intervals().end(),
                       [&](const auto& range) { return targets.intersects(range); });
+}
+
+// Notes what of the targets is on the link; returns all that is.
+Result<Ipv4Set> note_on_link(const KernelInterface& kernel, const RankedSet<Ipv4Address>& targets,
+                             Neighbours::Config& config) {
+  Ipv4Set inside;
+  for (const auto& [address, prefix] : kernel.addresses) {
+    if (prefix.length() == Ipv4Address::kBits) continue;
+    if (!targets.intersects({prefix.first(), prefix.last()})) continue;
+    config.on_link.push_back(prefix);
+    inside.add(prefix);
+  }
+  return inside;
+}
+
+Result<Ipv6Set> note_on_link(const KernelInterface& kernel, const RankedSet<Ipv6Address>& targets,
+                             Neighbours6::Config& config) {
+  constexpr std::uint64_t kMost = dataplane::OnLink<Ipv6Address>::kMostTargets;
+  Ipv6Set inside;
+  Ipv6Set near;
+  for (const auto& [address, prefix] : kernel.addresses6) {
+    if (prefix.length() == Ipv6Address::kBits) continue;
+    inside.add(prefix);
+    for (const auto& range : targets.intersection({prefix.first(), prefix.last()})) near.add(range);
+  }
+  if (near.empty()) return inside;
+  if (near.size() > kMost) {
+    return fail(ExitCode::Usage,
+                fmt::format("{} targets are neighbours on the link, more than {} that can be asked "
+                            "for one by one; name longer prefixes",
+                            static_cast<std::uint64_t>(near.size()), kMost));
+  }
+  config.on_link.push_back(std::move(near));
+  return inside;
+}
+
+template <typename Address>
+Result<BasicSourceChoice<Address>> choose(const SurveyOptions& options, const LinkSpec& link,
+                                          const KernelInterface& kernel,
+                                          const RankedSet<Address>& targets) {
+  const auto sources = choose_addresses<Address>(options, link, kernel);
+  if (!sources) return Failure{sources.error()};
+  BasicSourceChoice<Address> choice{.sources = *sources, .neighbours = {}};
+  auto& config = choice.neighbours;
+  const auto on_link = note_on_link(kernel, targets, config);
+  if (!on_link) return Failure{on_link.error()};
+  if (options.gateway) config.gateway = Family<Address>::of(*options.gateway);
+  config.gateway_mac = options.gateway_mac;
+  config.gateway_mac_stands = options.gateway_mac.has_value();
+  if (config.gateway || config.gateway_mac) return choice;
+  // A gateway that no target needs must not be waited for.
+  if (all_inside(targets, *on_link)) return choice;
+  if (link.is_sink()) {
+    config.gateway_mac = kSinkMac;
+  } else if (const auto gateway = Family<Address>::gateway(kernel)) {
+    config.gateway = gateway;
+    config.gateway_mac = Family<Address>::gateway_mac(kernel);
+  } else if (link.kernel_interface.empty() && link.kind == LinkKind::Vdev) {
+    config.gateway = Family<Address>::kVirtualGateway;
+  } else {
+    return fail(ExitCode::Usage,
+                fmt::format("--link {} has no gateway and not every target is on the link; give "
+                            "--gateway ADDRESS or --gateway-mac MAC",
+                            link.text));
+  }
+  return choice;
 }
 
 // Several polling threads on one CPU must let each other run; so must one that shares its only CPU
@@ -94,37 +208,13 @@ bool cpus_are_shared(std::vector<unsigned> cpus, std::size_t allowed) {
 Result<SourceChoice> choose_source(const SurveyOptions& options, const LinkSpec& link,
                                    const KernelInterface& kernel,
                                    const RankedSet<Ipv4Address>& targets) {
-  const auto sources = choose_addresses(options, link, kernel);
-  if (!sources) return Failure{sources.error()};
-  SourceChoice choice{.sources = *sources, .neighbours = {}};
-  Neighbours::Config& config = choice.neighbours;
-  for (const auto& [address, prefix] : kernel.addresses) {
-    if (prefix.length() < Ipv4Address::kBits &&
-        targets.intersects({prefix.first(), prefix.last()})) {
-      config.on_link.push_back(prefix);
-    }
-  }
-  config.gateway = options.gateway;
-  config.gateway_mac = options.gateway_mac;
-  config.gateway_mac_stands = options.gateway_mac.has_value();
-  if (config.gateway || config.gateway_mac) return choice;
-  // A gateway that no target needs must not be waited for.
-  const bool needed = !all_on_link(targets, config.on_link);
-  if (!needed) return choice;
-  if (link.is_sink()) {
-    config.gateway_mac = kSinkMac;
-  } else if (kernel.gateway) {
-    config.gateway = kernel.gateway;
-    config.gateway_mac = kernel.gateway_mac;
-  } else if (link.kernel_interface.empty() && link.kind == LinkKind::Vdev) {
-    config.gateway = kVirtualGateway;
-  } else {
-    return fail(ExitCode::Usage,
-                fmt::format("--link {} has no gateway and not every target is on the link; give "
-                            "--gateway ADDRESS or --gateway-mac MAC",
-                            link.text));
-  }
-  return choice;
+  return choose(options, link, kernel, targets);
+}
+
+Result<SourceChoice6> choose_source(const SurveyOptions& options, const LinkSpec& link,
+                                    const KernelInterface& kernel,
+                                    const RankedSet<Ipv6Address>& targets) {
+  return choose(options, link, kernel, targets);
 }
 
 Result<std::vector<unsigned>> choose_cpus(const SurveyOptions& options,
@@ -156,70 +246,117 @@ SweepPlanner::Config plan_sweeps(const SurveyOptions& options, SurveyPlan& plan,
 }
 
 ByteCount mean_frame_size(const SurveyOptions& options, const SurveyPlan& plan) {
+  const auto* const payloads = plan.payloads.get();
   const ByteCount untagged =
-      dataplane::ProbeTemplate::frame_size(options.probe, plan.payloads.get(), plan.ports);
+      plan.addresses.is_v4()
+          ? dataplane::ProbeTemplate::frame_size(options.probe, payloads, plan.ports)
+          : dataplane::ProbeTemplate6::frame_size(options.probe, payloads, plan.ports);
   return untagged + ByteCount{options.vlan.tag_size()};
 }
 
-Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan plan, Uint128 seed) {
-  using dataplane::Link;
-  using dataplane::ProbeTemplate;
-  const auto spec = LinkSpec::parse(options.link);
+namespace {
+
+// What the devices have to be opened for, worked out before any of them is.
+struct Circumstances {
+  LinkSpec link;
+  KernelInterface kernel;
+  std::vector<unsigned> cpus;
+  bool shares_cpu = false;
+};
+
+Result<Circumstances> look_around(const SurveyOptions& options) {
+  auto spec = LinkSpec::parse(options.link);
   if (!spec) return Failure{spec.error()};
   const std::vector<unsigned> allowed = dataplane::allowed_cpus();
-  const auto cpus = choose_cpus(options, allowed);
+  auto cpus = choose_cpus(options, allowed);
   if (!cpus) return Failure{cpus.error()};
   // What the kernel knows is of the untagged network.
   const bool ask_kernel = !spec->kernel_interface.empty() && !options.vlan.tagged();
-  const auto kernel =
-      ask_kernel ? KernelInterface::look_up(spec->kernel_interface) : KernelInterface{};
+  auto kernel = ask_kernel ? KernelInterface::look_up(spec->kernel_interface) : KernelInterface{};
   if (auto usable = dataplane::Link::check(*spec); !usable) return Failure{usable.error()};
-  const auto choice = choose_source(options, *spec, kernel, plan.addresses);
-  if (!choice) return Failure{choice.error()};
-  if (kernel.has_default_route && !options.quiet) {
-    log_warning(
-        "{} carries the default route; while the survey runs, other traffic on it may stall",
-        spec->kernel_interface);
+  const bool shared = cpus_are_shared(*cpus, allowed.size());
+  return Circumstances{std::move(*spec), std::move(kernel), std::move(*cpus), shared};
+}
+
+template <typename Address>
+dataplane::BasicScanPlan<Address> scan_plan(const SurveyOptions& options, const SurveyPlan& plan,
+                                            const std::vector<Address>& chosen, MacAddress mac,
+                                            Uint128 seed,
+                                            dataplane::BasicNeighbours<Address> neighbours) {
+  using Guard = dataplane::BasicSwappableGuard<Address>;
+  const dataplane::PortRange ports{options.source_ports.first, options.source_ports.last};
+  const dataplane::BasicSourceAddresses<Address> sources{chosen};
+  const Address stamped_source = sources.several() ? Address{} : sources.first();
+  const auto& blocked = [&plan]() -> const auto& {
+    if constexpr (std::is_same_v<Address, Ipv4Address>) {
+      return plan.blocked.v4;
+    } else {
+      return plan.blocked.v6;
+    }
   }
-  const bool receive = !spec->is_sink();
-  const auto threads = static_cast<unsigned>(cpus->size());
+  ();
+  return {.cookies = {scan_key(seed), sources, ports, options.probe},
+          .probe = {options.probe, {mac, stamped_source, options.vlan, options.ttl}, plan.payloads},
+          .parser = {sources, ports, options.probe, plan.payloads, options.vlan},
+          .guard = Guard{typename Guard::Guard{blocked}},
+          .neighbours = std::move(neighbours),
+          .clock = TscClock::calibrate(),
+          .mac = mac,
+          .source = sources.first(),
+          .vlan = options.vlan,
+          .rate = options.rate.for_frame(mean_frame_size(options, plan)),
+          .max_runtime = options.max_runtime};
+}
+
+template <typename Address>
+Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Uint128 seed,
+                               const Circumstances& around,
+                               const BasicSourceChoice<Address>& choice) {
+  using dataplane::Link;
+  const bool receive = !around.link.is_sink();
+  const auto threads = static_cast<unsigned>(around.cpus.size());
   const std::uint16_t senders = dataplane::senders_for(threads, receive);
-  const ByteCount memory = Link::memory_for(Link::queues_for(*spec, senders));
-  if (auto started =
-          dataplane::Eal::start({.polling_cpus = *cpus, .link = *spec, .memory = memory});
+  const ByteCount memory = Link::memory_for(Link::queues_for(around.link, senders));
+  if (auto started = dataplane::Eal::start(
+          {.polling_cpus = around.cpus, .link = around.link, .memory = memory});
       !started) {
     return Failure{started.error()};
   }
   PreparedSurvey survey;
-  auto link = Link::open(*spec, {.senders = senders});
+  auto link = Link::open(around.link, {.senders = senders});
   if (!link) return Failure{link.error()};
   survey.link = std::move(*link);
-  auto neighbours = Neighbours::make(choice->neighbours);
+  // Neighbours that look for us ask a group.
+  if (!plan.addresses.is_v4()) survey.link->receive_groups();
+  auto neighbours = dataplane::BasicNeighbours<Address>::make(choice.neighbours);
   if (!neighbours) return Failure{neighbours.error()};
-  const ByteCount frame = mean_frame_size(options, plan);
+  auto scan =
+      scan_plan(options, plan, choice.sources, survey.link->mac(), seed, std::move(*neighbours));
+  scan.receive = receive;
+  scan.shares_cpu = around.shares_cpu;
   survey.planner = std::make_unique<SweepPlanner>(plan_sweeps(options, plan, seed));
-  const dataplane::PortRange ports{options.source_ports.first, options.source_ports.last};
-  const MacAddress mac = survey.link->mac();
-  const dataplane::SourceAddresses sources{choice->sources};
-  const Ipv4Address stamped_source = sources.several() ? Ipv4Address{} : sources.first();
-  dataplane::ScanPlan scan{
-      .cookies = {scan_key(seed), sources, ports, options.probe},
-      .probe = {options.probe, {mac, stamped_source, options.vlan, options.ttl}, plan.payloads},
-      .parser = {sources, ports, options.probe, plan.payloads, options.vlan},
-      .guard = dataplane::SwappableGuard{dataplane::EgressGuard{plan.blocked}},
-      .neighbours = std::move(*neighbours),
-      .clock = TscClock::calibrate(),
-      .mac = mac,
-      .source = sources.first(),
-      .vlan = options.vlan,
-      .rate = options.rate.for_frame(frame),
-      .max_runtime = options.max_runtime,
-      .receive = receive,
-      .shares_cpu = cpus_are_shared(*cpus, allowed.size())};
   auto scanner = dataplane::Scanner::make(std::move(scan), *survey.link, threads);
   if (!scanner) return Failure{scanner.error()};
   survey.scanner = std::move(*scanner);
   return survey;
+}
+
+}  // namespace
+
+Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan plan, Uint128 seed) {
+  const auto around = look_around(options);
+  if (!around) return Failure{around.error()};
+  const auto go_on = [&](const auto& targets) -> Result<PreparedSurvey> {
+    const auto choice = choose_source(options, around->link, around->kernel, targets);
+    if (!choice) return Failure{choice.error()};
+    if (around->kernel.has_default_route && !options.quiet) {
+      log_warning(
+          "{} carries the default route; while the survey runs, other traffic on it may stall",
+          around->link.kernel_interface);
+    }
+    return prepare(options, std::move(plan), seed, *around, *choice);
+  };
+  return plan.addresses.is_v4() ? go_on(*plan.addresses.v4()) : go_on(*plan.addresses.v6());
 }
 
 }  // namespace trawl::control

@@ -16,17 +16,25 @@
 namespace trawl::control {
 
 // Where probes come from and which way they leave.
-struct SourceChoice {
-  std::vector<Ipv4Address> sources;  // Sorted, each once, never empty.
-  dataplane::Neighbours::Config neighbours;
+template <typename Address>
+struct BasicSourceChoice {
+  std::vector<Address> sources;  // Sorted, each once, never empty.
+  typename dataplane::BasicNeighbours<Address>::Config neighbours;
 };
+using SourceChoice = BasicSourceChoice<Ipv4Address>;
+using SourceChoice6 = BasicSourceChoice<Ipv6Address>;
 
 // Chooses from the options, what the kernel says of the link, and the kind of link. Fails with
-// Usage: a source address that is not on the link, no source address, or targets behind no gateway.
+// Usage: a source address that is not on the link, no source address, targets behind no gateway, or
+// too many of IPv6 on the link.
 [[nodiscard]] Result<SourceChoice> choose_source(const SurveyOptions& options,
                                                  const dataplane::LinkSpec& link,
                                                  const dataplane::KernelInterface& kernel,
                                                  const RankedSet<Ipv4Address>& targets);
+[[nodiscard]] Result<SourceChoice6> choose_source(const SurveyOptions& options,
+                                                  const dataplane::LinkSpec& link,
+                                                  const dataplane::KernelInterface& kernel,
+                                                  const RankedSet<Ipv6Address>& targets);
 
 // The CPUs to poll on: those of --lcores, which must be allowed ones, or the first allowed one.
 [[nodiscard]] Result<std::vector<unsigned>> choose_cpus(const SurveyOptions& options,

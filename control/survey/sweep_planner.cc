@@ -33,12 +33,22 @@ void for_each_position(const Sweep& sweep, Visit visit) {
   }
 }
 
+// nullopt when there are none.
+std::optional<RankedAddresses> addresses_in(const AnsweringNetworks& answering,
+                                            const RankedAddresses& all) {
+  const auto ranked = [](const auto& set) -> std::optional<RankedAddresses> {
+    if (set.empty()) return std::nullopt;
+    return RankedAddresses{RankedSet{set}};
+  };
+  return all.is_v4() ? ranked(answering.of(*all.v4())) : ranked(answering.of(*all.v6()));
+}
+
 }  // namespace
 
 std::uint64_t AnsweringNetworks::count() const noexcept {
   std::uint64_t sum = 0;
   for (const std::uint64_t word : bits_) sum += static_cast<std::uint64_t>(std::popcount(word));
-  return sum;
+  return sum + networks6_.size();
 }
 
 Ipv4Set AnsweringNetworks::of(const RankedSet<Ipv4Address>& all) const {
@@ -52,6 +62,15 @@ Ipv4Set AnsweringNetworks::of(const RankedSet<Ipv4Address>& all) const {
     if (!contains(prefix.first())) continue;
     const auto clipped = all.intersection({prefix.first(), prefix.last()});
     for (const auto& range : clipped) set.add(range);
+  }
+  return set;
+}
+
+Ipv6Set AnsweringNetworks::of(const RankedSet<Ipv6Address>& all) const {
+  Ipv6Set set;
+  for (const std::uint64_t network : networks6_) {
+    const Ipv6Prefix prefix{Ipv6Address{Uint128{network} << 64U}, 64};
+    for (const auto& range : all.intersection({prefix.first(), prefix.last()})) set.add(range);
   }
   return set;
 }
@@ -100,11 +119,11 @@ std::optional<Sweep> SweepPlanner::silent_of(std::span<const PositionRange> rang
 // A space of its own, so that the order mixes just the targets concerned.
 std::optional<Sweep> SweepPlanner::silent_in(const AnsweringNetworks& answering,
                                              const ReplyLedger& ledger, unsigned number) const {
-  const Ipv4Set addresses = answering.of(config_.space->addresses());
-  if (addresses.empty()) return std::nullopt;
+  auto addresses = addresses_in(answering, config_.space->addresses());
+  if (!addresses) return std::nullopt;
   const auto ports = config_.space->ports();
   auto space = std::make_shared<const TargetSpace>(
-      RankedSet<Ipv4Address>{addresses}, std::vector<std::uint16_t>{ports.begin(), ports.end()});
+      std::move(*addresses), std::vector<std::uint16_t>{ports.begin(), ports.end()});
   const auto low = static_cast<std::uint64_t>(config_.seed);
   const auto high = static_cast<std::uint64_t>(config_.seed >> 64U);
   Sweep again{.space = space,
@@ -117,7 +136,7 @@ std::optional<Sweep> SweepPlanner::silent_in(const AnsweringNetworks& answering,
   const auto left_out = std::make_shared<PositionSet>(space->size());
   std::uint64_t silent = 0;
   for_each_position(again, [&](std::uint64_t offset, std::uint64_t index) {
-    const std::uint64_t main_index = *config_.space->index_of(space->at(index));
+    const std::uint64_t main_index = *config_.space->index_of_any(space->any_at(index));
     bool wanted = !ledger.knows(main_index);
     if (wanted && !whole) {
       const std::uint64_t position = config_.order.inverse(main_index);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -14,24 +15,35 @@
 
 namespace trawl::control {
 
-// The /24s in which something answered.
+// The /24s in which something answered; of IPv6 the /64s, which are what a link has there.
 class AnsweringNetworks {
  public:
-  void add(Ipv4Address address) noexcept {
-    bits_[address.value() >> 14U] |= std::uint64_t{1} << (address.value() >> 8U & 63U);
+  void add(const IpAddress& address) {
+    if (!address.is_v4()) {
+      networks6_.insert(static_cast<std::uint64_t>(address.v6().value() >> 64U));
+      return;
+    }
+    const std::uint32_t value = address.v4().value();
+    bits_[value >> 14U] |= std::uint64_t{1} << (value >> 8U & 63U);
   }
-  [[nodiscard]] bool contains(Ipv4Address address) const noexcept {
-    return (bits_[address.value() >> 14U] >> (address.value() >> 8U & 63U) & 1U) != 0;
+  [[nodiscard]] bool contains(const IpAddress& address) const noexcept {
+    if (!address.is_v4()) {
+      return networks6_.contains(static_cast<std::uint64_t>(address.v6().value() >> 64U));
+    }
+    const std::uint32_t value = address.v4().value();
+    return (bits_[value >> 14U] >> (value >> 8U & 63U) & 1U) != 0;
   }
-  void prefetch(Ipv4Address address) const noexcept {
-    __builtin_prefetch(&bits_[address.value() >> 14U], 1);
+  void prefetch(const IpAddress& address) const noexcept {
+    if (address.is_v4()) __builtin_prefetch(&bits_[address.v4().value() >> 14U], 1);
   }
   [[nodiscard]] std::uint64_t count() const noexcept;
   // The addresses of `all` that lie in these networks.
   [[nodiscard]] Ipv4Set of(const RankedSet<Ipv4Address>& all) const;
+  [[nodiscard]] Ipv6Set of(const RankedSet<Ipv6Address>& all) const;
 
  private:
   std::vector<std::uint64_t> bits_ = std::vector<std::uint64_t>(std::size_t{1} << 18U);
+  std::unordered_set<std::uint64_t> networks6_;
 };
 
 // Positions of the first sweep, [first, last).

@@ -23,6 +23,10 @@ constexpr std::string_view kForms =
     "expected an address, a prefix such as 198.18.0.0/24, a range such as 198.18.0.1-198.18.0.9 or "
     "octet ranges such as 198.18.0-3.1,5";
 
+constexpr std::string_view kIpv6Forms =
+    "expected an IPv6 address, a prefix such as 2001:db8::/32 or a range such as "
+    "2001:db8::1-2001:db8::9";
+
 // Names the place a text came from: an option, or a file and a line.
 struct Place {
   std::string_view name;
@@ -93,7 +97,7 @@ std::string explain_word(std::string_view text) {
   bool letters = false;
   for (const char c : text) {
     if (!is_text(c)) return fmt::format("holds the byte 0x{:02x}", static_cast<unsigned char>(c));
-    if (c == ':') return "looks like IPv6; IPv6 targets are not supported by survey yet";
+    if (c == ':') return "looks like IPv6; only IPv4 addresses are taken here";
     letters = letters || is_letter(c);
   }
   if (letters) return "is not an address; survey takes addresses and looks up no host names";
@@ -126,12 +130,24 @@ std::optional<std::string> add_address_range(std::string_view text, Ipv4Set& int
   return std::nullopt;
 }
 
+// Where specs go.
+struct Sets {
+  Ipv4Set& v4;
+  Ipv6Set* v6;  // nullptr where IPv6 is refused.
+};
+
 // Adds the spec that `rest` starts with and takes it off. `rest` holds no whitespace.
-Result<void> take_spec(std::string_view& rest, const Place& place, Ipv4Set& into) {
+Result<void> take_spec(std::string_view& rest, const Place& place, const Sets& sets) {
+  Ipv4Set& into = sets.v4;
   const std::string_view piece = rest.substr(0, rest.find(','));
   std::size_t used = piece.size();
   std::optional<std::string> fault;
-  if (std::ranges::any_of(piece, [](char c) { return !is_text(c) || c == ':' || is_letter(c); })) {
+  if (sets.v6 != nullptr && piece.find(':') != std::string_view::npos &&
+      std::ranges::all_of(piece, is_text)) {
+    fault = add_ipv6_spec(piece, *sets.v6);
+    if (fault) return bad_input(place, *fault);
+  } else if (std::ranges::any_of(piece,
+                                 [](char c) { return !is_text(c) || c == ':' || is_letter(c); })) {
     fault = explain_word(piece);
   } else if (piece.find('/') != std::string_view::npos) {
     fault = add_prefix(piece, into);
@@ -156,7 +172,7 @@ Result<void> take_spec(std::string_view& rest, const Place& place, Ipv4Set& into
 }
 
 // Adds every spec of a word without whitespace.
-Result<void> take_word(std::string_view word, const Place& place, Ipv4Set& into) {
+Result<void> take_word(std::string_view word, const Place& place, const Sets& into) {
   while (!word.empty()) {
     if (word.front() == ',') {
       word.remove_prefix(1);
@@ -170,7 +186,7 @@ Result<void> take_word(std::string_view word, const Place& place, Ipv4Set& into)
 // Reads lines of specs, piece by piece.
 class LineReader {
  public:
-  LineReader(std::string_view name, Ipv4Set& into) : place_{name, 1}, into_{into} {}
+  LineReader(std::string_view name, const Sets& into) : place_{name, 1}, into_{into} {}
 
   // `text` is any number of whole lines; only the last piece may end without a line feed.
   Result<void> read(std::string_view text) {
@@ -180,7 +196,7 @@ class LineReader {
     while (at < end) {
       Range range{};
       if (take_prefix(at, end, range)) {
-        into_.add(range);
+        into_.v4.add(range);
       } else if (*at == '\n') {
         if (auto whole = check_length(at - line_start); !whole) return whole;
         line_start = ++at;
@@ -231,7 +247,7 @@ class LineReader {
   }
 
   Place place_;
-  Ipv4Set& into_;
+  Sets into_;
 };
 
 std::string_view without_byte_order_mark(std::string_view text) {
@@ -255,7 +271,7 @@ Failure unreadable(std::string_view name, int error) {
                           std::strerror(error)));
 }
 
-Result<void> read_lines(int fd, std::string_view name, Ipv4Set& into) {
+Result<void> read_lines(int fd, std::string_view name, const Sets& into) {
   std::vector<char> buffer(kLongestLine + 1);
   LineReader reader{name, into};
   std::size_t held = 0;
@@ -282,9 +298,7 @@ Result<void> read_lines(int fd, std::string_view name, Ipv4Set& into) {
   }
 }
 
-}  // namespace
-
-Result<void> parse_targets(std::string_view text, std::string_view option, Ipv4Set& into) {
+Result<void> parse_specs(std::string_view text, std::string_view option, const Sets& into) {
   const Place place{.name = option};
   bool any = false;
   while (!text.empty()) {
@@ -302,11 +316,46 @@ Result<void> parse_targets(std::string_view text, std::string_view option, Ipv4S
   return {};
 }
 
-Result<void> parse_target_lines(std::string_view content, std::string_view name, Ipv4Set& into) {
-  return LineReader{name, into}.read(without_byte_order_mark(content));
+}  // namespace
+
+std::optional<std::string> add_ipv6_spec(std::string_view text, Ipv6Set& into) {
+  const std::size_t dash = text.find('-');
+  if (dash == std::string_view::npos) {
+    const auto prefix = Ipv6Prefix::parse(text);
+    if (!prefix) return fmt::format("{} is none; {}", quote(text), kIpv6Forms);
+    into.add(*prefix);
+    return std::nullopt;
+  }
+  const auto first = Ipv6Address::parse(text.substr(0, dash));
+  const auto last = Ipv6Address::parse(text.substr(dash + 1));
+  if (!first || !last) return fmt::format("{} is none; {}", quote(text), kIpv6Forms);
+  if (*first > *last) {
+    return fmt::format("{} runs backwards; write the lower address first", quote(text));
+  }
+  into.add(Ipv6Set::Range{*first, *last});
+  return std::nullopt;
 }
 
-Result<void> read_target_file(const std::string& path, Ipv4Set& into) {
+Result<void> parse_targets(std::string_view text, std::string_view option, Ipv4Set& into) {
+  return parse_specs(text, option, {into, nullptr});
+}
+
+Result<void> parse_targets(std::string_view text, std::string_view option, Ipv4Set& v4,
+                           Ipv6Set& v6) {
+  return parse_specs(text, option, {v4, &v6});
+}
+
+Result<void> parse_target_lines(std::string_view content, std::string_view name, Ipv4Set& into) {
+  return LineReader{name, {into, nullptr}}.read(without_byte_order_mark(content));
+}
+
+Result<void> parse_target_lines(std::string_view content, std::string_view name, Ipv4Set& v4,
+                                Ipv6Set& v6) {
+  return LineReader{name, {v4, &v6}}.read(without_byte_order_mark(content));
+}
+
+Result<void> read_target_file(const std::string& path, Ipv4Set& v4, Ipv6Set& v6) {
+  const Sets into{v4, &v6};
   if (path == "-") return read_lines(STDIN_FILENO, "standard input", into);
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return unreadable(path, errno);

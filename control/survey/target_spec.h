@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,21 +24,32 @@ namespace trawl::control {
 // when it has ("198.18.0.1,198.18.0.5").
 //
 // Every failure has ExitCode::BadInput, names where the text stood, quotes it and says what was
-// expected. IPv6 addresses and host names are refused as such.
+// expected. Host names are refused as such, and IPv6 addresses by functions that take one set.
+//
+// Of IPv6 there are addresses, prefixes and ranges from the first to the last:
+//
+//   2001:db8::1   2001:db8::/112   2001:db8::1-2001:db8::9
 
 // Adds the specs in `text`, the value of `option`. Fails also when there is none in it.
 [[nodiscard]] Result<void> parse_targets(std::string_view text, std::string_view option,
                                          Ipv4Set& into);
+
+[[nodiscard]] Result<void> parse_targets(std::string_view text, std::string_view option,
+                                         Ipv4Set& v4, Ipv6Set& v6);
+// One IPv6 spec; the reason when it is none.
+[[nodiscard]] std::optional<std::string> add_ipv6_spec(std::string_view text, Ipv6Set& into);
 
 // Adds the specs in the content of a file called `name`: any number a line, "#" starts a comment,
 // CR LF and a UTF-8 byte order mark are tolerated. Bytes that are not text and lines over
 // kLongestLine fail with their line number. A file without specs adds nothing.
 [[nodiscard]] Result<void> parse_target_lines(std::string_view content, std::string_view name,
                                               Ipv4Set& into);
+[[nodiscard]] Result<void> parse_target_lines(std::string_view content, std::string_view name,
+                                              Ipv4Set& v4, Ipv6Set& v6);
 
 // parse_target_lines() for the file at `path`, or standard input for "-", read in pieces: memory
 // does not grow with the file. Fails with BadInput when it cannot be read.
-[[nodiscard]] Result<void> read_target_file(const std::string& path, Ipv4Set& into);
+[[nodiscard]] Result<void> read_target_file(const std::string& path, Ipv4Set& v4, Ipv6Set& v6);
 
 inline constexpr std::size_t kLongestLine = std::size_t{1} << 20U;  // Bytes.
 // One octet-range spec may not come apart into more ranges than this ("0-255.0-255.0-255.1" does

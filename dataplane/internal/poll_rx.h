@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <type_traits>
 
 #include "dataplane/counters.h"
 #include "dataplane/internal/poll_tx.h"
@@ -17,38 +18,45 @@ struct RxSeat {
   std::uint16_t port = 0;
   std::uint16_t queues = 1;     // Queues 0...queues-1 are all read by this loop.
   rte_ring* replies = nullptr;  // Of Reply elements, to the control plane.
-  rte_ring* answers = nullptr;  // Of mbufs with ARP answers, to the first sender.
+  rte_ring* answers = nullptr;  // Of mbufs with answers to neighbours, to the first sender.
 };
 
 // The receiving loop of one core: read, parse, validate, hand on; a burst at a time.
 //
 // A reply is never dropped here: when the ring to the control plane has no room for a burst, frames
 // stay in the link's own ring, and senders slow down well before.
-class RxLoop {
+template <typename Address>
+class BasicRxLoop {
  public:
   static constexpr unsigned kBurst = 64;
 
-  RxLoop(ScanPlan& plan, SharedState& shared, const RxSeat& seat, CoreCounters& counters) noexcept
+  BasicRxLoop(BasicScanPlan<Address>& plan, SharedState& shared, const RxSeat& seat,
+              CoreCounters& counters) noexcept
       : plan_{plan}, shared_{shared}, seat_{seat}, counters_{counters} {}
 
   // One burst from one queue. True when a frame was received.
   bool poll(Ticks now) noexcept;
 
  private:
+  static constexpr bool kIsV4 = std::is_same_v<Address, Ipv4Address>;
+
   bool has_room() noexcept;
-  bool answer_arp(rte_mbuf* frame) noexcept;
+  bool answer_neighbour(rte_mbuf* frame) noexcept;
   void validate(Ticks now, unsigned claims) noexcept;
 
-  ScanPlan& plan_;
+  BasicScanPlan<Address>& plan_;
   SharedState& shared_;
   const RxSeat seat_;
   CoreCounters& counters_;
   std::uint16_t queue_ = 0;
-  std::array<ReplyClaim, kBurst> claims_;
-  std::array<Target, kBurst> targets_;
+  std::array<BasicReplyClaim<Address>, kBurst> claims_;
+  std::array<BasicTarget<Address>, kBurst> targets_;
   std::array<Cookie, kBurst> cookies_;
-  std::array<Ipv4Address, kBurst> sources_;  // Where probes went out from, if there are several.
+  std::array<Address, kBurst> sources_;  // Where probes went out from, if there are several.
   std::array<Reply, kBurst> replies_;
 };
+
+extern template class BasicRxLoop<Ipv4Address>;
+extern template class BasicRxLoop<Ipv6Address>;
 
 }  // namespace trawl::dataplane::internal

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include "dataplane/counters.h"
 #include "dataplane/internal/frame_sender.h"
@@ -38,9 +39,9 @@ struct TxSeat {
   std::uint16_t queue = 0;
   BufferUse use = BufferUse::Returns;
   rte_mempool* pool = nullptr;          // Holds probe frames only, prepared from the template.
-  rte_mempool* control_pool = nullptr;  // For ARP frames.
-  rte_ring* answers = nullptr;   // ARP answers made by the receiver; nullptr on other senders.
-  rte_ring* requests = nullptr;  // Of Target elements: what control wants; nullptr on others.
+  rte_mempool* control_pool = nullptr;  // For ARP and neighbour discovery.
+  rte_ring* answers = nullptr;          // Of frames made by the receiver; nullptr on other senders.
+  rte_ring* requests = nullptr;  // Of BasicTarget elements: what control wants; nullptr on others.
   unsigned sender = 0;           // Which share of the lanes this loop owns,
   unsigned senders = 1;          // of how many; at most kLanes.
 };
@@ -49,11 +50,15 @@ struct TxSeat {
 //
 // What the link does not take is held and sent first the next time; a position is never skipped.
 // Probes to neighbours that are not known yet wait in queues of rising patience while others go on.
-class TxLoop {
+template <typename Address>
+class BasicTxLoop {
  public:
+  using Target = BasicTarget<Address>;
+
   static constexpr unsigned kBurst = 64;
 
-  TxLoop(ScanPlan& plan, const SharedState& shared, const TxSeat& seat, CoreCounters& counters);
+  BasicTxLoop(BasicScanPlan<Address>& plan, const SharedState& shared, const TxSeat& seat,
+              CoreCounters& counters);
 
   // Starts the clock of the pacer and of max_runtime.
   void begin(Ticks now) noexcept;
@@ -70,6 +75,8 @@ class TxLoop {
   void release() noexcept;
 
  private:
+  using Neighbours = BasicNeighbours<Address>;
+  static constexpr bool kIsV4 = std::is_same_v<Address, Ipv4Address>;
   static constexpr unsigned kStages = 5;
 
   void adopt(const SweepRun* run) noexcept;
@@ -86,7 +93,7 @@ class TxLoop {
   unsigned take_new(Ticks now, unsigned want) noexcept;
   unsigned take_positions(unsigned want, std::span<std::uint64_t> indexes) noexcept;
   bool resolve(Target target, unsigned stage, Ticks now, std::uint64_t& head) noexcept;
-  bool request(Ipv4Address address) noexcept;
+  bool request(Address address) noexcept;
   unsigned drop_blocked(unsigned count) noexcept;
   unsigned send_burst(Ticks now, unsigned count, std::uint8_t attempt) noexcept;
   void make_cookies(std::span<Cookie> cookies) noexcept;
@@ -95,7 +102,7 @@ class TxLoop {
   void finish_if_done() noexcept;
   void give_up() noexcept;
 
-  ScanPlan& plan_;
+  BasicScanPlan<Address>& plan_;
   const SharedState& shared_;
   const TxSeat seat_;
   CoreCounters& counters_;
@@ -113,16 +120,19 @@ class TxLoop {
   Ticks deadline_ = ~Ticks{0};
   Ticks next_gateway_request_ = 0;
   std::array<Ticks, kStages> patience_{};
-  std::array<WaitingQueue, kStages> waiting_;
+  std::array<WaitingQueue<Address>, kStages> waiting_;
   std::array<Target, kBurst> targets_;
   std::array<std::uint64_t, kBurst> heads_{};  // The first bytes of each frame: where it goes.
-  std::array<Ipv4Address, kBurst> sources_;    // Where each frame comes from, if from several.
+  std::array<Address, kBurst> sources_;        // Where each frame comes from, if from several.
   std::array<rte_mbuf*, kBurst> spares_{};     // Allocated, not used yet.
   std::array<rte_mbuf*, kBurst> frames_{};
-  unsigned asked_ = 0;  // ARP requests sent in this poll.
+  unsigned asked_ = 0;  // Neighbours asked for in this poll.
   unsigned spare_ = 0;
   unsigned held_ = 0;  // frames_[held_first_, held_first_ + held_) wait for room in the link.
   unsigned held_first_ = 0;
 };
+
+extern template class BasicTxLoop<Ipv4Address>;
+extern template class BasicTxLoop<Ipv6Address>;
 
 }  // namespace trawl::dataplane::internal

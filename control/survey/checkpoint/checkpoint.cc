@@ -277,7 +277,7 @@ Verdict Checkpoint::unwritten(std::uint64_t number) const {
   const RingEntry& entry = ring_[number % kRingEntries];
   Verdict verdict;
   verdict.time = std::chrono::system_clock::time_point{std::chrono::microseconds{entry.time_us}};
-  verdict.ip = Ipv4Address{entry.ip};
+  verdict.ip = entry.ip;
   verdict.port = entry.port;
   verdict.protocol = static_cast<Protocol>(std::min<unsigned>(entry.protocol, kProtocols - 1));
   verdict.state = static_cast<PortState>(std::min<unsigned>(entry.state, kPortStates - 1));
@@ -285,8 +285,8 @@ Verdict Checkpoint::unwritten(std::uint64_t number) const {
   verdict.ttl = entry.ttl;
   if (entry.rtt_us != ~std::uint32_t{0}) verdict.rtt_us = entry.rtt_us;
   verdict.attempt = entry.attempt;
-  verdict.from = Ipv4Address{entry.from};
-  verdict.to = Ipv4Address{entry.to};
+  verdict.from = entry.from;
+  verdict.to = entry.to;
   verdict.to_port = entry.to_port;
   verdict.repeat = (entry.flags & 1U) != 0;
   verdict.cooldown = (entry.flags & 2U) != 0;
@@ -325,18 +325,18 @@ Result<void> Checkpoint::record(const JournalEntry& entry, const Verdict& verdic
       std::chrono::duration_cast<std::chrono::microseconds>(verdict.time.time_since_epoch());
   ring_[number % kRingEntries] = RingEntry{
       .time_us = micros.count(),
-      .ip = verdict.ip.value(),
-      .from = verdict.from.value(),
+      .ip = verdict.ip,
+      .from = verdict.from,
+      .to = verdict.to,
       .rtt_us = verdict.rtt_us.value_or(~std::uint32_t{0}),
       .port = verdict.port,
+      .to_port = verdict.to_port,
       .state = static_cast<std::uint8_t>(verdict.state),
       .reason = static_cast<std::uint8_t>(verdict.reason),
       .ttl = verdict.ttl,
       .attempt = verdict.attempt,
       .flags = static_cast<std::uint8_t>((verdict.repeat ? 1U : 0U) | (verdict.cooldown ? 2U : 0U)),
-      .protocol = static_cast<std::uint8_t>(verdict.protocol),
-      .to = verdict.to.value(),
-      .to_port = verdict.to_port};
+      .protocol = static_cast<std::uint8_t>(verdict.protocol)};
   **word = pack(entry, number);
   live_->journal.store(number + 1, std::memory_order_release);
   return grown;

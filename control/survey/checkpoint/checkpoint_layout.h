@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "base/ip.h"
 #include "dataplane/sweep.h"
 
 // What lies where in a checkpoint file. All numbers are little-endian.
@@ -20,7 +21,7 @@
 namespace trawl::control {
 
 inline constexpr std::array<char, 8> kCheckpointMagic{'T', 'R', 'A', 'W', 'L', 'C', 'P', '\n'};
-inline constexpr std::uint32_t kCheckpointVersion = 1;
+inline constexpr std::uint32_t kCheckpointVersion = 2;
 inline constexpr std::size_t kCheckpointPage = 4096;
 inline constexpr std::size_t kMostOutputs = 16;
 
@@ -111,21 +112,21 @@ static_assert(sizeof(Slot) <= kCheckpointPage && std::is_trivially_copyable_v<Sl
 // A verdict that the outputs may not have yet.
 struct RingEntry {
   std::int64_t time_us = 0;
-  std::uint32_t ip = 0;
-  std::uint32_t from = 0;
+  IpAddress ip;
+  IpAddress from;
+  IpAddress to;
   std::uint32_t rtt_us = 0;
   std::uint16_t port = 0;
+  std::uint16_t to_port = 0;
   std::uint8_t state = 0;
   std::uint8_t reason = 0;
   std::uint8_t ttl = 0;
   std::uint8_t attempt = 0;
   std::uint8_t flags = 0;  // 1: repeat. 2: cooldown.
   std::uint8_t protocol = 0;
-  std::uint32_t to = 0;
-  std::uint16_t to_port = 0;
-  std::array<std::uint8_t, 6> unused{};
+  std::array<std::uint8_t, 2> unused{};
 };
-static_assert(sizeof(RingEntry) == 40);
+static_assert(sizeof(RingEntry) == 72 && std::is_trivially_copyable_v<RingEntry>);
 inline constexpr std::uint64_t kRingEntries = 1U << 17U;
 
 }  // namespace trawl::control

@@ -56,7 +56,8 @@ class SectionReader {
   bool failed_ = false;
 };
 
-void put_intervals(std::string& bytes, const std::vector<Interval<Ipv4Address>>& intervals) {
+template <typename Address>
+void put_intervals(std::string& bytes, const std::vector<Interval<Address>>& intervals) {
   put(bytes, std::uint64_t{intervals.size()});
   for (const auto& [first, last] : intervals) {
     put(bytes, first.value());
@@ -65,17 +66,18 @@ void put_intervals(std::string& bytes, const std::vector<Interval<Ipv4Address>>&
 }
 
 // nullopt unless sorted and disjoint.
-std::optional<std::vector<Interval<Ipv4Address>>> take_intervals(SectionReader& reader) {
-  const std::uint64_t count = reader.take_count(2 * sizeof(std::uint32_t));
-  std::vector<Interval<Ipv4Address>> intervals;
+template <typename Address>
+std::optional<std::vector<Interval<Address>>> take_intervals(SectionReader& reader) {
+  using Value = typename Address::Value;
+  const std::uint64_t count = reader.take_count(2 * sizeof(Value));
+  std::vector<Interval<Address>> intervals;
   intervals.reserve(count);
-  std::uint64_t least = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto first = reader.take<std::uint32_t>();
-    const auto last = reader.take<std::uint32_t>();
-    if (first < least || last < first) return std::nullopt;
-    least = std::uint64_t{last} + 1;
-    intervals.push_back({Ipv4Address{first}, Ipv4Address{last}});
+    const Address first{reader.take<Value>()};
+    const Address last{reader.take<Value>()};
+    const bool behind = intervals.empty() || first > intervals.back().last;
+    if (!behind || last < first) return std::nullopt;
+    intervals.push_back({first, last});
   }
   return intervals;
 }
@@ -109,6 +111,8 @@ std::string serialise(const CheckpointPlan& plan) {
   for (const std::uint16_t port : plan.ports) put(bytes, port);
   put_intervals(bytes, plan.addresses);
   put_intervals(bytes, plan.blocked);
+  put_intervals(bytes, plan.addresses6);
+  put_intervals(bytes, plan.blocked6);
   return bytes;
 }
 
@@ -131,15 +135,20 @@ Result<CheckpointPlan> parse_checkpoint_plan(std::span<const char> section,
     sorted = sorted && (plan.ports.empty() || port > plan.ports.back());
     plan.ports.push_back(port);
   }
-  auto addresses = take_intervals(reader);
-  auto blocked = addresses ? take_intervals(reader) : std::nullopt;
-  if (!sorted || !addresses || !blocked || addresses->empty() || !reader.is_whole()) {
+  auto addresses = take_intervals<Ipv4Address>(reader);
+  auto blocked = take_intervals<Ipv4Address>(reader);
+  auto addresses6 = take_intervals<Ipv6Address>(reader);
+  auto blocked6 = take_intervals<Ipv6Address>(reader);
+  const bool all = addresses && blocked && addresses6 && blocked6;
+  if (!sorted || !all || addresses->empty() == addresses6->empty() || !reader.is_whole()) {
     return fail(
         ExitCode::BadInput,
         fmt::format("{}: the plan in this checkpoint is damaged; it cannot be resumed", file));
   }
   plan.addresses = std::move(*addresses);
   plan.blocked = std::move(*blocked);
+  plan.addresses6 = std::move(*addresses6);
+  plan.blocked6 = std::move(*blocked6);
   return plan;
 }
 

@@ -187,16 +187,17 @@ Result<void> FilterCompiler::set_range(OutputFilter::Test& test, const FieldInfo
                                        std::string_view op, std::string_view word,
                                        std::size_t at) const {
   if (field.values == Values::Address) {
-    const auto prefix = Ipv4Prefix::parse(word);
+    const auto v4 = Ipv4Prefix::parse(word);
+    const auto v6 = Ipv6Prefix::parse(word);
     const bool slash = word.find('/') != std::string_view::npos;
-    if (!prefix || (slash && op != "in")) {
-      return failure(at, fmt::format("{} is not an IPv4 {}", quote(word),
+    if ((!v4 && !v6) || (slash && op != "in")) {
+      return failure(at, fmt::format("{} is not an IP {}", quote(word),
                                      op == "in" ? "prefix such as 198.18.0.0/15"
                                                 : "address such as 198.18.0.1; write in for a "
                                                   "prefix"));
     }
-    test.low = prefix->first().value();
-    test.high = prefix->last().value();
+    test.first = v4 ? IpAddress{v4->first()} : IpAddress{v6->first()};
+    test.last = v4 ? IpAddress{v4->last()} : IpAddress{v6->last()};
     return {};
   }
   const auto value =

@@ -126,7 +126,8 @@ char* NmapXmlFormatter::write(char* out, const Verdict& verdict,
   out = put_number(put(out, R"(" endtime=")"), seconds);
   out = put_reason(put(put(out, R"("><status state=")"), host_state(verdict)), verdict);
   out = put_address(put(out, R"("/><address addr=")"), verdict.ip);
-  out = put(out, R"(" addrtype="ipv4"/><hostnames></hostnames>)");
+  out = put(put(out, R"(" addrtype=")"), verdict.ip.is_v4() ? "ipv4" : "ipv6");
+  out = put(out, R"("/><hostnames></hostnames>)");
   if (verdict.protocol != Protocol::Icmp) out = put_port(out, verdict);
   if (verdict.rtt_us) {
     // The first sample of a round-trip time sets all of them; the timeout is their sum as Nmap's.

@@ -7,8 +7,8 @@ namespace trawl::control {
 bool OutputFilter::holds(const Test& test, const Verdict& verdict) noexcept {
   std::uint32_t value = 0;
   switch (test.field) {
-    case Field::Ip: value = verdict.ip.value(); break;
-    case Field::From: value = verdict.from.value(); break;
+    case Field::Ip: return verdict.ip >= test.first && verdict.ip <= test.last;
+    case Field::From: return verdict.from >= test.first && verdict.from <= test.last;
     case Field::Port: value = verdict.port; break;
     case Field::Ttl: value = verdict.ttl; break;
     case Field::RttUs:

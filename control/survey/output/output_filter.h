@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ip.h"
 #include "base/result.h"
 #include "base/verdict.h"
 
@@ -65,6 +66,8 @@ class OutputFilter {
   struct Test {
     std::uint32_t low;  // low > high holds of nothing.
     std::uint32_t high;
+    IpAddress first;  // Of addresses, in place of low and high.
+    IpAddress last;
     Place yes;
     Place no;
     Field field;

@@ -32,6 +32,13 @@ char* put_address(char* out, Ipv4Address address) noexcept {
   return out;
 }
 
+// inet_ntop() is slow beside put_address() of IPv4, and right.
+char* put_address(char* out, const IpAddress& address) noexcept {
+  if (address.is_v4()) [[likely]]
+    return put_address(out, address.v4());
+  return put(out, address.v6().to_string());
+}
+
 std::uint64_t unix_seconds(std::chrono::system_clock::time_point time) noexcept {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
   return seconds < 0 ? 0 : static_cast<std::uint64_t>(seconds);

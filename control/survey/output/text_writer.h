@@ -35,6 +35,8 @@ inline char* put_padded(char* out, unsigned value, unsigned width) noexcept {
 
 // Writes up to 15 bytes, and scratches one behind them.
 char* put_address(char* out, Ipv4Address address) noexcept;
+// Writes up to 39 bytes, and scratches one behind them.
+char* put_address(char* out, const IpAddress& address) noexcept;
 
 // Whole seconds since 1970, 0 for times before.
 [[nodiscard]] std::uint64_t unix_seconds(std::chrono::system_clock::time_point time) noexcept;

@@ -20,7 +20,10 @@ char* put_flag(char* out, bool value) noexcept {
 }
 
 // The number zmap prints: the four bytes as they travel, read by a little-endian machine.
-std::uint32_t raw(Ipv4Address address) noexcept { return __builtin_bswap32(address.value()); }
+// An IPv6 address is none.
+char* put_raw(char* out, const IpAddress& address) noexcept {
+  return address.is_v4() ? put_number(out, __builtin_bswap32(address.v4().value())) : out;
+}
 
 std::uint64_t microsecond_of(std::chrono::system_clock::time_point time) noexcept {
   using namespace std::chrono;
@@ -54,9 +57,9 @@ char* ZmapFormatter::write_time(char* out, const Verdict& verdict) noexcept {
 char* ZmapFormatter::write_value(char* out, ZmapField field, const Verdict& verdict) noexcept {
   switch (field) {
     case ZmapField::Saddr: return put_address(out, verdict.ip);
-    case ZmapField::SaddrRaw: return put_number(out, raw(verdict.ip));
+    case ZmapField::SaddrRaw: return put_raw(out, verdict.ip);
     case ZmapField::Daddr: return put_address(out, verdict.to);
-    case ZmapField::DaddrRaw: return put_number(out, raw(verdict.to));
+    case ZmapField::DaddrRaw: return put_raw(out, verdict.to);
     case ZmapField::Ttl: return put_number(out, verdict.ttl);
     case ZmapField::Sport:
       return verdict.protocol == Protocol::Icmp ? out : put_number(out, verdict.port);
