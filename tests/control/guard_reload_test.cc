@@ -5,6 +5,7 @@
 #include <array>
 #include <fstream>
 
+#include "dataplane/swappable_guard.h"
 #include "tests/control/temp_file.h"
 
 namespace trawl::control {
@@ -13,6 +14,11 @@ namespace {
 using dataplane::EgressGuard;
 using dataplane::SwappableGuard;
 
+// What a scanner does with a new list.
+auto into(SwappableGuard& guard) {
+  return [&guard](const AddressList& blocked) { guard.publish(EgressGuard{blocked.v4}); };
+}
+
 Ipv4Address address(const char* text) { return *Ipv4Address::parse(text); }
 
 TEST(GuardReload, PutsWhatTheFilesSayInForce) {
@@ -20,10 +26,10 @@ TEST(GuardReload, PutsWhatTheFilesSayInForce) {
   auto live = LiveBlocklist::open({}, {}, std::array{file.path()});
   ASSERT_TRUE(live);
   SwappableGuard guard{EgressGuard{live->blocked().v4}};
-  EXPECT_FALSE(reload_guard(*live, guard));
+  EXPECT_FALSE(reload_guard(*live, into(guard)));
   EXPECT_EQ(guard.generations(), 1U);
   std::ofstream{file.path()} << "9.9.9.9\n";
-  EXPECT_TRUE(reload_guard(*live, guard));
+  EXPECT_TRUE(reload_guard(*live, into(guard)));
   EXPECT_EQ(guard.generations(), 2U);
   EXPECT_FALSE(guard.allows(address("9.9.9.9")));
   EXPECT_FALSE(guard.allows(address("8.8.8.8")));
@@ -36,10 +42,10 @@ TEST(GuardReload, KeepsTheGuardWhenNothingCanBeRead) {
   ASSERT_TRUE(live);
   SwappableGuard guard{EgressGuard{live->blocked().v4}};
   std::ofstream{file.path()} << "oops\n";
-  EXPECT_FALSE(reload_guard(*live, guard));
+  EXPECT_FALSE(reload_guard(*live, into(guard)));
   EXPECT_FALSE(guard.allows(address("8.8.8.8")));
   LiveBlocklist none;
-  EXPECT_FALSE(reload_guard(none, guard));
+  EXPECT_FALSE(reload_guard(none, into(guard)));
   EXPECT_EQ(guard.generations(), 1U);
 }
 

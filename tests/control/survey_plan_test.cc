@@ -68,7 +68,7 @@ TEST(SurveyPlan, BlocksWhatBlocklistAndOptOutFilesName) {
   EXPECT_EQ(plan->public_addresses, 5U);
   EXPECT_TRUE(plan->blocked.contains(*Ipv4Address::parse("8.8.8.3")));
   EXPECT_EQ(plan->blocklist.files().size(), 2U);
-  EXPECT_EQ(plan->blocklist.blocked().v4.size(), plan->blocked.size());
+  EXPECT_EQ(plan->blocklist.blocked().v4.size(), plan->blocked.v4.size());
   EXPECT_TRUE(plan->blocklist.blocked().contains(*Ipv6Address::parse("2a00::1")));
   EXPECT_TRUE(plan->blocklist.blocked().contains(*Ipv6Address::parse("fe80::1")));
   options.targets = {"8.8.8.3"};
@@ -239,6 +239,57 @@ TEST(SurveyPlan, AgreesWithBitmapsHoweverTargetsAndExcludesOverlap) {
     EXPECT_EQ(plan->addresses_named, named[0].count() + named[1].count());
     EXPECT_EQ(plan->addresses_named - plan->addresses_excluded, left);
   }
+}
+
+TEST(SurveyPlan, HoldsIpv6TargetsLessWhatIsBlocked) {
+  SurveyOptions options = with_targets({"2001:db8::/112", "2a00::1"});
+  options.allow_special = {"2001:db8::/32"};
+  options.excludes = {"2001:db8::80/121"};
+  const auto plan = make_survey_plan(options);
+  ASSERT_TRUE(plan) << plan.error().message;
+  ASSERT_FALSE(plan->addresses.is_v4());
+  EXPECT_EQ(plan->addresses.size(), 65536U - 128 + 1);
+  EXPECT_EQ(plan->size(), plan->addresses.size() * 2);
+  EXPECT_EQ(plan->addresses_excluded, 128U);
+  EXPECT_EQ(plan->public_addresses, 1U);
+  EXPECT_EQ(plan->addresses.select(128).to_string(), "2001:db8::100");
+  EXPECT_TRUE(plan->blocked.contains(*Ipv6Address::parse("2001:db8::ff")));
+  EXPECT_FALSE(plan->blocked.contains(*Ipv6Address::parse("2001:db8::100")));
+  EXPECT_TRUE(plan->blocked.contains(*Ipv6Address::parse("fe80::1")));
+}
+
+TEST(SurveyPlan, RefusesIpv6PlansItCannotCarryOut) {
+  const auto refusal = [](SurveyOptions options) {
+    const auto plan = make_survey_plan(options);
+    return plan ? std::string{} : plan.error().message;
+  };
+  EXPECT_EQ(refusal(with_targets({"8.8.8.8", "2a00::1"})),
+            "the targets are of both families (8.8.8.8 and 2a00::1 among them); a survey probes "
+            "one, so run two");
+  EXPECT_NE(refusal(with_targets({"2a00::/64"})).find("more than 2^48 targets"), std::string::npos);
+  SurveyOptions one_port = with_targets({"2a00::/80"});
+  one_port.ports = {443};
+  EXPECT_EQ(refusal(one_port), "");
+  EXPECT_EQ(refusal(with_targets({"2001:db8::1"})),
+            "the one address named is excluded: 1 by the built-in special-purpose list "
+            "(2001:db8::/32, Documentation, RFC 3849); to probe a network of your own there, add "
+            "--allow-special 2001:db8::/32");
+  SurveyOptions mapped = with_targets({"::ffff:8.8.8.8"});
+  mapped.allow_special = {"::ffff:0:0/96"};
+  EXPECT_NE(refusal(mapped).find("IPv4-mapped"), std::string::npos);
+  SurveyOptions timestamp = with_targets({"2a00::1"});
+  timestamp.probe = dataplane::ProbeKind::IcmpTimestamp;
+  EXPECT_EQ(refusal(timestamp),
+            "--probe icmp-timestamp is of IPv4 alone; probe IPv6 with icmp-echo");
+  SurveyOptions source = with_targets({"2a00::1"});
+  source.source_ips = {*Ipv4Address::parse("192.0.2.1")};
+  EXPECT_NE(
+      refusal(source).find("--source-ip 192.0.2.1 cannot send to the targets, which are IPv6"),
+      std::string::npos);
+  SurveyOptions gateway = with_targets({"8.8.8.8"});
+  gateway.gateway = *Ipv6Address::parse("fe80::1");
+  EXPECT_NE(refusal(gateway).find("--gateway fe80::1 is no way to the targets, which are IPv4"),
+            std::string::npos);
 }
 
 }  // namespace

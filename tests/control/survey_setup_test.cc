@@ -278,5 +278,45 @@ TEST(SurveySetup, CpusThatAreNotAllowedAreRefusedByName) {
   EXPECT_NE(cpus.error().message.find("3,5"), std::string::npos);
 }
 
+TEST(SurveySetup, Ipv6TargetsOnTheLinkAreNeighboursAndOthersGoThroughTheGateway) {
+  KernelInterface kernel;
+  const Ipv6Address own = *Ipv6Address::parse("2001:db8::5");
+  kernel.addresses6 = {{.address = own, .prefix = Ipv6Prefix{own, 64}}};
+  kernel.gateway6 = Ipv6Address::parse("fe80::1");
+  Ipv6Set set;
+  set.add(*Ipv6Prefix::parse("2001:db8::/120"));
+  const auto link = *LinkSpec::parse("eth1");
+  const auto near = choose_source(SurveyOptions{}, link, kernel, RankedSet<Ipv6Address>{set});
+  ASSERT_TRUE(near) << near.error().message;
+  EXPECT_EQ(near->sources, std::vector{own});
+  ASSERT_EQ(near->neighbours.on_link.size(), 1U);
+  EXPECT_EQ(static_cast<unsigned>(near->neighbours.on_link[0].size()), 256U);
+  EXPECT_FALSE(near->neighbours.gateway) << "nobody needs it";
+  set.add(*Ipv6Prefix::parse("2001:db8:9::1"));
+  const auto both = choose_source(SurveyOptions{}, link, kernel, RankedSet<Ipv6Address>{set});
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->neighbours.gateway, kernel.gateway6);
+  EXPECT_EQ(static_cast<unsigned>(both->neighbours.on_link[0].size()), 256U);
+  set.add(*Ipv6Prefix::parse("2001:db8::/90"));
+  const auto crowd = choose_source(SurveyOptions{}, link, kernel, RankedSet<Ipv6Address>{set});
+  ASSERT_FALSE(crowd);
+  EXPECT_NE(crowd.error().message.find("neighbours on the link"), std::string::npos);
+  kernel.addresses6.clear();
+  const auto nameless = choose_source(SurveyOptions{}, link, kernel, RankedSet<Ipv6Address>{set});
+  ASSERT_FALSE(nameless);
+  EXPECT_NE(nameless.error().message.find("eth1 has no IPv6 address"), std::string::npos);
+}
+
+TEST(SurveySetup, VirtualLinksHaveIpv6AddressesOfTheDocumentation) {
+  Ipv6Set set;
+  set.add(*Ipv6Prefix::parse("2001:db8::/112"));
+  const auto choice = choose_source(SurveyOptions{}, *LinkSpec::parse("net_memif0"), {},
+                                    RankedSet<Ipv6Address>{set});
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->sources.front().to_string(), "2001:db8::1");
+  ASSERT_TRUE(choice->neighbours.gateway);
+  EXPECT_EQ(choice->neighbours.gateway->to_string(), "2001:db8::2");
+}
+
 }  // namespace
 }  // namespace trawl::control

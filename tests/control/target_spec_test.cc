@@ -12,6 +12,14 @@
 namespace trawl::control {
 namespace {
 
+// A file of IPv4 targets alone.
+Result<void> read_target_file(const std::string& path, Ipv4Set& into) {
+  Ipv6Set v6;
+  auto read = control::read_target_file(path, into, v6);
+  EXPECT_TRUE(v6.empty());
+  return read;
+}
+
 using namespace std::string_literals;
 
 // The intervals as "first-last" texts, which a failed comparison shows.
@@ -121,8 +129,8 @@ TEST(TargetSpec, RefusesEachMistakeWithItsReason) {
       {"198.18.0.**", "is not an address"},
       {"198.18.0.1-198.18.0.256", "not a range from one address to another"},
       {"1.1.1.1-2.2.2.2.", "more than four octets"},
-      {"fe80::1", "IPv6 targets are not supported by survey yet"},
-      {"2001:db8::/32", "IPv6 targets are not supported by survey yet"},
+      {"fe80::1", "only IPv4 addresses are taken here"},
+      {"2001:db8::/32", "only IPv4 addresses are taken here"},
       {"example.com", "looks up no host names"},
       {"198.18.0.l", "looks up no host names"},
       {"\xff", "holds the byte 0xff"},
@@ -281,6 +289,33 @@ TEST(TargetFile, DashIsStandardInput) {
   ASSERT_FALSE(got);
   EXPECT_TRUE(got.error().message.starts_with("standard input:2: \"bad\""));
   EXPECT_EQ(set.size(), 1U);
+}
+
+TEST(TargetSpec, TakesIpv6AddressesPrefixesAndRanges) {
+  Ipv4Set v4;
+  Ipv6Set v6;
+  ASSERT_TRUE(parse_targets("2001:db8::1,2001:db8:1::/112 198.18.0.1 2001:db8:2::5-2001:db8:2::9",
+                            "target", v4, v6));
+  EXPECT_EQ(v4.size(), 1U);
+  ASSERT_EQ(v6.intervals().size(), 3U);
+  EXPECT_EQ(v6.intervals()[0].first.to_string(), "2001:db8::1");
+  EXPECT_EQ(v6.intervals()[1].last.to_string(), "2001:db8:1::ffff");
+  EXPECT_EQ(v6.intervals()[2].last.to_string(), "2001:db8:2::9");
+  ASSERT_TRUE(parse_target_lines("# list\n2a00::1 # one\r\n2a00::2\n", "list.txt", v4, v6));
+  EXPECT_TRUE(v6.contains(*Ipv6Address::parse("2a00::1")));
+  EXPECT_TRUE(v6.contains(*Ipv6Address::parse("2a00::2")));
+}
+
+TEST(TargetSpec, SaysWhatIsWrongWithAnIpv6Spec) {
+  Ipv4Set v4;
+  Ipv6Set v6;
+  EXPECT_EQ(parse_target_lines("2a00::1\n2a00::/129\n", "list.txt", v4, v6).error().message,
+            "list.txt:2: \"2a00::/129\" is none; expected an IPv6 address, a prefix such as "
+            "2001:db8::/32 or a range such as 2001:db8::1-2001:db8::9");
+  EXPECT_EQ(parse_targets("2a00::9-2a00::1", "target", v4, v6).error().message,
+            "target: \"2a00::9-2a00::1\" runs backwards; write the lower address first");
+  EXPECT_FALSE(parse_targets("2a00:::1", "target", v4, v6));
+  EXPECT_FALSE(parse_targets("[2a00::1]", "target", v4, v6));
 }
 
 }  // namespace

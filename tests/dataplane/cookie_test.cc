@@ -132,5 +132,65 @@ TEST(Cookie, SourcePortsAreUniform) {
   EXPECT_NEAR(chi_square, 3999.0, 358.0);
 }
 
+constexpr Ipv6Address kSource6{(Uint128{0x20010db8} << 96U) + 1};
+constexpr Target6 kTarget6{Ipv6Address{(Uint128{0x20010db8'00010002} << 64U) | 0xa00000000000000bU},
+                           443};
+
+Cookie cookie_of(const CookieMaker6& maker, Target6 target) {
+  Cookie cookie{};
+  maker.make({&target, 1}, {&cookie, 1});
+  return cookie;
+}
+
+TEST(Cookie6, EverythingItStandsForChangesIt) {
+  const CookieMaker6 maker{kKey, kSource6, kPorts};
+  std::set<std::uint64_t> proofs{proof(cookie_of(maker, kTarget6))};
+  ScanKey other_key = kKey;
+  other_key[15] ^= 1U;
+  proofs.insert(proof(cookie_of(CookieMaker6{other_key, kSource6, kPorts}, kTarget6)));
+  proofs.insert(proof(cookie_of(maker, {kTarget6.ip, 444})));
+  proofs.insert(proof(cookie_of(CookieMaker6{kKey, kSource6, kPorts, ProbeKind::Udp}, kTarget6)));
+  // Every bit of both addresses.
+  for (unsigned bit = 0; bit < 128; ++bit) {
+    const Uint128 flip = Uint128{1} << bit;
+    const Ipv6Address source{kSource6.value() ^ flip};
+    const Ipv6Address target{kTarget6.ip.value() ^ flip};
+    proofs.insert(proof(cookie_of(CookieMaker6{kKey, source, kPorts}, kTarget6)));
+    proofs.insert(proof(cookie_of(maker, {target, kTarget6.port})));
+  }
+  EXPECT_EQ(proofs.size(), 4U + 256U);
+}
+
+// What another program has to do to validate a reply: CBC-MAC over source, target, port and kind.
+TEST(Cookie6, IsACbcMacOfThreeBlocks) {
+  const ProbeMac mac{kKey, ProbeMac::Implementation::Portable};
+  std::array<MacBlock, 1> block{};
+  const auto next = [&](std::array<std::uint32_t, 4> words) {
+    for (unsigned i = 0; i < 4; ++i) block[0].words[i] ^= words[i];
+    mac.apply(block);
+  };
+  next({0x20010db8, 0, 0, 1});
+  next({0x20010db8, 0x00010002, 0xa0000000, 0x0000000b});
+  next({443U << 8U | 1U, 0, 0, 0});
+  const Cookie cookie = cookie_of(CookieMaker6{kKey, kSource6, kPorts}, kTarget6);
+  EXPECT_EQ(cookie.sequence, block[0].words[0]);
+  EXPECT_EQ(cookie.ip_id, static_cast<std::uint16_t>(block[0].words[2]));
+}
+
+TEST(Cookie6, BatchesOfEverySizeEqualSingleOnes) {
+  const CookieMaker6 maker{kKey, kSource6, kPorts};
+  for (const std::size_t size : {0U, 1U, 7U, 63U, 64U}) {
+    std::vector<Target6> targets(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      targets[i] = {Ipv6Address{kTarget6.ip.value() + i}, static_cast<std::uint16_t>(i)};
+    }
+    std::vector<Cookie> cookies(size);
+    maker.make(targets, cookies);
+    for (std::size_t i = 0; i < size; ++i) {
+      EXPECT_EQ(proof(cookies[i]), proof(cookie_of(maker, targets[i])));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace trawl::dataplane

@@ -133,5 +133,55 @@ TEST(KernelInterface, AbsentInterfaceIsEmpty) {
   EXPECT_FALSE(found.gateway || found.gateway_mac || found.has_default_route);
 }
 
+constexpr const char* kAddresses6 =
+    "fe80000000000000021122fffe334455 02 40 20 80 eth1\n"
+    "20010db8000000000000000000000005 02 40 00 40 eth1\n"
+    "20010db8000000000000000000000006 02 40 00 42 eth1\n"
+    "20010db8000100000000000000000007 02 30 00 80 eth1\n"
+    "20010db8000200000000000000000008 03 40 00 80 eth2\n"
+    "00000000000000000000000000000001 01 80 10 80 lo\n";
+constexpr const char* kRoutes6 =
+    "20010db8000000000000000000000000 40 00000000000000000000000000000000 00 "
+    "00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth1\n"
+    "20010db8ffff00000000000000000000 30 00000000000000000000000000000000 00 "
+    "20010db80000000000000000000000fe 00000400 00000001 00000000 00000003     eth1\n"
+    "00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
+    "fe80000000000000000000000000abcd 00000400 00000001 00000000 00000003     eth1\n"
+    "00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
+    "fe80000000000000000000000000eeee 00000400 00000001 00000000 00000003     eth2\n";
+
+TEST(KernelInterface, ReadsUsableIpv6AddressesBeyondTheLink) {
+  KernelInterface found;
+  found.read_addresses6(kAddresses6, "eth1");
+  ASSERT_EQ(found.addresses6.size(), 2U);
+  EXPECT_EQ(found.addresses6[0].address.to_string(), "2001:db8::5");
+  EXPECT_EQ(found.addresses6[0].prefix.to_string(), "2001:db8::/64");
+  EXPECT_EQ(found.addresses6[1].prefix.to_string(), "2001:db8:1::/48");
+}
+
+TEST(KernelInterface, WidestIpv6RouteGivesTheGateway) {
+  KernelInterface found;
+  found.read_routes6(kRoutes6, "eth1");
+  ASSERT_TRUE(found.gateway6);
+  EXPECT_EQ(found.gateway6->to_string(), "fe80::abcd");
+  EXPECT_TRUE(found.has_default_route);
+  KernelInterface none;
+  none.read_routes6(kRoutes6, "eth3");
+  EXPECT_FALSE(none.gateway6 || none.has_default_route);
+}
+
+TEST(KernelInterface, SurvivesGarbageOfIpv6) {
+  std::mt19937 random{7};
+  for (int round = 0; round < 2000; ++round) {
+    std::string text = std::string{kAddresses6} + kRoutes6;
+    for (int change = 0; change < 12; ++change) {
+      text[random() % text.size()] = static_cast<char>(random());
+    }
+    KernelInterface found;
+    found.read_addresses6(text, "eth1");
+    found.read_routes6(text, "eth1");
+  }
+}
+
 }  // namespace
 }  // namespace trawl::dataplane

@@ -123,5 +123,27 @@ TEST(Neighbours, MovingKeepsWhatIsKnown) {
   EXPECT_EQ(after.gateway_address(), kGateway);
 }
 
+TEST(Neighbours6, OnlyTargetsOnTheLinkHaveAWordOfTheirOwn) {
+  const auto address = [](const char* text) { return *Ipv6Address::parse(text); };
+  Ipv6Set targets;
+  targets.add(*Ipv6Prefix::parse("2001:db8::10/124"));
+  targets.add(*Ipv6Prefix::parse("2001:db8::ffff:0:0:1"));
+  auto made =
+      Neighbours6::make({.on_link = {targets}, .gateway = address("fe80::1"), .gateway_mac = {}});
+  ASSERT_TRUE(made);
+  Neighbours6 neighbours{std::move(*made)};
+  auto* const first = neighbours.next_hop(address("2001:db8::10"));
+  EXPECT_EQ(neighbours.next_hop(address("2001:db8::1f")) - first, 15);
+  EXPECT_EQ(neighbours.next_hop(address("2001:db8::ffff:0:0:1")) - first, 16);
+  EXPECT_EQ(neighbours.next_hop(address("2001:db8::20")), neighbours.gateway());
+  neighbours.learn(address("2001:db8::11"), kMac);
+  EXPECT_EQ(neighbours.next_hop(address("2001:db8::11"))->load(),
+            Neighbours6::kResolved | kMac.to_integer());
+  EXPECT_EQ(neighbours.next_hop(address("2001:db8::12"))->load(), 0U);
+  EXPECT_FALSE(neighbours.gateway_known());
+  neighbours.learn(address("fe80::1"), kOther);
+  EXPECT_TRUE(neighbours.gateway_known());
+}
+
 }  // namespace
 }  // namespace trawl::dataplane

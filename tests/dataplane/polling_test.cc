@@ -285,7 +285,7 @@ TEST(Polling, RequestedTargetsAreProbedBesidesTheSweep) {
   auto made = make_scanner({.receive = false, .last = 100}, *link, 1);
   ASSERT_TRUE(made);
   Scanner& scanner = **made;
-  for (std::uint64_t i = 0; i < 70; ++i) EXPECT_TRUE(scanner.request(space().at(i)));
+  for (std::uint64_t i = 0; i < 70; ++i) EXPECT_TRUE(scanner.request(space().any_at(i)));
   run(scanner, [&] { return count(scanner, Counter::ProbesSent) == 170; });
   EXPECT_EQ(allocations, 0U);
   EXPECT_EQ(count(scanner, Counter::ProbesSent), 170U);
@@ -313,7 +313,7 @@ TEST(Polling, GuardReplacedOnTheWayStopsWhoOptedOut) {
   Scanner& scanner = **made;
   Ipv4Set opted_out;
   opted_out.add(*Ipv4Prefix::parse("198.19.3.0/24"));
-  scanner.guard().publish(EgressGuard{opted_out});
+  scanner.block(opted_out, {});
   run(scanner, [] { return true; });
   EXPECT_EQ(count(scanner, Counter::ProbesOptedOut), 256U * 3);
   EXPECT_EQ(count(scanner, Counter::ProbesBlocked), 0U);
@@ -365,7 +365,7 @@ TEST(Polling, GenuineAnswersArriveAndForgedOnesDoNot) {
   ASSERT_EQ(scanner.take_replies(replies), 101U);
   for (std::uint64_t i = 0; i < 100; ++i) {
     const Target target = targets.at(i * 7);
-    EXPECT_EQ(replies[i].ip, target.ip.value());
+    EXPECT_EQ(replies[i].ip, target.ip);
     EXPECT_EQ(replies[i].port, target.port);
     EXPECT_EQ(replies[i].state, PortState::Open);
     EXPECT_EQ(replies[i].rtt_us, Reply::kNoRtt) << "no timestamp was echoed";
@@ -401,7 +401,7 @@ TEST(Polling, EchoRepliesAreValidatedAndTimed) {
   EXPECT_EQ(count(scanner, Counter::RxForged), 2U);
   std::array<Reply, 4> replies;
   ASSERT_EQ(scanner.take_replies(replies), 1U);
-  EXPECT_EQ(replies[0].ip, target.ip.value());
+  EXPECT_EQ(replies[0].ip, target.ip);
   EXPECT_EQ(replies[0].port, 0);
   EXPECT_EQ(replies[0].state, PortState::Up);
   EXPECT_EQ(replies[0].attempt, 2);
@@ -602,7 +602,7 @@ TEST(Polling, ResetsForAcksAreValidated) {
   EXPECT_EQ(count(scanner, Counter::RxForged), 1U);
   std::array<Reply, 2> replies;
   ASSERT_EQ(scanner.take_replies(replies), 1U);
-  EXPECT_EQ(replies[0].ip, target.ip.value());
+  EXPECT_EQ(replies[0].ip, target.ip);
   EXPECT_EQ(replies[0].state, PortState::Unfiltered);
 }
 

@@ -114,5 +114,41 @@ TEST(TargetSpace, WhatThePlanLacksHasNoIndex) {
   EXPECT_EQ(space.index_of({inside, 443}), 513U);
 }
 
+TEST(TargetSpace, NumbersTheTargetsOfIpv6) {
+  Ipv6Set set;
+  set.add(*Ipv6Prefix::parse("2001:db8::/120"));
+  set.add(*Ipv6Prefix::parse("2a00:1:2:3:4:5:6:7"));
+  set.add(*Ipv6Prefix::parse("ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff0/124"));
+  const TargetSpace space{RankedSet<Ipv6Address>{set}, {80, 443, 8080}};
+  ASSERT_EQ(space.size(), (256U + 1 + 16) * 3);
+  std::vector<std::uint64_t> indexes(space.size());
+  std::iota(indexes.begin(), indexes.end(), std::uint64_t{0});
+  std::vector<Target6> targets(indexes.size());
+  space.at_batch(indexes, targets);
+  for (const std::uint64_t index : indexes) {
+    const AnyTarget one = space.any_at(index);
+    ASSERT_TRUE(set.contains(one.ip.v6()));
+    ASSERT_EQ(one, (AnyTarget{targets[index].ip, targets[index].port}));
+    ASSERT_EQ(space.index_of_any(one), index);
+  }
+  EXPECT_EQ(targets[3 * 256].ip.to_string(), "2a00:1:2:3:4:5:6:7");
+  EXPECT_FALSE(space.index_of_any({*Ipv6Address::parse("2001:db8::100"), 80}));
+  EXPECT_FALSE(space.index_of_any({*Ipv6Address::parse("2001:db8::1"), 81}));
+  EXPECT_FALSE(space.index_of_any({*Ipv4Address::parse("198.18.0.1"), 80}));
+}
+
+TEST(TargetSpace, HoldsAsManyTargetsOfIpv6AsItMay) {
+  Ipv6Set set;
+  set.add(*Ipv6Prefix::parse("2001:db8::/80"));
+  const TargetSpace space{RankedSet<Ipv6Address>{set}, {443}};
+  ASSERT_EQ(space.size(), std::uint64_t{1} << 48U);
+  for (const std::uint64_t index :
+       {std::uint64_t{0}, std::uint64_t{0x123456789abc}, space.size() - 1}) {
+    const AnyTarget target = space.any_at(index);
+    EXPECT_EQ(static_cast<std::uint64_t>(target.ip.v6().value()), index);
+    EXPECT_EQ(space.index_of_any(target), index);
+  }
+}
+
 }  // namespace
 }  // namespace trawl::dataplane
