@@ -79,7 +79,7 @@ std::string source_list(std::string_view text) {
     return got.error().message;
   }
   std::string list;
-  for (const Ipv4Address address : *got) list += address.to_string() + " ";
+  for (const IpAddress& address : *got) list += address.to_string() + " ";
   return list;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "dataplane/internal/arp_frame.h"
+#include "dataplane/internal/neighbour_frame.h"
 #include "dataplane/reply.h"
 
 namespace trawl::dataplane {
@@ -19,6 +21,14 @@ constexpr PortRange kPorts{.first = 61000, .last = 64999};
 
 void require(bool holds) {
   if (!holds) std::abort();
+}
+
+constexpr Ipv6Address kSource6{(Uint128{0x20010db8} << 96U) + 1};  // 2001:db8::1
+
+Neighbours6& neighbours6() {
+  static Neighbours6 instance = std::move(
+      *Neighbours6::make({.on_link = {}, .gateway = Ipv6Address{~Uint128{0}}, .gateway_mac = {}}));
+  return instance;
 }
 
 Neighbours& neighbours() {
@@ -59,9 +69,10 @@ std::shared_ptr<const UdpPayloads> payloads() {
 }
 
 // A claim that is handed on must be one that probes of this kind can have led to.
-void check_reply(std::span<const std::byte> frame, ProbeKind kind, VlanId vlan) {
-  const ReplyParser parser{kSource, kPorts, kind, payloads(), vlan};
-  ReplyClaim claim;
+template <typename Address>
+void check_reply(std::span<const std::byte> frame, Address source, ProbeKind kind, VlanId vlan) {
+  const BasicReplyParser<Address> parser{source, kPorts, kind, payloads(), vlan};
+  BasicReplyClaim<Address> claim;
   const Counter outcome = parser.parse(frame, claim);
   require(static_cast<std::size_t>(outcome) < kCounters);
   if (outcome != Counter::RxValid) return;
@@ -96,6 +107,19 @@ void check_arp(std::span<const std::byte> frame) {
   }
 }
 
+// As check_arp().
+void check_neighbour(std::span<const std::byte> frame, VlanId vlan) {
+  std::array<std::byte, internal::kMostNeighbourFrame> answer{};
+  const auto outcome =
+      internal::handle_neighbour(frame, kMac, kSource6, neighbours6(), answer, vlan);
+  if (outcome != internal::NeighbourOutcome::AnswerWritten) return;
+  const std::byte* const ip = answer.data() + wire::kEthernetSize + vlan.tag_size();
+  require(wire::read_mac(answer.data() + wire::kEthernetSource) == kMac.to_integer());
+  require(wire::read_ipv6(ip + wire::kIpv6Source) == kSource6);
+  require(wire::read_ipv6(ip + wire::kIpv6Size + wire::kNeighbourTarget) == kSource6);
+  require(wire::read8(ip + wire::kIpv6Size) == wire::kNeighbourAdvertisement);
+}
+
 }  // namespace
 }  // namespace trawl::dataplane
 
@@ -103,9 +127,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace trawl::dataplane;
   const std::span frame{reinterpret_cast<const std::byte*>(data), size};
   for (std::size_t i = 1; i <= kProbeNames.size(); ++i) {
-    check_reply(frame, static_cast<ProbeKind>(i), VlanId{});
-    check_reply(frame, static_cast<ProbeKind>(i), VlanId{7});
+    const auto kind = static_cast<ProbeKind>(i);
+    for (const VlanId vlan : {VlanId{}, VlanId{7}}) {
+      check_reply(frame, kSource, kind, vlan);
+      if (kind != ProbeKind::IcmpTimestamp) check_reply(frame, kSource6, kind, vlan);
+    }
   }
   check_arp(frame);
+  check_neighbour(frame, VlanId{});
+  check_neighbour(frame, VlanId{7});
   return 0;
 }

@@ -11,6 +11,7 @@
 namespace {
 
 using trawl::Ipv4Set;
+using trawl::Ipv6Set;
 
 bool equal(const Ipv4Set& a, const Ipv4Set& b) {
   return std::ranges::equal(a.intervals(), b.intervals());
@@ -42,6 +43,32 @@ void check_round_trip(const Ipv4Set& set) {
   }
 }
 
+// An option and a list must say the same of both families, and IPv6 must not change IPv4.
+void check_both_families(std::string_view text) {
+  Ipv4Set v4;
+  Ipv6Set v6;
+  const auto parsed = trawl::control::parse_targets(text, "target", v4, v6);
+  if (!parsed) {
+    trawl::check_error(parsed.error(), trawl::ExitCode::BadInput);
+    return;
+  }
+  Ipv4Set lines4;
+  Ipv6Set lines6;
+  if (!trawl::control::parse_target_lines(text, "list", lines4, lines6) || !equal(v4, lines4) ||
+      !std::ranges::equal(v6.intervals(), lines6.intervals())) {
+    std::abort();
+  }
+  std::string printed;
+  for (const auto& range : v6.intervals()) {
+    printed += range.first.to_string() + "-" + range.last.to_string() + "\n";
+  }
+  Ipv6Set again;
+  if (!trawl::control::parse_target_lines(printed, "again", lines4, again) ||
+      !std::ranges::equal(v6.intervals(), again.intervals())) {
+    std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -49,6 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_octet_ranges(text);
   // Three open octets are millions of ranges: right, but slow.
   if (std::ranges::count_if(text, [](char c) { return c == '*' || c == '-'; }) > 2) return 0;
+  check_both_families(text);
   Ipv4Set set;
   const auto parsed = trawl::control::parse_targets(text, "target", set);
   if (!parsed) {

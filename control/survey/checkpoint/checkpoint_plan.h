@@ -18,11 +18,12 @@ struct CheckpointPlan {
   std::vector<std::string> command_line;  // The words after `trawl survey`.
   Uint128 seed = 0;
   std::chrono::system_clock::time_point started;
-  std::vector<std::uint16_t> ports;               // Sorted, each once.
-  std::vector<Interval<Ipv4Address>> addresses;   // Sorted, disjoint: the space that positions
-  std::vector<Interval<Ipv4Address>> blocked;     // count in; and what was never to be probed.
-  std::vector<Interval<Ipv6Address>> addresses6;  // The same of IPv6; of one family there are
-  std::vector<Interval<Ipv6Address>> blocked6;  // addresses, and of both there may be blocked ones.
+  std::vector<std::uint16_t> ports;              // Sorted, each once.
+  std::vector<Interval<Ipv4Address>> addresses;  // Sorted, disjoint: the space that positions
+  std::vector<Interval<Ipv4Address>> blocked;    // count in; and what was never to be probed.
+  // The same of IPv6. Addresses are of one family, blocked ones of both.
+  std::vector<Interval<Ipv6Address>> addresses6 = {};
+  std::vector<Interval<Ipv6Address>> blocked6 = {};
 };
 
 // The bytes of a plan section; in the order of this machine (the file names it).
