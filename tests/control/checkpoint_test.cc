@@ -436,5 +436,36 @@ TEST(SettledTracker, SettlesWhatWasSentLongerAgoThanAnyReplyTook) {
   EXPECT_EQ(with_arp.window(), 2032ms);
 }
 
+TEST_F(CheckpointTest, KeepsPlansAndVerdictsOfIpv6) {
+  CheckpointPlan six = plan();
+  six.addresses.clear();
+  six.addresses6 = {{*Ipv6Address::parse("2001:db8::1"), *Ipv6Address::parse("2001:db8:1::ffff")}};
+  six.blocked6 = {{*Ipv6Address::parse("fe80::"), *Ipv6Address::parse("ffff::")}};
+  const std::string bytes = serialise(six);
+  const auto back = parse_checkpoint_plan(bytes, "file");
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->addresses6, six.addresses6);
+  EXPECT_EQ(back->blocked6, six.blocked6);
+  EXPECT_EQ(back->blocked, six.blocked);
+  CheckpointPlan both = plan();
+  both.addresses6 = six.addresses6;
+  EXPECT_FALSE(parse_checkpoint_plan(serialise(both), "file")) << "of two families";
+  CheckpointPlan crossed = six;
+  crossed.blocked6.push_back({*Ipv6Address::parse("::1"), *Ipv6Address::parse("::2")});
+  EXPECT_FALSE(parse_checkpoint_plan(serialise(crossed), "file")) << "not sorted";
+  auto made = Checkpoint::create(path_.string(), six);
+  ASSERT_TRUE(made) << made.error().message;
+  (void)(*made)->begin_sweep(1);
+  Verdict found = verdict(1);
+  found.ip = *Ipv6Address::parse("2001:db8::7");
+  found.from = *Ipv6Address::parse("2001:db8::ffff");
+  found.to = *Ipv6Address::parse("2001:db8::1");
+  ASSERT_TRUE((*made)->record({.index = 6}, found));
+  const Verdict again = (*made)->unwritten(0);
+  EXPECT_EQ(again.ip, found.ip);
+  EXPECT_EQ(again.from, found.from);
+  EXPECT_EQ(again.to, found.to);
+}
+
 }  // namespace
 }  // namespace trawl::control

@@ -170,5 +170,17 @@ TEST(TimestampWriter, HandlesTheEdges) {
   EXPECT_EQ(stamp(sys_days{std::chrono::year{2028} / 2 / 29}), "2028-02-29T00:00:00.000000Z");
 }
 
+// The longest address there is, and one that is shortened as RFC 5952 says.
+TEST(Jsonl, WritesIpv6AddressesInTheirCanonicalForm) {
+  Verdict verdict = unreachable();
+  verdict.ip = *Ipv6Address::parse("2001:0DB8:0:0:0:0:0:1");
+  verdict.from = *Ipv6Address::parse("2001:db8:1111:2222:3333:4444:5555:6666");
+  EXPECT_EQ(line(OutputFormat::Csv, {ResultField::Ip, ResultField::From}, verdict),
+            "2001:db8::1,2001:db8:1111:2222:3333:4444:5555:6666\n");
+  const std::string json = line(OutputFormat::Jsonl, {}, verdict);
+  EXPECT_NE(json.find(R"("ip":"2001:db8::1","port":443)"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"("from":"2001:db8:1111:2222:3333:4444:5555:6666"})"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace trawl::control

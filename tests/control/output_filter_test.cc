@@ -174,5 +174,16 @@ TEST(OutputFilter, SizeAndDepthAreBounded) {
             std::string::npos);
 }
 
+TEST(OutputFilter, ComparesIpv6Addresses) {
+  Verdict verdict = open_verdict();
+  verdict.ip = verdict.from = *Ipv6Address::parse("2001:db8::5");
+  EXPECT_TRUE(accepts("ip = 2001:db8::5 && ip in 2001:db8::/32 && ip in ::/0", verdict));
+  EXPECT_TRUE(accepts("ip != 2001:db8::6 && from != 198.18.0.5", verdict));
+  EXPECT_FALSE(accepts("ip in 2001:db8:1::/48", verdict));
+  EXPECT_FALSE(accepts("ip in 0.0.0.0/0", verdict));
+  EXPECT_FALSE(accepts("ip in 2001:db8::/32", open_verdict()));
+  EXPECT_NE(refused("ip = 2001:db8::/32").find("is not an IP address"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace trawl::control

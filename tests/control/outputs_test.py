@@ -29,9 +29,9 @@ REASONS, STATES = 14, 5
 FINDINGS = 6 + REASONS + STATES
 
 
-def is_address(text: str) -> bool:
+def is_address(text: str, version: int) -> bool:
     try:
-        return ipaddress.ip_address(text).version == 4
+        return ipaddress.ip_address(text).version == version
     except ValueError:
         return False
 
@@ -44,7 +44,8 @@ class Outputs(unittest.TestCase):
         subprocess.run([SAMPLES, cls.root], check=True)
         cls.schema = json.loads(SCHEMA.read_text())
         checker = jsonschema.FormatChecker(formats=())
-        checker.checks("ipv4")(is_address)
+        checker.checks("ipv4")(lambda text: is_address(text, 4))
+        checker.checks("ipv6")(lambda text: is_address(text, 6))
         cls.validator = jsonschema.Draft202012Validator(cls.schema, format_checker=checker)
 
     @classmethod

@@ -99,5 +99,17 @@ TEST(MasscanList, IsALineARecordBetweenTwoComments) {
   EXPECT_EQ(formatter.footer(0), "# end\n");
 }
 
+// The numbers of zmap's raw columns have no room for an address of IPv6: they stay empty.
+TEST(PeerFormatters, WriteIpv6Addresses) {
+  Verdict verdict = open_verdict();
+  verdict.ip = verdict.from = *Ipv6Address::parse("2001:db8::5");
+  verdict.to = *Ipv6Address::parse("2001:db8::1");
+  ZmapFormatter zmap{
+      {ZmapField::Saddr, ZmapField::SaddrRaw, ZmapField::Daddr, ZmapField::DaddrRaw}};
+  EXPECT_EQ(record(zmap, verdict), "2001:db8::5,,2001:db8::1,\n");
+  MasscanListFormatter masscan;
+  EXPECT_EQ(record(masscan, verdict), "open tcp 443 2001:db8::5 1767323045\n");
+}
+
 }  // namespace
 }  // namespace trawl::control

@@ -106,7 +106,7 @@ TEST(SurveyPlan, BlocklistDoesNotDependOnTheTargets) {
   const auto other = make_survey_plan(options);
   ASSERT_TRUE(one && other);
   EXPECT_TRUE(one->blocked.contains(*Ipv4Address::parse("9.9.9.9")));
-  EXPECT_EQ(one->blocked.size(), special_purpose_addresses().size() + 256);
+  EXPECT_EQ(one->blocked.v4.size(), special_purpose_addresses().size() + 256);
   EXPECT_EQ(one->exclude_digest, other->exclude_digest);
   options.excludes = {"9.9.9.0/25"};
   EXPECT_NE(make_survey_plan(options)->exclude_digest, one->exclude_digest);
@@ -230,7 +230,8 @@ TEST(SurveyPlan, AgreesWithBitmapsHoweverTargetsAndExcludesOverlap) {
         const Ipv4Address address{bases[side] + i};
         ASSERT_EQ(list->blocked().v4.contains(address), blocked[side][i]) << address.to_string();
         if (!plan) continue;
-        ASSERT_EQ(plan->addresses.rank(address).has_value(), named[side][i] && !blocked[side][i])
+        ASSERT_EQ(plan->addresses.v4()->rank(address).has_value(),
+                  named[side][i] && !blocked[side][i])
             << "round " << round << ", " << address.to_string();
       }
     }

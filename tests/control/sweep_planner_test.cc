@@ -174,5 +174,23 @@ TEST(AnsweringNetworks, ClipToTheSpaceAlsoAtItsEnds) {
   EXPECT_FALSE(clipped.contains(Ipv4Address{0x01010101U}));
 }
 
+TEST(AnsweringNetworks, OfIpv6AreThe64s) {
+  const auto address = [](const char* text) { return *Ipv6Address::parse(text); };
+  Ipv6Set set;
+  set.add(*Ipv6Prefix::parse("2001:db8::/120"));
+  set.add(*Ipv6Prefix::parse("2001:db8:0:1::/127"));
+  set.add(*Ipv6Prefix::parse("2001:db8:0:2::/127"));
+  AnsweringNetworks networks;
+  networks.add(address("2001:db8::7"));
+  networks.add(address("2001:db8:0:1::"));
+  networks.add(address("2a00::1"));
+  EXPECT_EQ(networks.count(), 3U);
+  EXPECT_TRUE(networks.contains(address("2001:db8::ffff:0:0:1")));
+  EXPECT_FALSE(networks.contains(address("2001:db8:0:2::1")));
+  const Ipv6Set clipped = networks.of(RankedSet<Ipv6Address>{set});
+  EXPECT_EQ(static_cast<unsigned>(clipped.size()), 258U);
+  EXPECT_FALSE(clipped.contains(address("2001:db8:0:2::1")));
+}
+
 }  // namespace
 }  // namespace trawl::control
