@@ -184,5 +184,29 @@ TEST(MacAddress, IntegerAndTextRoundTrip) {
   }
 }
 
+TEST(IpAddress, HoldsEitherFamilyAndTellsThemApart) {
+  const Ipv4Address v4 = *Ipv4Address::parse("198.18.0.1");
+  const Ipv6Address v6 = *Ipv6Address::parse("2001:db8::198.18.0.1");
+  EXPECT_TRUE(IpAddress{v4}.is_v4());
+  EXPECT_EQ(IpAddress{v4}.v4(), v4);
+  EXPECT_EQ(IpAddress{v4}.to_string(), "198.18.0.1");
+  EXPECT_FALSE(IpAddress{v6}.is_v4());
+  EXPECT_EQ(IpAddress{v6}.v6(), v6);
+  EXPECT_EQ(IpAddress{v6}.to_string(), "2001:db8::c612:1");
+  EXPECT_EQ(IpAddress{}, IpAddress{Ipv4Address{}});
+  EXPECT_NE(IpAddress{v4}, IpAddress{v6});
+  EXPECT_FALSE(IpAddress{Ipv6Address{}}.is_v4());
+  EXPECT_FALSE(IpAddress{*Ipv6Address::parse("::198.18.0.1")}.is_v4());
+}
+
+TEST(IpAddress, ParsesAndOrdersAsItsFamilyDoes) {
+  EXPECT_EQ(IpAddress::parse("198.18.0.1"), IpAddress{*Ipv4Address::parse("198.18.0.1")});
+  EXPECT_EQ(IpAddress::parse("2001:db8::1"), IpAddress{*Ipv6Address::parse("2001:db8::1")});
+  EXPECT_FALSE(IpAddress::parse("198.18.0"));
+  EXPECT_FALSE(IpAddress::parse("2001:db8:::1"));
+  EXPECT_LT(*IpAddress::parse("9.0.0.1"), *IpAddress::parse("198.18.0.1"));
+  EXPECT_LT(*IpAddress::parse("2001:db8::ffff"), *IpAddress::parse("2001:db8:0:1::"));
+}
+
 }  // namespace
 }  // namespace trawl

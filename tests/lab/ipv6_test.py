@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """IPv6: a kernel at the other end of a pair of interfaces, found through neighbour discovery."""
-import contextlib
 import ipaddress
+import json
 import select
 import socket
 import threading
@@ -32,7 +32,7 @@ class Packet:
 
 
 class Watch:
-    """All IPv6 frames that arrive at an interface or leave from it, while the block lasts."""
+    """All IPv6 frames that arrive at an interface, while the block lasts."""
 
     def __init__(self, namespace: str, interface: str) -> None:
         self.socket = labs.raw_socket(namespace, interface, IPV6)
@@ -86,7 +86,7 @@ class Kernel(unittest.TestCase):
             ("::", 80), family=socket.AF_INET6, backlog=64))
         cls.addClassCleanup(cls.listener.close)
 
-    def watch(self) -> contextlib.AbstractContextManager:
+    def watch(self) -> Watch:
         return Watch(self.lab.namespace("sim"), "far0")
 
     def survey(self, *arguments: str, link: str = "near0") -> labs.Survey:
@@ -106,11 +106,7 @@ class Kernel(unittest.TestCase):
                                      *(() if link == "near0" else ("--gateway", PEER)), link=link)
                 self.assertEqual({(PEER, 80, "open"), (PEER, 443, "closed"), (PEER2, 80, "open"),
                                   (PEER2, 443, "closed")}, set(survey.found()))
-            packets = watch.packets()
-            own = [packet for packet in packets if packet.source_mac == self.near_mac]
-            advertised = [p for p in own if p.type == ADVERTISEMENT and p.about == OURS]
-            self.assertTrue(advertised, "our own address was not advertised")
-            self.assertTrue(all(p.hop_limit == 255 for p in advertised))
+            own = [p for p in watch.packets() if p.source_mac == self.near_mac]
             if link == "near0":
                 asked = {p.about for p in own if p.type == SOLICITATION}
                 self.assertLessEqual({PEER, PEER2, ABSENT}, asked)
@@ -119,7 +115,9 @@ class Kernel(unittest.TestCase):
 
     def test_echo_is_answered(self) -> None:
         survey = self.survey(f"{PEER}-{PEER2}", "--probe", "icmp-echo", "--ttl", "9")
-        self.assertEqual({(PEER, 0, "up"), (PEER2, 0, "up")}, set(survey.found()))
+        lines = map(json.loads, survey.output.read_text(encoding="utf-8").splitlines())
+        self.assertEqual({(PEER, "up"), (PEER2, "up")},
+                         {(line["ip"], line["state"]) for line in lines})
 
     def test_closed_udp_port_is_told_by_an_error(self) -> None:
         survey = self.survey(PEER, "--probe", "udp", "-p", "9999")
@@ -128,6 +126,17 @@ class Kernel(unittest.TestCase):
     def test_hosts_behind_the_gateway_are_reached_through_it(self) -> None:
         survey = self.survey(FAR, "-p", "80", "--gateway", PEER)
         self.assertEqual([(FAR, 80, "open")], survey.found())
+
+    def test_our_own_address_is_advertised_to_who_asks(self) -> None:
+        """Nobody is asked, so the peer learns of us only what its own question tells it."""
+        with self.watch() as watch:
+            survey = self.survey(FAR, "-p", "80", "--gateway-mac", self.lab.mac("sim", "far0"))
+        self.assertEqual([(FAR, 80, "open")], survey.found())
+        own = [p for p in watch.packets() if p.source_mac == self.near_mac]
+        self.assertNotIn(SOLICITATION, {packet.type for packet in own})
+        advertised = [p for p in own if p.type == ADVERTISEMENT and p.about == OURS]
+        self.assertTrue(advertised)
+        self.assertTrue(all(p.hop_limit == 255 for p in advertised))
 
     def test_blocked_address_is_on_the_wire_in_no_way(self) -> None:
         with self.watch() as watch:

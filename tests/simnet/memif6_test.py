@@ -49,6 +49,7 @@ class Memif6(unittest.TestCase):
 
             programs.wait_for(is_ready, 20, "trawl-simnet starting")
             yield f"net_memif0,role=client,socket={socket},socket-abstract=no"
+        ready.unlink()
 
     def options(self, link: str, *more: str) -> list[str]:
         return ["--link", link, "--lcores", str(self.cpus[0]), "-p", PORTS, PREFIX,
@@ -66,10 +67,15 @@ class Memif6(unittest.TestCase):
         self.assertGreater(len(found), 1000)
 
     def test_silent_targets_of_networks_that_answered_are_repeated(self) -> None:
+        metadata = self.work / "metadata"
         with self.simnet("again") as link:
-            counters = programs.run_trawl(self.options(
-                link, "--rate", "max", "--retries", "responsive", "--retry-delay", "100ms", "-o",
-                str(self.work / "again.jsonl")))["counters"]
+            done = subprocess.run(
+                [programs.TRAWL, "survey", *self.options(
+                    link, "--rate", "max", "--retries", "responsive", "--retry-delay", "100ms",
+                    "-o", str(self.work / "again.jsonl"), "--metadata", str(metadata))],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        self.assertEqual(0, done.returncode, done.stderr)
+        counters = json.loads(metadata.read_text(encoding="utf-8"))["counters"]
         # All targets share a /64.
         self.assertEqual(2 * TARGETS - counters["replies"], counters["sent"] - 2 * TARGETS)
 
