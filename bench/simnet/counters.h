@@ -61,7 +61,12 @@ enum class Counter : std::uint8_t {
   NoBuffer,
   // Of the replies made, those that a host's timer sent: repeats and late SYN-ACKs.
   TimerReplies,
-  TimersFull,  // Repeats and late SYN-ACKs that were never made, for want of room.
+  TimersFull,    // Repeats and late SYN-ACKs that were never made, for want of room.
+  FloodReplies,  // Of the replies made, those sent over and over.
+  // What is remembered of TCP probes: the first of a target, another of it, or of no such target.
+  ProbesFirst,
+  ProbesRepeated,
+  ProbesUnlisted,
   // Forged replies, which answer nothing and count as nothing else.
   ForgedSent,
   ForgedDiscarded,

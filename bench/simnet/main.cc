@@ -160,6 +160,21 @@ void add_run(CLI::App& command, RunOptions& run) {
       ->type_name("N")
       ->capture_default_str();
   command
+      .add_option_function<std::string>(
+          "--seen",
+          [&run](const std::string& text) {
+            auto ports = parse_ports(text);
+            if (!ports) throw CLI::ValidationError{"--seen", ports.error().message};
+            run.seen_ports = std::move(*ports);
+          },
+          "Count TCP probes that come twice, a bit for each address and each of PORTS")
+      ->type_name("PORTS");
+  command
+      .add_option("--flood", run.flood,
+                  "Send the first N replies over and over while no probe comes")
+      ->check(CLI::Range(std::size_t{1}, kMostQueueSlots))
+      ->type_name("N");
+  command
       .add_option("--stats-file", run.stats_file,
                   "Write counters as JSON every second and at the end")
       ->type_name("FILE");

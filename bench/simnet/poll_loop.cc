@@ -15,6 +15,8 @@ constexpr long kNapNanoseconds = 50'000;
 constexpr unsigned kEmptyPollsBeforeSleep = kEmptyPollsBeforeNap + 5000;
 constexpr long kSleepNanoseconds = 500'000;
 constexpr std::uint32_t kRefusalsBetweenLinkChecks = 1024;
+// Replies are repeated once no probe came for this long.
+constexpr std::chrono::milliseconds kQuietBeforeFlood{100};
 
 // The bytes of `frame` with the room behind them.
 std::span<std::byte> buffer_of(rte_mbuf* frame) noexcept {
@@ -82,6 +84,7 @@ void PollLoop::run(const std::atomic<bool>& stop) noexcept {
       continue;
     }
     handled += receive();
+    if (parts_.flood != nullptr) handled += send_flood();
     if (parts_.router != nullptr) {
       handled += receive_uplink();
       send_router_frames();
@@ -171,6 +174,31 @@ unsigned PollLoop::send_forged() noexcept {
   return owed;
 }
 
+unsigned PollLoop::send_flood() noexcept {
+  ReplyFlood& flood = *parts_.flood;
+  if (flood.empty() || replies_.size() != 0 || now_ - last_received_ < kQuietBeforeFlood ||
+      rte_pktmbuf_alloc_bulk(parts_.link.tx_pool(0), replies_.frames.data(), kBurst) != 0) {
+    return 0;
+  }
+  Forger& forger = parts_.responder.forger();
+  for (; replies_.last < kBurst; ++replies_.last) {
+    rte_mbuf* const frame = replies_.frames[replies_.last];
+    set_length(frame, flood.write(buffer_of(frame)));
+    if (forger.is_active()) forger.note(buffer_of(frame).first(frame->data_len));
+  }
+  parts_.counters.add(Counter::RepliesMade, kBurst);
+  parts_.counters.add(Counter::FloodReplies, kBurst);
+  return kBurst;
+}
+
+void PollLoop::record(std::span<rte_mbuf* const> frames) noexcept {
+  std::array<std::span<const std::byte>, kBurst> bytes;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    bytes[i] = {rte_pktmbuf_mtod(frames[i], const std::byte*), frames[i]->data_len};
+  }
+  parts_.record->note({bytes.data(), frames.size()}, parts_.counters);
+}
+
 unsigned PollLoop::receive() noexcept {
   std::array<rte_mbuf*, kBurst> frames;
   const std::uint16_t count = rte_eth_rx_burst(parts_.link.port(), 0, frames.data(), kBurst);
@@ -178,6 +206,8 @@ unsigned PollLoop::receive() noexcept {
   for (std::uint16_t i = 0; i < count && i < kAhead; ++i) {
     rte_prefetch0(rte_pktmbuf_mtod(frames[i], void*));
   }
+  if (count > 0) last_received_ = now_;
+  if (parts_.record != nullptr) record({frames.data(), count});
   for (std::uint16_t i = 0; i < count; ++i) {
     if (i + kAhead < count) rte_prefetch0(rte_pktmbuf_mtod(frames[i + kAhead], void*));
     handle(frames[i]);
@@ -206,6 +236,7 @@ void PollLoop::handle(rte_mbuf* frame) noexcept {
     }
   } else if (answer.delay.count() == 0) {
     set_length(frame, answer.length);
+    if (parts_.flood != nullptr) parts_.flood->keep(buffer.first(answer.length));
     replies_.push(frame);
   } else {
     if (!parts_.queue.push(buffer.first(answer.length), now_ + answer.delay)) {

@@ -3,10 +3,13 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <span>
 
 #include "base/clock.h"
 #include "bench/simnet/counters.h"
 #include "bench/simnet/delay_queue.h"
+#include "bench/simnet/probe_record.h"
+#include "bench/simnet/reply_flood.h"
 #include "bench/simnet/responder.h"
 #include "bench/simnet/router.h"
 #include "dataplane/link.h"
@@ -33,7 +36,9 @@ class PollLoop {
     DelayQueue& queue;
     Counters& counters;
     TscClock clock;
-    bool naps;  // Sleeps 50 us at a time when idle, 500 us when long idle.
+    ProbeRecord* record;  // Null without one.
+    ReplyFlood* flood;    // Null without one.
+    bool naps;            // Sleeps 50 us at a time when idle, 500 us when long idle.
   };
 
   explicit PollLoop(const Parts& parts) noexcept;
@@ -73,7 +78,9 @@ class PollLoop {
   unsigned send_due() noexcept;
   unsigned send_timed() noexcept;
   unsigned send_forged() noexcept;
+  unsigned send_flood() noexcept;
   unsigned receive() noexcept;
+  void record(std::span<rte_mbuf* const> frames) noexcept;
   unsigned receive_uplink() noexcept;
   void handle(rte_mbuf* frame) noexcept;
   void send_router_frames() noexcept;
@@ -83,6 +90,7 @@ class PollLoop {
   Ticks start_;
   double nanoseconds_per_tick_;
   std::chrono::nanoseconds now_{0};
+  std::chrono::nanoseconds last_received_{0};
   Output replies_;
   Output returned_;  // From the uplink, to the scanner's side.
   Output uplink_;

@@ -10,10 +10,14 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "bench/simnet/poll_loop.h"
 #include "bench/simnet/population.h"
+#include "bench/simnet/probe_record.h"
+#include "bench/simnet/reply_flood.h"
 #include "bench/simnet/responder.h"
 #include "bench/simnet/router.h"
 #include "dataplane/eal.h"
@@ -144,6 +148,18 @@ Result<void> answer_until_stopped(const RunOptions& options, Network& network,
   if (!responder) return tl::unexpected{responder.error()};
   make_router(network, population.options());
   DelayQueue queue{responder->longest_delay(), options.queue_slots};
+  std::optional<ProbeRecord> record;
+  if (!options.seen_ports.empty()) {
+    auto made = ProbeRecord::make(population.addresses(), options.seen_ports);
+    if (!made) return tl::unexpected{made.error()};
+    record = std::move(*made);
+  }
+  std::optional<ReplyFlood> flood;
+  if (options.flood > 0) {
+    auto made = ReplyFlood::make(options.flood);
+    if (!made) return tl::unexpected{made.error()};
+    flood = std::move(*made);
+  }
   PollLoop loop{{.link = *network.link,
                  .uplink = network.uplink.get(),
                  .responder = *responder,
@@ -151,6 +167,8 @@ Result<void> answer_until_stopped(const RunOptions& options, Network& network,
                  .queue = queue,
                  .counters = network.counters,
                  .clock = TscClock::calibrate(),
+                 .record = record ? &*record : nullptr,
+                 .flood = flood ? &*flood : nullptr,
                  .naps = !options.spins}};
   const auto begin = Steady::now();
   Eal::launch(0, [&loop] {

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "bench/simnet/options.h"
@@ -16,8 +19,10 @@ struct RunOptions {
   unsigned cpu = 0;    // The core that polls.
   bool spins = false;  // Never naps.
   std::size_t queue_slots = 0;
-  std::string stats_file;  // "": none.
-  std::string ready_file;  // Written once frames are answered; "": none.
+  std::size_t flood = 0;                  // Replies to send over and over; 0: none.
+  std::vector<std::uint16_t> seen_ports;  // Of probes to be remembered; empty: none.
+  std::string stats_file;                 // "": none.
+  std::string ready_file;                 // Written once frames are answered; "": none.
   std::optional<std::chrono::duration<double>> max_runtime;
 };
 

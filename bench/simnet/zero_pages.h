@@ -36,8 +36,14 @@ class ZeroPages {
     return *this;
   }
 
+  // For arrays that are used all over: fewer page faults and address translations.
+  void prefer_large_pages() noexcept {
+    (void)madvise(values_, count_ * sizeof(Value), MADV_HUGEPAGE);
+  }
+
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
   [[nodiscard]] Value& operator[](std::size_t i) noexcept { return values_[i]; }
+  [[nodiscard]] const Value& operator[](std::size_t i) const noexcept { return values_[i]; }
 
  private:
   Value* values_ = nullptr;

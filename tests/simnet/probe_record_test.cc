@@ -1,0 +1,78 @@
+#include "bench/simnet/probe_record.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "tests/simnet/frames.h"
+
+namespace trawl::simnet {
+namespace {
+
+const Ipv4Address kFirst{0xc6120000};
+const Ipv4Address kLast{0xc61200ff};
+
+RankedSet<Ipv4Address> addresses() {
+  Ipv4Set set;
+  set.add(Ipv4Prefix{kFirst, 24});
+  return RankedSet<Ipv4Address>{set};
+}
+
+class ProbeRecordTest : public testing::Test {
+ protected:
+  void note(TestFrame frame) {
+    const std::span<const std::byte> bytes = frame.frame();
+    record_.note({&bytes, 1}, counters_);
+  }
+  void expect(std::uint64_t first, std::uint64_t repeated, std::uint64_t unlisted) {
+    EXPECT_EQ(counters_.get(Counter::ProbesFirst), first);
+    EXPECT_EQ(counters_.get(Counter::ProbesRepeated), repeated);
+    EXPECT_EQ(counters_.get(Counter::ProbesUnlisted), unlisted);
+  }
+  static TestFrame probe(Ipv4Address to, std::uint16_t port) {
+    return tcp_frame({.to = to}, {.to_port = port});
+  }
+
+  RankedSet<Ipv4Address> addresses_ = addresses();
+  std::array<std::uint16_t, 2> ports_{80, 443};
+  ProbeRecord record_ = ProbeRecord::make(addresses_, ports_).value();
+  Counters counters_;
+};
+
+TEST_F(ProbeRecordTest, EveryTargetHasABitOfItsOwn) {
+  for (std::uint32_t value = kFirst.value(); value <= kLast.value(); ++value) {
+    for (const std::uint16_t port : ports_) note(probe(Ipv4Address{value}, port));
+  }
+  expect(512, 0, 0);
+}
+
+TEST_F(ProbeRecordTest, AnotherProbeOfATargetIsARepeat) {
+  for (int i = 0; i < 3; ++i) note(probe(kLast, 443));
+  expect(1, 2, 0);
+}
+
+TEST_F(ProbeRecordTest, TwoInOneBurstAreSeen) {
+  TestFrame frame = probe(kFirst, 80);
+  const std::array<std::span<const std::byte>, 2> burst{frame.frame(), frame.frame()};
+  record_.note(burst, counters_);
+  expect(1, 1, 0);
+}
+
+TEST_F(ProbeRecordTest, OtherPortsAndAddressesAreUnlisted) {
+  note(probe(kFirst, 81));
+  note(probe(Ipv4Address{kLast.value() + 1}, 80));
+  expect(0, 0, 2);
+}
+
+TEST_F(ProbeRecordTest, WhatIsNoTcpCountsAsNothing) {
+  TestFrame frame = probe(kFirst, 80);
+  wire::write8(frame.ip() + wire::kIpProtocol, wire::kProtocolUdp);
+  note(frame);
+  frame = probe(kFirst, 80);
+  frame.length = 40;
+  note(frame);
+  expect(0, 0, 0);
+}
+
+}  // namespace
+}  // namespace trawl::simnet
