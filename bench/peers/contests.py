@@ -28,15 +28,14 @@ def write_excludes(path: pathlib.Path) -> None:
     path.write_text("\n".join(sorted(prefixes)) + "\n", encoding="utf-8")
 
 
-def testpmd_generation(seconds: float, work: pathlib.Path) -> float:
-    """testpmd's own count of frames sent to net_null over `seconds`, after a second to start."""
-    command = programs.testpmd("net_null0,no-rx=1")
+def testpmd_rate(command: list[str], counter: str, seconds: float) -> float:
+    """By testpmd's own count, TX-packets or RX-packets, over `seconds` after a second to start."""
     samples: list[tuple[float, int]] = []
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True, start_new_session=True) as process:
         try:
             for line in process.stdout:
-                found = re.search(r"TX-packets: (\d+)", line)
+                found = re.search(rf"{counter}: (\d+)", line)
                 if not found:
                     continue
                 samples.append((time.monotonic(), int(found[1])))
@@ -65,7 +64,8 @@ def generation(seconds: float, work: pathlib.Path) -> list[Contest]:
     write_excludes(excludes)
     return [Contest("generation on net_null / testpmd txonly",
                     lambda: trawl_generation(seconds, excludes),
-                    lambda: testpmd_generation(seconds, work), 0.6)]
+                    lambda: testpmd_rate(programs.testpmd("net_null0,no-rx=1"), "TX-packets",
+                                         seconds), 0.6)]
 
 
 def veth(seconds: float, work: pathlib.Path, pair: LinkPair) -> list[Contest]:

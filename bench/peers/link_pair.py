@@ -4,7 +4,7 @@
     tx0 198.18.0.1/30, default via 198.18.0.2 <veth> rx0: no address, no ARP, nftables drops all
 
 The receiving end drops every frame on arrival and alike for all programs; what arrived is read
-from its interface counters.
+from its interface counters. Or it is left to a simulated network that answers there.
 """
 import json
 import os
@@ -30,7 +30,8 @@ def run(*command: str) -> str:
 class LinkPair:
     """Use in a with statement: removes exactly the namespaces it made, whatever happens."""
 
-    def __init__(self) -> None:
+    def __init__(self, drops: bool = True) -> None:
+        self._drops = drops
         self.tx = f"trawl-peers-{os.getpid()}-tx"
         self.rx = f"trawl-peers-{os.getpid()}-rx"
         self._made: list[str] = []
@@ -59,7 +60,8 @@ class LinkPair:
         run("ip", "-n", self.tx, "address", "add", f"{SOURCE}/30", "dev", "tx0")
         run("ip", "-n", self.tx, "link", "set", "tx0", "up")
         run("ip", "-n", self.tx, "route", "add", "default", "via", GATEWAY, "dev", "tx0")
-        run("ip", "netns", "exec", self.rx, "nft", DROP_ALL)
+        if self._drops:
+            run("ip", "netns", "exec", self.rx, "nft", DROP_ALL)
         self.receiver_mac = self._receiver()["address"]
         # masscan and zmap look the gateway up even when told its address.
         run("ip", "-n", self.tx, "neigh", "replace", GATEWAY, "lladdr", self.receiver_mac, "dev",
@@ -83,6 +85,9 @@ class LinkPair:
     def within(self) -> tuple[str, ...]:
         """What to put before a command to run it at the sending end."""
         return ("ip", "netns", "exec", self.tx)
+
+    def within_receiver(self) -> tuple[str, ...]:
+        return ("ip", "netns", "exec", self.rx)
 
     def rate(self, command: list[str], seconds: float, log: pathlib.Path,
              warm_up: float = 1.0) -> float:

@@ -76,6 +76,11 @@ def print_table(comparisons: list[Comparison]) -> None:
         rows.append((item.name, f"{item.ratio:.2f}",
                      f"{min(item.ratios):.2f}-{max(item.ratios):.2f}", f">= {item.at_least:g}",
                      rates, "ok" if item.holds else "SHORT"))
+    print_rows(rows)
+
+
+def print_rows(rows: list[tuple[str, ...]]) -> None:
+    """In columns, each as wide as it has to be."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())

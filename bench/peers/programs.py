@@ -1,8 +1,10 @@
 """The programs that are run: where they are, how they are started, and how they are ended."""
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -14,8 +16,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("TRAWL_BUILD", ROOT / "build"))
 TRAWL = str(BUILD / "trawl")
 SIMNET = str(BUILD / "bench/simnet/trawl-simnet")
+TARGET_CHECK = str(BUILD / "bench/survey/target-check")
 PACKAGES = {"dpdk-testpmd": "dpdk-dev", "masscan": "masscan", "zmap": "zmap", "ip": "iproute2",
-            "nft": "nftables", TRAWL: "", SIMNET: ""}
+            "nft": "nftables", "taskset": "util-linux", TRAWL: "", SIMNET: "",
+            TARGET_CHECK: ""}
 SENDER_CPU = 0
 # A survey of the whole space wants one, also on a link that leads nowhere.
 CONTACT = "mailto:bench@trawl.invalid"
@@ -63,25 +67,83 @@ def still_running(process: subprocess.Popen, log: pathlib.Path) -> None:
                            + "\n".join(lines))
 
 
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A survey that has ended."""
+    metadata: dict
+    code: int
+    seconds: float  # From the start of the process to its end.
+    resident: int  # Bytes, at most, hugepages included.
+
+    @property
+    def counters(self) -> dict:
+        return self.metadata["counters"]
+
+    @property
+    def sending_seconds(self) -> float:
+        """From the first probe to the last one, pauses between sweeps included."""
+        return self.counters["sent"] / max(1e-9, self.counters["send_avg_pps"])
+
+
+def hugepages_of(process: int) -> int:
+    """Bytes in hugepages that a process holds now."""
+    try:
+        status = pathlib.Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    found = re.search(r"HugetlbPages:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0
+
+
+def run_survey(arguments: list[str], prefix: tuple[str, ...] = (), codes: tuple[int, ...] = (0,),
+               log: pathlib.Path | None = None) -> Run:
+    """Runs a survey to its end. Raises RuntimeError when it ends with none of `codes`. What it says
+    goes to `log`."""
+    with (tempfile.NamedTemporaryFile(prefix="trawl-peers-", suffix=".json") as metadata,
+          open(log, "w+", encoding="utf-8", errors="replace") if log
+          else tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as said):
+        start = time.monotonic()
+        process = subprocess.Popen(
+            [*prefix, TRAWL, "survey", *arguments, "--metadata", metadata.name],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
+        huge = 0
+        try:
+            while True:
+                huge = max(huge, hugepages_of(process.pid))
+                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if pid != 0:
+                    break
+                time.sleep(0.02)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        seconds = time.monotonic() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in codes:
+            said.seek(0)
+            raise RuntimeError(f"trawl survey {' '.join(arguments)} ended with code "
+                               f"{process.returncode}: {said.read().strip()[-600:]}")
+        return Run(json.load(metadata), process.returncode, seconds,
+                   usage.ru_maxrss * 1024 + huge)
+
+
 def run_trawl(arguments: list[str], prefix: tuple[str, ...] = (), codes: tuple[int, ...] = (0,)
               ) -> dict:
     """Runs a survey that asks each target once to its end; its metadata."""
-    with tempfile.NamedTemporaryFile(prefix="trawl-peers-", suffix=".json") as metadata:
-        done = subprocess.run([*prefix, TRAWL, "survey", "--retries", "none",
-                               *arguments, "--metadata", metadata.name],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if done.returncode not in codes:
-            raise RuntimeError(f"trawl survey {' '.join(arguments)} ended with code "
-                               f"{done.returncode}: {done.stderr.strip()[-600:]}")
-        return json.load(metadata)
+    return run_survey(["--retries", "none", *arguments], prefix, codes).metadata
 
 
-def testpmd(device: str, sender: int = SENDER_CPU) -> list[str]:
-    """Sends the same frames for ever from one core through a DPDK device."""
+def testpmd(device: str, mode: str = "txonly") -> list[str]:
+    """Sends the same frames for ever from one core through a DPDK device, or receives on it."""
     cpus = ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0)))
     # Its output is a pipe or a file: lines, or statistics would come late.
-    return ["stdbuf", "-oL", "dpdk-testpmd", "--in-memory", "--lcores", f"0@({cpus}),1@{sender}",
-            "--main-lcore=0", "--no-pci", f"--vdev={device}", "--", "--forward-mode=txonly",
+    # Shared memory needs two processes that can know of each other.
+    memory = (["--no-huge", "-m", "512", f"--file-prefix=testpmd{os.getpid()}"]
+              if device.startswith("net_memif") else ["--in-memory"])
+    return ["stdbuf", "-oL", "dpdk-testpmd", *memory, "--no-telemetry", "--lcores",
+            f"0@({cpus}),1@{SENDER_CPU}", "--main-lcore=0", "--no-pci", f"--vdev={device}", "--",
+            f"--forward-mode={mode}",
             f"--txpkts={FRAME_BYTES}", "--nb-cores=1", "--auto-start", "--stats-period", "1"]
 
 

@@ -3,24 +3,16 @@
 2^26 targets: 198.18.0.0/15 by 512 ports; tests/simnet/memif_test.py asks for fewer. Nothing is lost
 on memif, so every number must fit the others to the packet.
 """
-import json
-import os
 import pathlib
-import signal
-import subprocess
 
 import programs
+from simulation import Simulation, endpoints, write_truth
 
 PREFIX = "198.18.0.0/15"
 PORTS = "1-512"
 TARGETS = 1 << 26
 POPULATION = ["--prefix", PREFIX, "--gateway", "198.18.0.2", "--silent", "198.18.0.1", "--live",
               "0.2", "--open", "80=0.3,443=0.35,22=0.2", "--seed", "1"]
-
-
-def endpoints(path: pathlib.Path) -> list[tuple[str, int]]:
-    with open(path, encoding="utf-8") as lines:
-        return [(found["ip"], found["port"]) for found in map(json.loads, lines)]
 
 
 def explain(targets: int, counters: dict, simulated: dict, listed: list, truth: list) -> list[str]:
@@ -66,28 +58,14 @@ def memif(work: pathlib.Path, ports: str = PORTS, targets: int = TARGETS,
     """One survey: its rate and what does not add up, as JSON. `targets` says how many `ports` make;
     trawl runs on the first of `cpus`."""
     programs.need(programs.TRAWL, programs.SIMNET)
-    socket, stats, ready = work / "memif.sock", work / "simnet.json", work / "ready"
     output, truth_file = work / "found.jsonl", work / "truth.jsonl"
-    with open(truth_file, "w", encoding="utf-8") as file:
-        subprocess.run([programs.SIMNET, "truth", *POPULATION, "--ports", ports], stdout=file,
-                       check=True)
-    simnet = [programs.SIMNET, "run", "--link",
-              f"net_memif0,role=server,socket={socket},socket-abstract=no", *POPULATION, "--cpu",
-              str(cpus[1]), *simnet_options, "--stats-file", str(stats), "--ready-file", str(ready)]
-    log = work / "simnet.log"
-    with programs.running(simnet, log) as process:
-        def is_ready() -> bool:
-            programs.still_running(process, log)
-            return ready.exists()
-
-        programs.wait_for(is_ready, 20, "trawl-simnet starting")
+    write_truth(truth_file, POPULATION, ports)
+    with Simulation(work, POPULATION, simnet_options, cpus[1]) as simulation:
         counters = programs.run_trawl(
-            ["--link", f"net_memif0,role=client,socket={socket},socket-abstract=no", "--rate",
-             "max", "--lcores", str(cpus[0]), "-p", ports, PREFIX, "--allow-special",
-             PREFIX, "--cooldown", "1s", "-q", "-o", str(output)], codes=(0, 5))["counters"]
-        os.kill(process.pid, signal.SIGINT)
-        process.wait(10)
-    simulated = json.loads(stats.read_text(encoding="utf-8"))["counters"]
+            ["--link", simulation.link, "--rate", "max", "--lcores", str(cpus[0]), "-p", ports,
+             PREFIX, "--allow-special", PREFIX, "--cooldown", "1s", "-q", "-o", str(output)],
+            codes=(0, 5))["counters"]
+        simulated = simulation.stop()
     truth = endpoints(truth_file)
     return {"name": f"memif to trawl-simnet, 2^{targets.bit_length() - 1} targets",
             "sent": counters["sent"], "sent_per_s": round(counters["send_avg_pps"]), "open_found": counters["open"],

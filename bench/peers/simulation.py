@@ -1,0 +1,69 @@
+"""The simulated network at the other end of a link: started, stopped, and asked for the truth."""
+import itertools
+import json
+import pathlib
+import subprocess
+from collections.abc import Sequence
+
+import programs
+
+_serial = itertools.count()
+
+
+def endpoints(path: pathlib.Path) -> list[tuple[str, int]]:
+    """(ip, port) of each JSON line, as results and the truth have them."""
+    with open(path, encoding="utf-8") as lines:
+        return [(found["ip"], found["port"]) for found in map(json.loads, lines)]
+
+
+def write_truth(path: pathlib.Path, population: Sequence[str], ports: str,
+                form: str = "jsonl") -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        subprocess.run([programs.SIMNET, "truth", *population, "--ports", ports, "--format", form],
+                       stdout=file, check=True)
+
+
+class Simulation:
+    """Use in a with statement. The link is shared memory unless `device` names another."""
+
+    def __init__(self, work: pathlib.Path, population: Sequence[str],
+                 options: Sequence[str] = ("--spin",), cpu: int = programs.OTHER_CPU,
+                 device: str = "", within: Sequence[str] = ()) -> None:
+        number = next(_serial)
+        self._socket = work / f"memif{number}.sock"
+        self._stats = work / f"simnet{number}.json"
+        self._ready = work / f"ready{number}"
+        self._log = work / f"simnet{number}.log"
+        link = device or f"net_memif0,role=server,socket={self._socket},socket-abstract=no"
+        self._running = programs.running(
+            [*within, programs.SIMNET, "run", "--link", link, *population, "--cpu", str(cpu),
+             *options, "--stats-file", str(self._stats), "--ready-file", str(self._ready)],
+            self._log)
+        self._process: subprocess.Popen | None = None
+
+    def __enter__(self) -> "Simulation":
+        self._process = self._running.__enter__()
+        try:
+            programs.wait_for(self._is_ready, 20, "trawl-simnet starting")
+        except BaseException:
+            self._running.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running.__exit__(None, None, None)
+
+    def _is_ready(self) -> bool:
+        programs.still_running(self._process, self._log)
+        return self._ready.exists()
+
+    @property
+    def link(self) -> str:
+        """The other end of the shared memory, as DPDK names it."""
+        return f"net_memif0,role=client,socket={self._socket},socket-abstract=no"
+
+    def stop(self) -> dict[str, int]:
+        """Ends it and returns its counters."""
+        programs.still_running(self._process, self._log)
+        programs.end(self._process, 10)
+        return json.loads(self._stats.read_text(encoding="utf-8"))["counters"]
