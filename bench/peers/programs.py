@@ -143,7 +143,7 @@ def testpmd(device: str, mode: str = "txonly") -> list[str]:
               if device.startswith("net_memif") else ["--in-memory"])
     return ["stdbuf", "-oL", "dpdk-testpmd", *memory, "--no-telemetry", "--lcores",
             f"0@({cpus}),1@{SENDER_CPU}", "--main-lcore=0", "--no-pci", f"--vdev={device}", "--",
-            f"--forward-mode={mode}",
+            f"--forward-mode={mode}", "--total-num-mbufs=65536",
             f"--txpkts={FRAME_BYTES}", "--nb-cores=1", "--auto-start", "--stats-period", "1"]
 
 
