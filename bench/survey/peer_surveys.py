@@ -23,6 +23,9 @@ POPULATION = ["--gateway", GATEWAY, "--silent", SOURCE, "--live", "0.2", "--open
 COOLDOWN = 2  # Seconds for late replies.
 RATE, SMALL_RATE = 200_000, 50_000
 BURSTS = "0.02,200ms"
+# Two small frames a second. Without any traffic masscan's receiving thread never sees that it is
+# to end.
+MURMUR = f"while sleep 0.5; do echo >/dev/udp/{GATEWAY}/9; done"
 
 
 class Survey:
@@ -35,7 +38,9 @@ class Survey:
 
     def _run(self, command: list[str]) -> list[str]:
         self._output.unlink(missing_ok=True)
-        with open(self._log, "w", encoding="utf-8") as said:
+        murmur = [*self._pair.within(), "bash", "-c", MURMUR]
+        with (programs.running(murmur, self._log.with_suffix(".murmur")),
+              open(self._log, "w", encoding="utf-8") as said):
             done = subprocess.run([*self._pair.within(), *command], stdin=subprocess.DEVNULL,
                                   stdout=said, stderr=said, timeout=300)
         if done.returncode not in (0, 5):
@@ -97,7 +102,7 @@ def measure(figures: Figures, work: pathlib.Path, small: bool) -> None:
 def side(figures: Figures, name: str, work: pathlib.Path, pair: LinkPair, population: list[str],
          run: Callable[[], list[str]], true: set[str]) -> float:
     """Runs one program on a network of its own; its recall."""
-    with Simulation(work, population, ("--spin",), device="rx0",
+    with Simulation(work, population, ("--spin", "--seen", PORT), device="rx0",
                     within=pair.within_receiver()) as simulation:
         start = time.monotonic()
         listed = run()
@@ -108,12 +113,12 @@ def side(figures: Figures, name: str, work: pathlib.Path, pair: LinkPair, popula
     twice = len(listed) - len(counts)
     false = len(counts.keys() - true)
     say(f"peers: {name}: {recall:.4f} found, {twice} twice, {false} false, {seconds:.1f} s")
-    arp = simulated["arp_answered"] + simulated["arp_ignored"]
     figures.tell(f"{name}: recall", recall)
     if "trawl" in name:
         figures.exactly(f"{name}: lines twice or false", twice + false, 0)
     else:
         figures.tell(f"{name}: lines twice or false", twice + false)
-    figures.tell(f"{name}: probes", simulated["frames_received"] - arp)
+    figures.tell(f"{name}: targets that got a probe", simulated["probes_first"])
+    figures.tell(f"{name}: targets that got another", simulated["probes_repeated"])
     figures.tell(f"{name}: seconds, {COOLDOWN} s of waiting included", seconds)
     return recall
