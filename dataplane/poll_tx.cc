@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 // after the third and the fourth wait; after the last, the neighbour counts as absent.
 constexpr std::array<std::chrono::milliseconds, 5> kPatience{1ms, 10ms, 250ms, 500ms, 1000ms};
 constexpr unsigned kFirstRepeat = 3;
+constexpr auto kRequestInterval = 50ms;  // The control plane asks for more this often.
 constexpr auto kGatewayRepeat = 250ms;
 constexpr auto kGatewayRefresh = 10s;  // Another router may have taken over.
 
@@ -52,6 +53,7 @@ BasicTxLoop<Address>::BasicTxLoop(BasicScanPlan<Address>& plan, const SharedStat
       counters_{counters},
       sender_{seat.port, seat.queue, seat.use},
       pacer_{plan.clock},
+      request_spread_{plan.clock.ticks_in(kRequestInterval)},
       first_lane_{seat.sender * kLanes / seat.senders},
       last_lane_{(seat.sender + 1) * kLanes / seat.senders} {
   for (unsigned i = 0; i < kStages; ++i) patience_[i] = plan.clock.ticks_in(kPatience[i]);
@@ -157,7 +159,7 @@ bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
   if (want == 0) return false;
   if (!have_buffers(want)) return false;
   unsigned sent = 0;
-  if (const unsigned count = take_requests(want); count > 0) {
+  if (const unsigned count = take_request(now); count > 0) {
     sent = send_burst(now, count, ProbeStamp::kSentinelAttempt);
   } else if (run_ != nullptr) {
     sent = send_sweep(now, want);
@@ -254,23 +256,22 @@ unsigned BasicTxLoop<Address>::take_waiting(Ticks now, unsigned want) noexcept {
   return count;
 }
 
-// Fills targets_ with what the control plane asked for besides the sweep.
+// Puts the next target that the control plane asked for besides the sweep in targets_[0], when its
+// time has come; returns how many that are.
 template <typename Address>
-unsigned BasicTxLoop<Address>::take_requests(unsigned want) noexcept {
+unsigned BasicTxLoop<Address>::take_request(Ticks now) noexcept {
   if (seat_.requests == nullptr) return 0;
-  unsigned count = 0;
-  Target target;
-  while (count < want && rte_ring_sc_dequeue_elem(seat_.requests, &target, sizeof target) == 0) {
-    const auto* const word = plan_.neighbours.next_hop(target.ip);
-    const std::uint64_t known = word == nullptr ? 0 : word->load(std::memory_order_relaxed);
-    if ((known & Neighbours::kResolved) == 0) {
-      counters_.add(Counter::ProbesNoNeighbour);
-      continue;
-    }
-    heads_[count] = plan_.probe.frame_head(MacAddress::from_integer(known));
-    targets_[count++] = target;
+  if (!request_spread_.allow(now, rte_ring_count(seat_.requests))) return 0;
+  Target& target = targets_[0];
+  if (rte_ring_sc_dequeue_elem(seat_.requests, &target, sizeof target) != 0) return 0;
+  const auto* const word = plan_.neighbours.next_hop(target.ip);
+  const std::uint64_t known = word == nullptr ? 0 : word->load(std::memory_order_relaxed);
+  if ((known & Neighbours::kResolved) == 0) {
+    counters_.add(Counter::ProbesNoNeighbour);
+    return 0;
   }
-  return count;
+  heads_[0] = plan_.probe.frame_head(MacAddress::from_integer(known));
+  return 1;
 }
 
 // Takes the next positions of this loop's lanes, at most `want`, and writes the indexes of those

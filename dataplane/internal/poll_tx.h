@@ -11,6 +11,7 @@
 
 #include "dataplane/counters.h"
 #include "dataplane/internal/frame_sender.h"
+#include "dataplane/internal/spread.h"
 #include "dataplane/internal/waiting_probes.h"
 #include "dataplane/pacer.h"
 #include "dataplane/scan_plan.h"
@@ -88,7 +89,7 @@ class BasicTxLoop {
   bool have_buffers(unsigned want) noexcept;
   unsigned send_sweep(Ticks now, unsigned want) noexcept;
   void confirm() noexcept;
-  unsigned take_requests(unsigned want) noexcept;
+  unsigned take_request(Ticks now) noexcept;
   unsigned take_waiting(Ticks now, unsigned want) noexcept;
   unsigned take_new(Ticks now, unsigned want) noexcept;
   unsigned take_positions(unsigned want, std::span<std::uint64_t> indexes) noexcept;
@@ -108,6 +109,7 @@ class BasicTxLoop {
   CoreCounters& counters_;
   FrameSender sender_;
   Pacer pacer_;
+  Spread request_spread_;
   const SweepRun* run_ = nullptr;
   std::atomic<std::uint64_t> finished_run_{0};
   double rate_ = 0.0;    // As last seen in shared_.
