@@ -15,6 +15,10 @@ constexpr double kSure = 3.3;
 constexpr double kLeastExcess = 0.004;
 constexpr double kFewestSentinels = 12.0;
 constexpr double kFewestHits = 20.0;
+// Hits that contradict sentinels.
+constexpr double kFewestHitsToDoubt = 200.0;
+constexpr double kBeyondDoubt = 6.0;
+constexpr double kMuchFewer = 0.25;
 // Before anything is known of a path it is taken to lose 1 %, with the weight of 20 sentinels.
 constexpr Counted kPrior{.count = 0.2, .trials = 20.0};
 // The baseline follows the path: older sentinels count less once there are this many.
@@ -118,7 +122,9 @@ void RateController::take_over_intervals(SurveyTime now) {
       if (trial->number != interval->trial) continue;
       trial->loss += interval->sentinels;
       trial->parts.push_back(interval->sentinels);
-      trial->hits += Counted{interval->hits, interval->probes};
+      const Counted hits{interval->hits, interval->probes};
+      trial->hits += hits;
+      if (trial == &trial_ && interval->begin >= trial->start + round()) trial->steady_hits += hits;
     }
     add_to_segment(*interval);
   }
@@ -141,8 +147,10 @@ void RateController::add_to_segment(const SentInterval& interval) {
 void RateController::close_segment() {
   if (segment_.begin == segment_.end) return;
   const double baseline = baseline_.ratio();
-  const bool lossy =
-      std::find(lossy_trials_.begin(), lossy_trials_.end(), segment_.trial) != lossy_trials_.end();
+  const auto trial =
+      std::find_if(lossy_trials_.begin(), lossy_trials_.end(),
+                   [this](const LossyTrial& t) { return t.number == segment_.trial; });
+  const bool lossy = trial != lossy_trials_.end();
   double loss = baseline;
   if (segment_.loss.trials > 0.0 &&
       (lossy || segment_.loss.interval(kOneDeviation).low > baseline)) {
@@ -150,6 +158,7 @@ void RateController::close_segment() {
   } else if (segment_.loss.trials <= 0.0 && lossy) {
     loss = baseline + (1.0 - baseline) * last_overload_.loss;
   }
+  if (lossy) loss = std::max(loss, baseline + (1.0 - baseline) * trial->hits_missing);
   if (loss <= limits_.degraded_above) return;
   const bool joins = !degraded_.empty() && degraded_.back().end >= segment_.begin &&
                      std::abs(degraded_.back().loss - loss) < 0.1 * loss;
@@ -186,13 +195,24 @@ std::optional<RateController::Overload> RateController::overload(const Trial& tr
     if (loss > kLeastExcess && deviations_above(trial.loss, reference()) > kSure) {
       return Overload{RateReason::Loss, loss};
     }
-    return std::nullopt;
+    // Whatever is true of sentinels: so much less cannot be chance.
+    return fewer_hits(trial.steady_hits, baseline_steady_hits_, kFewestHitsToDoubt, kBeyondDoubt,
+                      kMuchFewer);
   }
-  const double expected = baseline_hits_.ratio() * trial.hits.trials;
-  if (expected < kFewestHits || baseline_hits_.count < kFewestHits) return std::nullopt;
-  const double deviation = std::sqrt(expected + expected * expected / baseline_hits_.count);
-  if (expected - trial.hits.count < kSure * deviation) return std::nullopt;
-  return Overload{RateReason::FewerHits, 1.0 - trial.hits.count / expected};
+  return fewer_hits(trial.hits, baseline_hits_, kFewestHits, kSure, 0.0);
+}
+
+// When `hits` fall short of those usual by `deviations` and by the share `least`.
+std::optional<RateController::Overload> RateController::fewer_hits(const Counted& hits,
+                                                                   const Counted& usual,
+                                                                   double fewest, double deviations,
+                                                                   double least) const {
+  const double expected = usual.ratio() * hits.trials;
+  if (expected < fewest || usual.count < kFewestHits) return std::nullopt;
+  const double deviation = std::sqrt(expected + expected * expected / usual.count);
+  const double missing = expected - hits.count;
+  if (missing < deviations * deviation || missing < least * expected) return std::nullopt;
+  return Overload{RateReason::FewerHits, missing / expected};
 }
 
 // A trial's worst case by one deviation: probing up finds the rest.
@@ -238,7 +258,8 @@ void RateController::learn_baseline() {
   if (trial_.rate > 1.001 * capacity_) return;
   baseline_ += trial_.loss;
   baseline_hits_ += trial_.hits;
-  for (Counted* counted : {&baseline_, &baseline_hits_}) {
+  baseline_steady_hits_ += trial_.steady_hits;
+  for (Counted* counted : {&baseline_, &baseline_hits_, &baseline_steady_hits_}) {
     const double memory = counted == &baseline_ ? kBaselineMemory : 1e9;
     const double keep = std::min(1.0, memory / std::max(1.0, counted->trials));
     counted->count *= keep;
@@ -297,7 +318,7 @@ void RateController::probing_up(SurveyTime now) {
   }
   if (in_doubt(kProbingSentinels, now)) return;
   if (deviations_above(trial_.loss, reference()) > kLikely) {
-    note_lossy();
+    note_lossy(0.0);
     capacity_ = rate_;
     return set_rate(now, good_rate_, RatePhase::Hold, RateReason::Loss);
   }
@@ -310,13 +331,13 @@ void RateController::probing_up(SurveyTime now) {
   set_rate(now, rate_ * (1.0 + step_), RatePhase::ProbingUp, RateReason::NoLoss);
 }
 
-void RateController::note_lossy() {
-  lossy_trials_.push_back(trial_.number);
+void RateController::note_lossy(double hits_missing) {
+  lossy_trials_.push_back({trial_.number, hits_missing});
   if (lossy_trials_.size() > kLossyTrialsKept) lossy_trials_.pop_front();
 }
 
 void RateController::back_off(SurveyTime now, const Overload& found) {
-  note_lossy();
+  note_lossy(found.reason == RateReason::FewerHits ? found.loss : 0.0);
   // Loss that did not fall with the rate the last time may not be ours.
   const bool again = found.reason == RateReason::Loss && trial_.number == last_back_off_ &&
                      found.loss > kSameLoss * last_overload_.loss;

@@ -97,6 +97,7 @@ class RateController {
     Counted loss;
     std::vector<Counted> parts;  // `loss` by interval, in the order of time.
     Counted hits;                // Of probes.
+    Counted steady_hits;         // Of them, those that no change of rate blurs.
     double local_drops = 0.0;
     double sent = 0.0;
     unsigned pressed = 0;  // Samples with back-pressure.
@@ -108,6 +109,10 @@ class RateController {
     std::uint32_t trial = 0;
     Counted loss;
   };
+  struct LossyTrial {
+    std::uint32_t number = 0;
+    double hits_missing = 0.0;  // Of those expected, when it was they that told.
+  };
   struct Overload {
     RateReason reason = RateReason::Loss;
     double loss = 0.0;  // Beyond the baseline.
@@ -118,6 +123,9 @@ class RateController {
   void close_segment();
   [[nodiscard]] Counted reference() const noexcept;
   [[nodiscard]] std::optional<Overload> overload(const Trial& trial) const;
+  [[nodiscard]] std::optional<Overload> fewer_hits(const Counted& hits, const Counted& usual,
+                                                   double fewest, double deviations,
+                                                   double least) const;
   [[nodiscard]] double excess(const Counted& loss) const noexcept;
   [[nodiscard]] double capacity_by(const Trial& trial, const Overload& overload) const;
   [[nodiscard]] bool queue_grows() const;
@@ -130,7 +138,7 @@ class RateController {
   void hold(SurveyTime now);
   void probing_up(SurveyTime now);
   void backing_off(SurveyTime now);
-  void note_lossy();
+  void note_lossy(double hits_missing);
   void back_off(SurveyTime now, const Overload& overload);
   void judge_half(SurveyTime now);
   void start_trial(SurveyTime now);
@@ -147,13 +155,14 @@ class RateController {
   Trial before_;      // At the one before, whose last results are still coming.
   Counted baseline_;
   Counted baseline_hits_;
+  Counted baseline_steady_hits_;
   Counted total_loss_;
   Segment segment_;
   bool testing_half_ = false;
   Overload last_overload_;
   double undo_rate_ = 0.0;           // Where a doubtful back-off began.
   std::uint32_t last_back_off_ = 0;  // The trial that followed it.
-  std::deque<std::uint32_t> lossy_trials_;
+  std::deque<LossyTrial> lossy_trials_;
   SurveyTime last_sample_{0};
   std::size_t sentinel_hosts_ = 0;
   bool back_pressure_ = false;

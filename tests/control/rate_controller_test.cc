@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "tests/control/simulated_survey.h"
 
@@ -183,6 +185,43 @@ TEST_F(Samples, BackPressureStopsTheRise) {
   const PacketsPerSecond before = controller_.rate();
   feed(1000, 0.0, 0.0, true);
   EXPECT_EQ(controller_.rate(), before);
+}
+
+// Sentinels that all come back, while of the other probes' answers most are missing.
+TEST_F(Samples, SentinelsAreNotBelievedAgainstEverybodyElse) {
+  const auto sample = [this](double share_that_arrives) {
+    now_ += std::chrono::milliseconds{50};
+    std::vector<SentinelProbe> asked;
+    std::vector<SentinelReply> answered;
+    for (std::uint32_t i = 0; i < 10; ++i) {
+      asked.push_back({i, now_});
+      answered.push_back({i, now_ - std::chrono::milliseconds{50}, std::chrono::milliseconds{5}});
+    }
+    const double probes = controller_.rate().per_second() * 0.05;
+    controller_.update({.now = now_,
+                        .probes = probes,
+                        .hits = 0.1 * probes * share_that_arrives,
+                        .hit_rtt = std::chrono::milliseconds{5},
+                        .sentinels_sent = asked,
+                        .sentinels_answered = answered,
+                        .sentinel_hosts = 1000});
+  };
+  for (int i = 0; i < 400; ++i) sample(1.0);
+  ASSERT_EQ(controller_.rate(), PacketsPerSecond{100'000.0});
+  EXPECT_TRUE(controller_.degraded().empty());
+  const SurveyTime worse_from = now_;
+  for (int i = 0; i < 100; ++i) sample(0.4);
+  const auto decisions = controller_.decisions();
+  EXPECT_TRUE(std::any_of(decisions.begin(), decisions.end(), [](const RateDecision& decision) {
+    return decision.reason == RateReason::FewerHits && decision.rate < decision.rate_before;
+  }));
+  controller_.judge_rest();
+  ASSERT_FALSE(controller_.degraded().empty());
+  EXPECT_GE(controller_.degraded().front().end, worse_from);
+  EXPECT_GT(controller_.degraded().front().loss, 0.2);
+  if (testing::Test::HasFailure()) {
+    for (const RateDecision& decision : decisions) puts(format_decision(decision).c_str());
+  }
 }
 
 }  // namespace

@@ -173,6 +173,7 @@ class ControlledSurvey {
       const double ended = result_.seconds;
       while (!controller_.settled_until(at(ended)) && result_.seconds < ended + 5.0) step(nullptr);
       controller_.judge_rest();
+      is_first_sweep_ = false;
       todo = again(pass.done(), [&](const Stretch& stretch) { return loss_at(stretch.time); });
     }
     result_.recall = found_ / open;
@@ -217,8 +218,8 @@ class ControlledSurvey {
     sentinels_.collect(result_.seconds);
     std::poisson_distribution<int> hits{std::max(1e-12, hits_)};
     controller_.update({.now = at(result_.seconds),
-                        .probes = probes_,
-                        .hits = static_cast<double>(hits(random_)),
+                        .probes = is_first_sweep_ ? probes_ : 0.0,
+                        .hits = is_first_sweep_ ? static_cast<double>(hits(random_)) : 0.0,
                         .hit_rtt = at(path_.rtt + bottleneck_.delay()),
                         .sentinels_sent = sentinels_.sent_,
                         .sentinels_answered = sentinels_.answered_,
@@ -253,6 +254,7 @@ class ControlledSurvey {
   double found_ = 0.0;
   double probes_ = 0.0;
   double hits_ = 0.0;
+  bool is_first_sweep_ = true;  // Of repeats hits say nothing.
   double next_sample_ = kSampleEvery;
 };
 
