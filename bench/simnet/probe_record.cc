@@ -43,6 +43,9 @@ std::uint64_t ProbeRecord::find(std::span<const std::byte> frame) const noexcept
       wire::read8(frame.data() + kIp + wire::kIpProtocol) != wire::kProtocolTcp) {
     return kOther;
   }
+  // A scanner, or the kernel under it, resets what was accepted; that is no probe.
+  constexpr std::size_t kFlags = kIp + wire::kIpSize + wire::kTcpFlags;
+  if ((wire::read8(frame.data() + kFlags) & wire::kRst) != 0) return kOther;
   // Probes have no IP options; where others have some, what is read is no listed port, most likely.
   constexpr std::size_t kPort = kIp + wire::kIpSize + wire::kTcpDestinationPort;
   const std::uint16_t port = port_ranks_[wire::read16(frame.data() + kPort)];

@@ -14,8 +14,8 @@
 
 namespace trawl::simnet {
 
-// Remembers which TCP probes came, a bit for each simulated address and listed port, so that every
-// target that is probed twice, or never, shows in the counters.
+// Remembers which TCP probes (resets are none) came, a bit for each simulated address and listed
+// port, so that every target that is probed twice, or never, shows in the counters.
 //
 // Thread: one polling core. Cost: one memory access a probe that is not in a cache, all those of a
 // burst at once; allocates nothing.

@@ -64,6 +64,12 @@ TEST_F(ProbeRecordTest, OtherPortsAndAddressesAreUnlisted) {
   expect(0, 0, 2);
 }
 
+TEST_F(ProbeRecordTest, AResetIsNoProbe) {
+  note(probe(kFirst, 80));
+  note(tcp_frame({.to = kFirst}, {.to_port = 80, .flags = wire::kRst}));
+  expect(1, 0, 0);
+}
+
 TEST_F(ProbeRecordTest, WhatIsNoTcpCountsAsNothing) {
   TestFrame frame = probe(kFirst, 80);
   wire::write8(frame.ip() + wire::kIpProtocol, wire::kProtocolUdp);
