@@ -12,6 +12,7 @@ SPACE = "0.0.0.0/0"
 SMALL_SPACE = "100.0.0.0/8"
 MOST_SECONDS = 480
 MOST_MEMORY = 1 << 30
+LEDGER = "1G"  # Room for two bits a target, however many answer.
 # About one address in seventy has the port open, one in forty resets or has a router answer.
 POPULATION = ["--gateway", "198.18.0.2", "--silent", "198.18.0.1", "--live", "0.04", "--open",
               "80=0.35", "--drop", "0.5", "--unreachable", "0.01", "--seed", "1"]
@@ -28,7 +29,8 @@ def measure(figures: Figures, work: pathlib.Path, small: bool) -> None:
         run = programs.run_survey(
             ["--link", simulation.link, "--retries", "none", "--rate", "max", "--lcores",
              str(programs.SENDER_CPU), "-p", PORT, space, "--contact", programs.CONTACT,
-             "--cooldown", "1s", "--fields", "ip,port", "-q", "-o", str(found)], codes=(0, 5))
+             "--memory", LEDGER, "--cooldown", "1s", "--fields", "ip,port", "-q", "-o",
+             str(found)], codes=(0, 5))
         simulated = simulation.stop()
     with open(found, "rb") as lines:
         checked = check_targets(["--targets", SPACE, "--ports", PORT, "--expect", str(truth)],
