@@ -43,6 +43,7 @@ class Pacer {
     last_poll_ = now;
     const double due = static_cast<double>(now - start_) * per_tick_ + 1.0;
     const double lag = due - static_cast<double>(sent_);
+    lag_ = lag;
     if (lag > most_lag_) {
       ++stalls_;
       restart(now);
@@ -65,6 +66,9 @@ class Pacer {
     credit_ -= packets;
   }
 
+  // Whether packets are due that allow() held back the last time, because they would have made a
+  // burst: the core has to stay at it.
+  [[nodiscard]] bool is_behind() const noexcept { return !rate_.is_unlimited() && lag_ >= 2.0; }
   // How often a stall was too long to make good.
   [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_; }
 
@@ -73,6 +77,7 @@ class Pacer {
     start_ = now;
     last_poll_ = now;
     sent_ = 0;
+    lag_ = 0.0;
     credit_ = 1.0;
     usual_gap_ = 0.0;
     most_lag_ = std::max(2.0, kForgivenSeconds * ticks_per_second_ * per_tick_) + 1.0;
@@ -82,6 +87,7 @@ class Pacer {
   PacketsPerSecond rate_{PacketsPerSecond::unlimited()};
   double per_tick_ = 0.0;
   double most_lag_ = 0.0;
+  double lag_ = 0.0;
   double credit_ = 1.0;
   double usual_gap_ = 0.0;
   Ticks start_ = 0;

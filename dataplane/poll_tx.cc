@@ -138,6 +138,7 @@ bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
     return false;
   }
   asked_ = 0;
+  is_behind_ = false;
   if (held_ > 0) {
     const unsigned sent = send_held();
     if (held_ > 0) return sent > 0;
@@ -156,7 +157,10 @@ bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
   }
   if (!gateway_ready(now)) return false;
   const unsigned want = pacer_.allow(now, kBurst);
-  if (want == 0) return false;
+  if (want == 0) {
+    is_behind_ = pacer_.is_behind();
+    return false;
+  }
   if (!have_buffers(want)) return false;
   unsigned sent = 0;
   if (const unsigned count = take_request(now); count > 0) {

@@ -55,7 +55,9 @@ template <typename Address>
 void poll_until_stopped(BasicTxLoop<Address>* tx, BasicRxLoop<Address>* rx,
                         const SharedState& shared, bool shares_cpu) noexcept {
   // Where nothing else wants the core, yielding costs next to nothing; where something does (the
-  // control thread, a peer under test), it must get its turn: at once when replies wait for it.
+  // control thread, a peer under test), it must get its turn: at once when replies wait for it, and
+  // not while probes are overdue, for the turn of another may take longer than the lag to make
+  // good.
   const unsigned patience = shares_cpu ? 1 : 64;
   unsigned idle = 0;
   if (tx != nullptr) tx->begin(TscClock::now());
@@ -63,9 +65,11 @@ void poll_until_stopped(BasicTxLoop<Address>* tx, BasicRxLoop<Address>* rx,
     const Ticks now = TscClock::now();
     bool busy = tx != nullptr && tx->poll(now);
     busy |= rx != nullptr && rx->poll(now);
-    if (busy) {
+    const bool overdue = tx != nullptr && tx->is_behind();
+    const bool piling = shared.replies_piling.load(std::memory_order_relaxed);
+    if (busy || (overdue && !piling)) {
       idle = 0;
-    } else if (++idle >= patience || shared.replies_piling.load(std::memory_order_relaxed)) {
+    } else if (++idle >= patience || piling) {
       idle = 0;
       sched_yield();
     } else {

@@ -65,6 +65,8 @@ class BasicTxLoop {
   void begin(Ticks now) noexcept;
   // One burst at most. True when a frame was sent.
   bool poll(Ticks now) noexcept;
+  // Whether the last poll sent nothing although more was due, to keep it from being a burst.
+  [[nodiscard]] bool is_behind() const noexcept { return is_behind_; }
   // The number of the last run of which every probe of this loop's lanes was sent or given up; ~0
   // once the time is over. Any thread.
   [[nodiscard]] std::uint64_t finished_run() const noexcept {
@@ -128,6 +130,7 @@ class BasicTxLoop {
   std::array<Address, kBurst> sources_;        // Where each frame comes from, if from several.
   std::array<rte_mbuf*, kBurst> spares_{};     // Allocated, not used yet.
   std::array<rte_mbuf*, kBurst> frames_{};
+  bool is_behind_ = false;
   unsigned asked_ = 0;  // Neighbours asked for in this poll.
   unsigned spare_ = 0;
   unsigned held_ = 0;  // frames_[held_first_, held_first_ + held_) wait for room in the link.
