@@ -52,8 +52,8 @@ struct Verdict {
   std::uint8_t ttl = 0;                 // Of the reply, as it arrived.
   std::optional<std::uint32_t> rtt_us;  // Absent when the reply echoed no timestamp.
   std::uint8_t attempt = 1;             // The try that was answered.
-  IpAddress from;                     // Who sent the reply: a router for some ICMP errors.
-  IpAddress to{};                     // Our address that the probe left from...
+  IpAddress from;                       // Who sent the reply: a router for some ICMP errors.
+  IpAddress to{};                       // Our address that the probe left from...
   std::uint16_t to_port = 0;            // ...and our port, 0 where it is not known.
   bool repeat = false;                  // Something less was said of the target before.
   bool cooldown = false;                // The reply came when all probes had left.
