@@ -9,6 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kInterval = 50ms;
+constexpr double kUsedShare = 0.5;  // Of the rate; with less there was not enough to send.
 // Lanes are not exactly abreast, and a probe leaves a moment after it was taken.
 constexpr std::uint64_t kMargin = 2 * dataplane::kLanes * dataplane::LaneShare::kBlock;
 constexpr auto kTimeMargin = 2 * kInterval;
@@ -53,6 +54,7 @@ void AutoRate::step(Clock::time_point moment, const Totals& totals) {
   }
   const std::uint64_t sent = totals.sent - totals_.sent;
   const auto sentinels = static_cast<std::uint64_t>(pool_.asked().size());
+  const double allowed = controller_.rate().packets_in(now - last_);
   // A repeat asks those that were silent: that few of them answer says nothing of the path.
   const PacketsPerSecond rate = controller_.update(
       {.now = now,
@@ -63,7 +65,8 @@ void AutoRate::step(Clock::time_point moment, const Totals& totals) {
        .sentinels_answered = pool_.replies(),
        .sentinel_hosts = pool_.size(),
        .local_drops = static_cast<double>(totals.local_drops - totals_.local_drops),
-       .back_pressure = totals.back_pressure != totals_.back_pressure});
+       .back_pressure = totals.back_pressure != totals_.back_pressure,
+       .held_up = static_cast<double>(sent) < kUsedShare * allowed});
   scanner_.set_rate(rate);
   pool_.clear();
   hits_ = 0.0;

@@ -97,7 +97,11 @@ PacketsPerSecond RateController::sentinel_rate() const noexcept {
 PacketsPerSecond RateController::update(const RateSample& sample) {
   sentinel_hosts_ = sample.sentinel_hosts;
   back_pressure_ = sample.back_pressure;
-  sentinels_.begin_interval(last_sample_, sample.now, trial_.number, sample.probes);
+  held_up_ = sample.held_up;
+  // What sentinels find on an idle path says nothing of the rate.
+  constexpr std::uint32_t kNoTrial = 0;
+  sentinels_.begin_interval(last_sample_, sample.now, held_up_ ? kNoTrial : trial_.number,
+                            sample.probes);
   last_sample_ = sample.now;
   sentinels_.sent(sample.sentinels_sent);
   sentinels_.answered(sample.sentinels_answered, sample.now);
@@ -123,8 +127,7 @@ void RateController::take_over_intervals(SurveyTime now) {
       trial->loss += interval->sentinels;
       trial->parts.push_back(interval->sentinels);
       const Counted hits{interval->hits, interval->probes};
-      trial->hits += hits;
-      if (trial == &trial_ && interval->begin >= trial->start + round()) trial->steady_hits += hits;
+      if (trial == &trial_ && interval->begin >= trial->start + round()) trial->hits += hits;
     }
     add_to_segment(*interval);
   }
@@ -196,20 +199,18 @@ std::optional<RateController::Overload> RateController::overload(const Trial& tr
       return Overload{RateReason::Loss, loss};
     }
     // Whatever is true of sentinels: so much less cannot be chance.
-    return fewer_hits(trial.steady_hits, baseline_steady_hits_, kFewestHitsToDoubt, kBeyondDoubt,
-                      kMuchFewer);
+    return fewer_hits(trial.hits, kFewestHitsToDoubt, kBeyondDoubt, kMuchFewer);
   }
-  return fewer_hits(trial.hits, baseline_hits_, kFewestHits, kSure, 0.0);
+  return fewer_hits(trial.hits, kFewestHits, kSure, 0.0);
 }
 
 // When `hits` fall short of those usual by `deviations` and by the share `least`.
 std::optional<RateController::Overload> RateController::fewer_hits(const Counted& hits,
-                                                                   const Counted& usual,
                                                                    double fewest, double deviations,
                                                                    double least) const {
-  const double expected = usual.ratio() * hits.trials;
-  if (expected < fewest || usual.count < kFewestHits) return std::nullopt;
-  const double deviation = std::sqrt(expected + expected * expected / usual.count);
+  const double expected = baseline_hits_.ratio() * hits.trials;
+  if (expected < fewest || baseline_hits_.count < kFewestHits) return std::nullopt;
+  const double deviation = std::sqrt(expected + expected * expected / baseline_hits_.count);
   const double missing = expected - hits.count;
   if (missing < deviations * deviation || missing < least * expected) return std::nullopt;
   return Overload{RateReason::FewerHits, missing / expected};
@@ -241,6 +242,8 @@ SurveyTime RateController::round() const noexcept {
 // True when the present trial has seen so many sentinels, or as good hits, or waited in vain.
 bool RateController::enough(double sentinels, SurveyTime now) const {
   if (trial_.loss.trials >= sentinels) return true;
+  // Nothing to compare with: that something answers has to do.
+  if (baseline_hits_.trials <= 0.0 && trial_.hits.count >= kFewestHits) return true;
   const double expected = baseline_hits_.ratio() * trial_.hits.trials;
   if (trial_.loss.trials < kFewestSentinels && expected >= 4.0 * kFewestHits) return true;
   // Few hosts to ask: a third of the evidence after a long wait.
@@ -258,8 +261,7 @@ void RateController::learn_baseline() {
   if (trial_.rate > 1.001 * capacity_) return;
   baseline_ += trial_.loss;
   baseline_hits_ += trial_.hits;
-  baseline_steady_hits_ += trial_.steady_hits;
-  for (Counted* counted : {&baseline_, &baseline_hits_, &baseline_steady_hits_}) {
+  for (Counted* counted : {&baseline_, &baseline_hits_}) {
     const double memory = counted == &baseline_ ? kBaselineMemory : 1e9;
     const double keep = std::min(1.0, memory / std::max(1.0, counted->trials));
     counted->count *= keep;
@@ -269,7 +271,7 @@ void RateController::learn_baseline() {
 
 void RateController::slow_start(SurveyTime now) {
   if (const auto found = overload(trial_)) return back_off(now, *found);
-  if (now - trial_.start < round() || back_pressure_ || queue_grows()) return;
+  if (now - trial_.start < round() || back_pressure_ || held_up_ || queue_grows()) return;
   const bool blind = !enough(kSlowStartSentinels, now);
   if (!blind && in_doubt(kSlowStartSentinels, now)) return;
   // Nothing to go by: go on carefully, and look for sentinels.
@@ -296,7 +298,10 @@ void RateController::hold(SurveyTime now) {
     good_rate_ = kDrainShare * rate_;
     return set_rate(now, good_rate_, RatePhase::Hold, RateReason::QueueGrows);
   }
-  if (held < kHoldRounds * round() || !enough(kProbingSentinels, now) || back_pressure_) return;
+  if (held < kHoldRounds * round() || !enough(kProbingSentinels, now) || back_pressure_ ||
+      held_up_) {
+    return;
+  }
   learn_baseline();
   good_rate_ = rate_;
   if (rate_ >= limits_.maximum.per_second()) return start_trial(now);
@@ -312,7 +317,7 @@ void RateController::probing_up(SurveyTime now) {
     return set_rate(now, good_rate_, RatePhase::Hold, RateReason::QueueGrows);
   }
   const SurveyTime watched = now - trial_.start;
-  if (watched < std::chrono::duration_cast<SurveyTime>(kProbingRounds * round()) ||
+  if (watched < std::chrono::duration_cast<SurveyTime>(kProbingRounds * round()) || held_up_ ||
       !enough(kProbingSentinels, now)) {
     return;
   }

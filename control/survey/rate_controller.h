@@ -25,6 +25,7 @@ struct RateSample {
   std::size_t sentinel_hosts = 0;  // How many there are to choose from.
   double local_drops = 0.0;        // Frames lost on this machine, either way.
   bool back_pressure = false;      // The reply ring is nearly full, or the link takes no more.
+  bool held_up = false;            // Less was sent than the rate allows, for reasons of our own.
 };
 
 // A time in which more was lost than may be.
@@ -96,8 +97,7 @@ class RateController {
     double rate = 0.0;
     Counted loss;
     std::vector<Counted> parts;  // `loss` by interval, in the order of time.
-    Counted hits;                // Of probes.
-    Counted steady_hits;         // Of them, those that no change of rate blurs.
+    Counted hits;                // Of probes, but for those that a change of rate blurs.
     double local_drops = 0.0;
     double sent = 0.0;
     unsigned pressed = 0;  // Samples with back-pressure.
@@ -123,9 +123,8 @@ class RateController {
   void close_segment();
   [[nodiscard]] Counted reference() const noexcept;
   [[nodiscard]] std::optional<Overload> overload(const Trial& trial) const;
-  [[nodiscard]] std::optional<Overload> fewer_hits(const Counted& hits, const Counted& usual,
-                                                   double fewest, double deviations,
-                                                   double least) const;
+  [[nodiscard]] std::optional<Overload> fewer_hits(const Counted& hits, double fewest,
+                                                   double deviations, double least) const;
   [[nodiscard]] double excess(const Counted& loss) const noexcept;
   [[nodiscard]] double capacity_by(const Trial& trial, const Overload& overload) const;
   [[nodiscard]] bool queue_grows() const;
@@ -155,7 +154,6 @@ class RateController {
   Trial before_;      // At the one before, whose last results are still coming.
   Counted baseline_;
   Counted baseline_hits_;
-  Counted baseline_steady_hits_;
   Counted total_loss_;
   Segment segment_;
   bool testing_half_ = false;
@@ -166,6 +164,7 @@ class RateController {
   SurveyTime last_sample_{0};
   std::size_t sentinel_hosts_ = 0;
   bool back_pressure_ = false;
+  bool held_up_ = false;
   std::vector<RateDecision> decisions_;
   std::vector<DegradedInterval> degraded_;
 };

@@ -21,7 +21,7 @@ class RateSpec {
   [[nodiscard]] static Result<RateSpec> parse(std::string_view text, std::string_view option);
 
   // `--rate auto`: congestion control, starting at kAutoStart.
-  static constexpr PacketsPerSecond kAutoStart{1000.0};
+  static constexpr PacketsPerSecond kAutoStart{5000.0};
   [[nodiscard]] static RateSpec automatic() noexcept;
   [[nodiscard]] bool is_automatic() const noexcept { return automatic_; }
 

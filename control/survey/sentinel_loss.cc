@@ -62,6 +62,11 @@ void SentinelLoss::answered(std::span<const SentinelReply> replies, SurveyTime n
 }
 
 void SentinelLoss::hits(double count, std::optional<nanoseconds> rtt, SurveyTime now) {
+  if (rtt && rtts_[0].total + rtts_[1].total == 0) {
+    // Before any sentinel has answered, other hosts tell how long that takes.
+    typical_rtt_ = *rtt;
+    timeout_ = std::min<nanoseconds>(timeout_, 3 * *rtt + kTimeoutMargin);
+  }
   if (Pending* pending = find(now - rtt.value_or(typical_rtt_))) pending->interval.hits += count;
 }
 

@@ -5,6 +5,8 @@
 #include <queue>
 #include <random>
 
+#include "control/survey/rate_spec.h"
+
 namespace trawl::control {
 namespace {
 
@@ -158,7 +160,7 @@ class ControlledSurvey {
   ControlledSurvey(const PathModel& path, const SurveyModel& survey)
       : path_{path},
         survey_{survey},
-        controller_{{.maximum = PacketsPerSecond{survey.maximum}}},
+        controller_{{.initial = RateSpec::kAutoStart, .maximum = PacketsPerSecond{survey.maximum}}},
         bottleneck_{path, kStep},
         sentinels_{path, survey},
         random_{survey.seed + 1},
@@ -188,6 +190,7 @@ class ControlledSurvey {
     const double rate = controller_.rate().per_second();
     result_.highest_rate = std::max(result_.highest_rate, rate);
     const double due = sentinels_.due(controller_.sentinel_rate().per_second());
+    is_idle_ = pass == nullptr;
     const double normal = pass != nullptr ? std::max(0.0, rate * kStep - due) : 0.0;
     const double dropped = bottleneck_.send(now, normal + due);
     sentinels_.send(now, due, dropped, bottleneck_.delay());
@@ -223,7 +226,8 @@ class ControlledSurvey {
                         .hit_rtt = at(path_.rtt + bottleneck_.delay()),
                         .sentinels_sent = sentinels_.sent_,
                         .sentinels_answered = sentinels_.answered_,
-                        .sentinel_hosts = sentinels_.hosts()});
+                        .sentinel_hosts = sentinels_.hosts(),
+                        .held_up = is_idle_});
     sentinels_.sent_.clear();
     probes_ = hits_ = 0.0;
   }
@@ -254,6 +258,7 @@ class ControlledSurvey {
   double found_ = 0.0;
   double probes_ = 0.0;
   double hits_ = 0.0;
+  bool is_idle_ = false;
   bool is_first_sweep_ = true;  // Of repeats hits say nothing.
   double next_sample_ = kSampleEvery;
 };
