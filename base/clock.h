@@ -33,6 +33,14 @@ class TscClock {
     return static_cast<std::uint64_t>(static_cast<double>(ticks - start_ticks_) * 1e6 /
                                       ticks_per_second_);
   }
+  // Nanoseconds since 1970 at `ticks`, on the same wall clock as wall_time_at().
+  [[nodiscard]] std::int64_t wall_nanoseconds_at(Ticks ticks) const noexcept {
+    const auto start =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(start_wall_.time_since_epoch());
+    if (ticks < start_ticks_) return start.count();
+    return start.count() + static_cast<std::int64_t>(static_cast<double>(ticks - start_ticks_) *
+                                                     1e9 / ticks_per_second_);
+  }
   // The wall clock at `ticks`. The costly wall clock is read only at calibration, so a step of the
   // wall clock during a scan does not reorder its results.
   [[nodiscard]] std::chrono::system_clock::time_point wall_time_at(Ticks ticks) const noexcept {

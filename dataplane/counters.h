@@ -23,6 +23,8 @@ enum class Counter : std::uint8_t {
   TxRingFull,
   TxNoBuffer,
   TxBackPressure,
+  ProbesLimited,
+  TxNetworksWait,
   PacingStalls,
   RxFrames,
   RxArp,

@@ -66,6 +66,15 @@ class Pacer {
     credit_ -= packets;
   }
 
+  // There is nothing that may be sent: the line moves on to `now`, and the time until then is not
+  // made good.
+  void forgo(Ticks now) noexcept {
+    if (per_tick_ <= 0.0) return;
+    const double lag = static_cast<double>(now - start_) * per_tick_ - static_cast<double>(sent_);
+    if (lag > 0.0) start_ += static_cast<Ticks>(lag / per_tick_);
+    credit_ = std::min(credit_, 1.0);
+  }
+
   // Whether packets are due that allow() held back the last time, because they would have made a
   // burst: the core has to stay at it.
   [[nodiscard]] bool is_behind() const noexcept { return !rate_.is_unlimited() && lag_ >= 2.0; }

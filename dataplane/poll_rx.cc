@@ -6,6 +6,7 @@
 #include <rte_ring_elem.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "dataplane/internal/arp_frame.h"
 #include "dataplane/internal/neighbour_frame.h"
@@ -62,6 +63,13 @@ Reply to_reply(const BasicReplyClaim<Address>& claim, Ticks now, std::uint64_t n
 }  // namespace
 
 template <typename Address>
+BasicRxLoop<Address>::BasicRxLoop(BasicScanPlan<Address>& plan, SharedState& shared,
+                                  const RxSeat& seat, CoreCounters& counters)
+    : plan_{plan}, shared_{shared}, seat_{seat}, counters_{counters} {
+  if (seat.capture != nullptr) heads_ = std::make_unique<std::array<CapturedFrame, kBurst>>();
+}
+
+template <typename Address>
 bool BasicRxLoop<Address>::poll(Ticks now) noexcept {
   if (!has_room()) return false;
   std::array<rte_mbuf*, kBurst> frames;
@@ -78,6 +86,7 @@ bool BasicRxLoop<Address>::poll(Ticks now) noexcept {
     restore_tag(frame);
     const Counter outcome = plan_.parser.parse(bytes_of(frame), claims_[claims]);
     if (outcome == Counter::RxValid) {
+      if (heads_) keep_head(now, claims, frame);
       ++claims;
     } else {
       counters_.add(outcome);
@@ -93,14 +102,30 @@ bool BasicRxLoop<Address>::poll(Ticks now) noexcept {
 
 template <typename Address>
 bool BasicRxLoop<Address>::has_room() noexcept {
-  const unsigned room = rte_ring_free_count(seat_.replies);
-  const bool piling = room < rte_ring_get_capacity(seat_.replies) / 4;
+  unsigned room = rte_ring_free_count(seat_.replies);
+  bool piling = room < rte_ring_get_capacity(seat_.replies) / 4;
+  if (seat_.capture != nullptr) {
+    const unsigned frames = seat_.capture->room();
+    piling |= frames < seat_.capture->capacity() / 4;
+    room = std::min(room, frames);
+  }
   if (piling != shared_.replies_piling.load(std::memory_order_relaxed)) {
     shared_.replies_piling.store(piling, std::memory_order_relaxed);
   }
   if (room >= kBurst) return true;
   counters_.add(Counter::RxWaits);
   return false;
+}
+
+// What a capture gets of the frame, should its claim be genuine.
+template <typename Address>
+void BasicRxLoop<Address>::keep_head(Ticks now, unsigned claim, rte_mbuf* frame) noexcept {
+  const auto bytes = bytes_of(frame);
+  CapturedFrame& head = (*heads_)[claim];
+  head.arrival = now;
+  head.length = static_cast<std::uint16_t>(rte_pktmbuf_pkt_len(frame));
+  head.kept = static_cast<std::uint16_t>(std::min(bytes.size(), CapturedFrame::kMostBytes));
+  std::memcpy(head.bytes.data(), bytes.data(), head.kept);
 }
 
 // True when the frame became an answer and now belongs to the sender.
@@ -143,12 +168,15 @@ void BasicRxLoop<Address>::validate(Ticks now, unsigned claims) noexcept {
   unsigned valid = 0;
   for (unsigned i = 0; i < claims; ++i) {
     if (several && claims_[i].source != sources_[i]) continue;
-    if (is_genuine(claims_[i], cookies_[i]))
-      replies_[valid++] = to_reply(claims_[i], now, now_us, time_mask);
+    if (!is_genuine(claims_[i], cookies_[i])) continue;
+    if (heads_ && valid != i) (*heads_)[valid] = (*heads_)[i];
+    replies_[valid++] = to_reply(claims_[i], now, now_us, time_mask);
   }
   counters_.add(Counter::RxValid, valid);
   counters_.add(Counter::RxForged, claims - valid);
   if (valid > 0) {
+    // First: whoever takes a reply finds its frame waiting.
+    if (heads_) seat_.capture->put({heads_->data(), valid});
     rte_ring_sp_enqueue_bulk_elem(seat_.replies, replies_.data(), sizeof(Reply), valid, nullptr);
   }
 }

@@ -93,6 +93,7 @@ void BasicTxLoop<Address>::adopt(const SweepRun* run) noexcept {
   run_ = run;
   exhausted_ = false;
   block_left_ = 0;
+  lane_due_.fill(0);
   lane_ = first_lane_;
   std::uint64_t lowest = ~std::uint64_t{0};
   for (unsigned lane = first_lane_; lane < last_lane_; ++lane) {
@@ -182,6 +183,8 @@ unsigned BasicTxLoop<Address>::send_sweep(Ticks now, unsigned want) noexcept {
     const unsigned count = take_new(now, want);
     if (count > 0) sent = send_burst(now, count, attempt);
     if (held_ == 0) confirm();
+  } else if (finished_run_.load(std::memory_order_relaxed) == run_->number) {
+    pacer_.forgo(now);  // Until the next sweep.
   }
   counters_.set(Counter::PacingStalls, pacer_.stalls());
   finish_if_done();
@@ -191,6 +194,8 @@ unsigned BasicTxLoop<Address>::send_sweep(Ticks now, unsigned want) noexcept {
 // Everything taken of the present lane is with the link, or waits for a neighbour.
 template <typename Address>
 void BasicTxLoop<Address>::confirm() noexcept {
+  if (touched_ != 0) [[unlikely]]
+    return confirm_touched();
   Lane& lane = (*run_->lanes)[lane_];
   lane.sent.store(lane.taken.load(std::memory_order_relaxed), std::memory_order_release);
 }
@@ -253,6 +258,7 @@ unsigned BasicTxLoop<Address>::take_waiting(Ticks now, unsigned want) noexcept {
       if (queue.front().due > now) break;
       if (stage + 1 < kStages && waiting_[stage + 1].room() == 0) break;
       const Target target = queue.front().target;
+      if (plan_.budget && network_must_wait(target, now)) break;
       queue.pop();
       if (resolve(target, stage + 1, now, heads_[count])) targets_[count++] = target;
     }
@@ -313,10 +319,15 @@ unsigned BasicTxLoop<Address>::take_new(Ticks now, unsigned want) noexcept {
   const bool may_wait = !plan_.neighbours.only_gateway();
   if (may_wait) want = static_cast<unsigned>(std::min<std::size_t>(want, waiting_[0].room()));
   if (want == 0) return 0;
-  std::array<std::uint64_t, kBurst> indexes;
-  const unsigned taken = take_positions(want, indexes);
+  unsigned taken = 0;
+  if (plan_.budget) [[unlikely]] {
+    taken = take_within_budget(now, want);
+  } else {
+    std::array<std::uint64_t, kBurst> indexes;
+    taken = take_positions(want, indexes);
+    run_->sweep.space->at_batch({indexes.data(), taken}, {targets_.data(), taken});
+  }
   if (taken == 0) return 0;
-  run_->sweep.space->at_batch({indexes.data(), taken}, {targets_.data(), taken});
   if (!may_wait) {
     const auto word = plan_.neighbours.gateway()->load(std::memory_order_relaxed);
     std::fill_n(heads_.begin(), taken, plan_.probe.frame_head(MacAddress::from_integer(word)));

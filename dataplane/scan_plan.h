@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/clock.h"
@@ -8,6 +9,7 @@
 #include "base/units.h"
 #include "dataplane/cookie.h"
 #include "dataplane/neighbours.h"
+#include "dataplane/network_budget.h"
 #include "dataplane/probe_template.h"
 #include "dataplane/reply.h"
 #include "dataplane/swappable_guard.h"
@@ -17,8 +19,8 @@ namespace trawl::dataplane {
 
 // All that polling cores need to know of one survey but for what is probed when: that is a Sweep.
 //
-// Thread: frozen before the cores start and shared by them; only `neighbours` and
-// `guard` change, by atomics.
+// Thread: frozen before the cores start and shared by them; only `neighbours`, `guard`
+// and `budget` change, by atomics.
 template <typename Address>
 struct BasicScanPlan {
   BasicCookieMaker<Address> cookies;
@@ -31,7 +33,9 @@ struct BasicScanPlan {
   Address source;         // Ours, or the first of ours: asks for neighbours.
   VlanId vlan = {};       // Of every frame, either way.
   PacketsPerSecond rate;  // Of all sending cores together, until Scanner::set_rate().
+  std::shared_ptr<BasicNetworkBudget<Address>> budget = nullptr;  // Absent: no limit.
   std::optional<std::chrono::nanoseconds> max_runtime;
+  bool capture = false;     // Valid replies are wanted as frames, too.
   bool receive = true;      // False on a link that nothing answers on.
   bool shares_cpu = false;  // More polling threads than CPUs: yield when idle.
 };

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -111,6 +112,7 @@ struct Scanner::Impl {
   [[nodiscard]] virtual ProbeKind kind() const noexcept = 0;
   [[nodiscard]] virtual bool receives() const noexcept = 0;
   [[nodiscard]] virtual const TscClock& clock() const noexcept = 0;
+  [[nodiscard]] virtual std::optional<NetworkLimit> network_limit() const noexcept = 0;
   virtual void our_ends(std::span<const AnyTarget> targets,
                         std::span<OurEnd> ends) const noexcept = 0;
 
@@ -120,6 +122,7 @@ struct Scanner::Impl {
   Ring replies;
   Ring answers;
   Ring requests;
+  std::optional<internal::CaptureRing> captured;  // With a capture alone.
   // The present sweep and the one before it, which a sender may still be leaving.
   std::unique_ptr<SweepRun> run, last_run;
   std::unique_ptr<Lanes> own_lanes, last_lanes;
@@ -156,7 +159,9 @@ struct Scanner::ImplOf final : Impl {
     }
   }
   bool request(const AnyTarget& target) noexcept override {
+    if (rte_ring_full(requests.get()) != 0) return false;
     auto own = of_family<Address>(target);
+    if (plan.budget && plan.budget->take(own.ip, TscClock::now()) > 0) return false;
     return rte_ring_sp_enqueue_elem(requests.get(), &own, sizeof own) == 0;
   }
   std::optional<IpAddress> gateway_address() const noexcept override {
@@ -168,6 +173,10 @@ struct Scanner::ImplOf final : Impl {
   ProbeKind kind() const noexcept override { return plan.cookies.kind(); }
   bool receives() const noexcept override { return plan.receive; }
   const TscClock& clock() const noexcept override { return plan.clock; }
+  std::optional<NetworkLimit> network_limit() const noexcept override {
+    if (!plan.budget) return std::nullopt;
+    return NetworkLimit{plan.budget->rate(), plan.budget->most_addresses()};
+  }
   void our_ends(std::span<const AnyTarget> targets, std::span<OurEnd> ends) const noexcept override;
 
   BasicScanPlan<Address> plan;
@@ -212,11 +221,17 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
     }
   }
   if (plan.receive) {
+    if (plan.capture) {
+      auto ring = internal::CaptureRing::make();
+      if (!ring) return Failure{ring.error()};
+      captured = std::move(*ring);
+    }
     counters.push_back(std::make_unique<CoreCounters>());
     const RxSeat seat{.port = link.port(),
                       .queues = link.queues(),
                       .replies = replies.get(),
-                      .answers = answers.get()};
+                      .answers = answers.get(),
+                      .capture = captured ? &*captured : nullptr};
     receiver = std::make_unique<BasicRxLoop<Address>>(plan, shared, seat, *counters.back());
   }
   return {};
@@ -334,6 +349,10 @@ std::size_t Scanner::take_replies(std::span<Reply> into) noexcept {
                                         static_cast<unsigned>(into.size()), nullptr);
 }
 
+std::size_t Scanner::take_frames(std::span<CapturedFrame> into) noexcept {
+  return impl_->captured ? impl_->captured->take(into) : 0;
+}
+
 CounterValues Scanner::counters() const noexcept {
   CounterValues sums{};
   for (const auto& core : impl_->counters) core->add_to(sums);
@@ -343,6 +362,10 @@ CounterValues Scanner::counters() const noexcept {
 ProbeKind Scanner::kind() const noexcept { return impl_->kind(); }
 bool Scanner::receives() const noexcept { return impl_->receives(); }
 const TscClock& Scanner::clock() const noexcept { return impl_->clock(); }
+
+std::optional<Scanner::NetworkLimit> Scanner::network_limit() const noexcept {
+  return impl_->network_limit();
+}
 
 void Scanner::our_ends(std::span<const AnyTarget> targets, std::span<OurEnd> ends) const noexcept {
   impl_->our_ends(targets, ends);

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/result.h"
+#include "dataplane/captured_frame.h"
 #include "dataplane/counters.h"
 #include "dataplane/link.h"
 #include "dataplane/reply.h"
@@ -52,7 +53,8 @@ class Scanner {
   void set_rate(PacketsPerSecond rate) noexcept;
   [[nodiscard]] PacketsPerSecond rate() const noexcept;
   // Asks for one more probe, ahead of the sweep, with ProbeStamp::kSentinelAttempt; false when too
-  // many are waiting. Targets whose next hop is not known are passed over.
+  // many are waiting, or when its network can be sent no more now. Targets whose next hop is not
+  // known are passed over.
   bool request(const AnyTarget& target) noexcept;
 
   // True once every probe of the sweep was sent or given up, or max_runtime is over.
@@ -67,6 +69,9 @@ class Scanner {
   [[nodiscard]] bool only_gateway() const noexcept;
   // Moves replies out of the ring; returns how many.
   [[nodiscard]] std::size_t take_replies(std::span<Reply> into) noexcept;
+  // Likewise the frames of replies, where the plan asks for a capture. Those of replies that were
+  // taken before are all there.
+  [[nodiscard]] std::size_t take_frames(std::span<CapturedFrame> into) noexcept;
   // Sums over all cores.
   [[nodiscard]] CounterValues counters() const noexcept;
 
@@ -74,6 +79,13 @@ class Scanner {
   [[nodiscard]] ProbeKind kind() const noexcept;
   [[nodiscard]] bool receives() const noexcept;
   [[nodiscard]] const TscClock& clock() const noexcept;
+  // The most that goes to any one network, and how many of the plan's addresses one has at most.
+  struct NetworkLimit {
+    PacketsPerSecond rate;
+    double most_addresses = 0.0;
+  };
+  // nullopt without a budget.
+  [[nodiscard]] std::optional<NetworkLimit> network_limit() const noexcept;
   // Where the probe to a target leaves from.
   struct OurEnd {
     IpAddress ip;

@@ -14,6 +14,16 @@ std::uint64_t first_untaken(const Sweep& sweep, const Lanes& lanes) noexcept {
   return lowest;
 }
 
+std::uint64_t last_taken(const Sweep& sweep, const Lanes& lanes) noexcept {
+  std::uint64_t behind = sweep.first;
+  for (unsigned i = 0; i < kLanes; ++i) {
+    const LaneShare share{sweep.first, sweep.last, i, kLanes};
+    const std::uint64_t taken = lanes[i].taken.load(std::memory_order_acquire);
+    if (taken > 0) behind = std::max(behind, share.position(taken - 1) + 1);
+  }
+  return behind;
+}
+
 bool has_sent(const Sweep& sweep, const Lanes& lanes, std::uint64_t position) noexcept {
   if (position < sweep.first || position >= sweep.last) return false;
   const auto lane = static_cast<unsigned>((position - sweep.first) / LaneShare::kBlock % kLanes);

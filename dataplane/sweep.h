@@ -65,6 +65,9 @@ struct Sweep {
 // The lowest position of [first, last) that some lane has not taken, `last` when there is none.
 [[nodiscard]] std::uint64_t first_untaken(const Sweep& sweep, const Lanes& lanes) noexcept;
 
+// One behind the highest position that some lane has taken, `first` when there is none.
+[[nodiscard]] std::uint64_t last_taken(const Sweep& sweep, const Lanes& lanes) noexcept;
+
 // Whether the probe for `position` may have left.
 [[nodiscard]] bool has_sent(const Sweep& sweep, const Lanes& lanes,
                             std::uint64_t position) noexcept;

@@ -48,7 +48,7 @@ void write_format(benchmark::State& state) {
   options.outputs = {{"/dev/null", format}};
   write_all(state, std::move(options));
 }
-BENCHMARK(write_format)->ArgName("format")->DenseRange(0, kOutputFormats - 1);
+BENCHMARK(write_format)->ArgName("format")->DenseRange(0, kVerdictFormats - 1);
 
 // A link to /dev/null has a name that asks for compression.
 void write_compressed(benchmark::State& state) {

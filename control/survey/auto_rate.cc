@@ -55,6 +55,7 @@ void AutoRate::step(Clock::time_point moment, const Totals& totals) {
   const std::uint64_t sent = totals.sent - totals_.sent;
   const auto sentinels = static_cast<std::uint64_t>(pool_.asked().size());
   const double allowed = controller_.rate().packets_in(now - last_);
+  const bool idle = static_cast<double>(sent) < kUsedShare * allowed;
   // A repeat asks those that were silent: that few of them answer says nothing of the path.
   const PacketsPerSecond rate = controller_.update(
       {.now = now,
@@ -66,12 +67,13 @@ void AutoRate::step(Clock::time_point moment, const Totals& totals) {
        .sentinel_hosts = pool_.size(),
        .local_drops = static_cast<double>(totals.local_drops - totals_.local_drops),
        .back_pressure = totals.back_pressure != totals_.back_pressure,
-       .held_up = static_cast<double>(sent) < kUsedShare * allowed});
+       .held_up = idle || totals.networks_wait != totals_.networks_wait,
+       .idle = idle && totals.networks_wait == totals_.networks_wait});
   scanner_.set_rate(rate);
   pool_.clear();
   hits_ = 0.0;
   hit_rtts_.clear();
-  if (totals.first_sweep) marks_.push_back({now, totals.taken});
+  if (totals.first_sweep) marks_.push_back({now, totals.lowest, totals.highest});
   ask_sentinels(now, now - last_);
   last_ = now;
   totals_ = totals;
@@ -82,8 +84,12 @@ void AutoRate::ask_sentinels(SurveyTime now, std::chrono::duration<double> since
   for (; owed_ >= 1.0; owed_ -= 1.0) {
     // A moment after the interval that ends now: they belong to the next.
     const auto target = pool_.next(now + 1us);
-    if (!target || !scanner_.request(*target)) break;
-    ++sentinels_sent_;
+    if (!target) break;
+    if (scanner_.request(*target)) {
+      ++sentinels_sent_;
+    } else {
+      pool_.take_back();  // Unasked: no reply is no loss.
+    }
   }
   owed_ = std::min(owed_, 2.0);
 }
@@ -96,8 +102,8 @@ std::vector<PositionRange> AutoRate::damaged(std::uint64_t first, std::uint64_t 
         std::lower_bound(marks_.begin(), marks_.end(), interval.begin - kTimeMargin, before);
     const auto end =
         std::lower_bound(marks_.begin(), marks_.end(), interval.end + kTimeMargin, before);
-    const std::uint64_t from = begin == marks_.begin() ? 0 : std::prev(begin)->taken;
-    const std::uint64_t to = end == marks_.end() ? last - first : end->taken + kMargin;
+    const std::uint64_t from = begin == marks_.begin() ? 0 : std::prev(begin)->lowest;
+    const std::uint64_t to = end == marks_.end() ? last - first : end->highest + kMargin;
     const PositionRange range{.first = first + (from > kMargin ? from - kMargin : 0),
                               .last = std::min(last, first + to)};
     if (range.first >= range.last) continue;

@@ -36,7 +36,9 @@ class AutoRate {
     std::uint64_t sent = 0;
     std::uint64_t local_drops = 0;
     std::uint64_t back_pressure = 0;
-    std::uint64_t taken = 0;  // Positions of the present sweep.
+    std::uint64_t networks_wait = 0;
+    std::uint64_t lowest = 0;   // Position of the present sweep that is not taken, from its start;
+    std::uint64_t highest = 0;  // one behind the last that is.
     bool first_sweep = true;
   };
   [[nodiscard]] bool is_due(Clock::time_point now) const noexcept;
@@ -54,7 +56,8 @@ class AutoRate {
  private:
   struct Mark {
     SurveyTime at{0};
-    std::uint64_t taken = 0;
+    std::uint64_t lowest = 0;
+    std::uint64_t highest = 0;
   };
 
   void ask_sentinels(SurveyTime now, std::chrono::duration<double> since);

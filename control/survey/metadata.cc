@@ -107,6 +107,10 @@ std::string format_metadata(const SurveyMetadata& metadata) {
   } else {
     object.number("rate_pps", metadata.rate.per_second());
   }
+  if (metadata.network_rate) {
+    object.number("per_network_rate_pps", metadata.network_rate->per_second());
+  }
+  object.raw("rate_history", format_history_json(metadata.progress.history));
   object.number("exit_code", static_cast<std::uint64_t>(metadata.exit_code))
       .text("exit_reason", metadata.exit_reason)
       .raw("counters", without_line_feed(format_status_json(metadata.progress, metadata.ended)));

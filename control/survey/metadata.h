@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -42,8 +43,9 @@ struct SurveyMetadata {
   std::vector<BlocklistRecord> blocklist_files;
   PacketsPerSecond rate;  // Asked for.
   bool automatic_rate = false;
-  std::vector<RateDecision> decisions;  // Of congestion control.
-  std::string link;                     // Empty when there was none.
+  std::optional<PacketsPerSecond> network_rate;  // --per-network-rate.
+  std::vector<RateDecision> decisions;           // Of congestion control.
+  std::string link;                              // Empty when there was none.
   ExitCode exit_code = ExitCode::Done;
   std::string exit_reason;  // "finished", "interrupted", "max-runtime", or an error.
   SurveyProgress progress;  // At the end, with every counter.

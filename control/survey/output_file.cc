@@ -62,11 +62,12 @@ bool is_regular(int fd) {
 
 }  // namespace
 
-OutputFile::OutputFile(int fd, bool owned, std::string name)
+OutputFile::OutputFile(int fd, bool owned, std::string name, OutputUnit unit)
     : fd_{fd},
       owned_{owned},
       regular_{is_regular(fd)},
       name_{std::move(name)},
+      unit_{unit},
       buffer_{std::make_unique<char[]>(kBufferSize + kLongestTrailer)} {}
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
@@ -74,6 +75,7 @@ OutputFile::OutputFile(OutputFile&& other) noexcept
       owned_{other.owned_},
       regular_{other.regular_},
       name_{std::move(other.name_)},
+      unit_{other.unit_},
       buffer_{std::move(other.buffer_)},
       used_{std::exchange(other.used_, 0)},
       position_{other.position_},
@@ -91,18 +93,19 @@ Failure OutputFile::failure(int error) const {
   return Failure{std::move(made)};
 }
 
-Result<OutputFile> OutputFile::create(const std::string& path) {
-  if (path == "-") return OutputFile{STDOUT_FILENO, false, "standard output"};
+Result<OutputFile> OutputFile::create(const std::string& path, OutputUnit unit) {
+  if (path == "-") return OutputFile{STDOUT_FILENO, false, "standard output", unit};
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kFileMode);
   if (fd < 0) {
     const int error = errno;
     return fail(ExitCode::Output, fmt::format("{}: cannot be created: {}; {}", path,
                                               std::strerror(error), advice_for(error)));
   }
-  return OutputFile{fd, true, path};
+  return OutputFile{fd, true, path, unit};
 }
 
-Result<OutputFile> OutputFile::reopen(const std::string& path, std::uint64_t bytes) {
+Result<OutputFile> OutputFile::reopen(const std::string& path, std::uint64_t bytes,
+                                      OutputUnit unit) {
   const auto refused = [&path](std::string_view why) {
     return fail(ExitCode::Output,
                 fmt::format("{}: cannot be continued: {}; put it back as it was, or start anew",
@@ -110,7 +113,7 @@ Result<OutputFile> OutputFile::reopen(const std::string& path, std::uint64_t byt
   };
   const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) return refused(std::strerror(errno));
-  OutputFile file{fd, true, path};
+  OutputFile file{fd, true, path, unit};
   if (!file.regular_) return refused("it is not a regular file");
   struct stat status {};
   if (::fstat(fd, &status) != 0) return refused(std::strerror(errno));
@@ -179,11 +182,13 @@ bool OutputFile::cut_to_position() {
   return ::ftruncate(fd_, end) == 0 && ::lseek(fd_, end, SEEK_SET) == end;
 }
 
-// Takes what went through out of the buffer, and a partial last line out of the file.
+// Takes what went through out of the buffer, and a partial last line out of the file; of records
+// all that this flush put there.
 void OutputFile::drop_written(std::size_t written) {
   const std::string_view through{buffer_.get(), written};
   const std::size_t last_line_end = through.rfind('\n');
-  const std::size_t whole = last_line_end == std::string_view::npos ? 0 : last_line_end + 1;
+  const bool lines = unit_ == OutputUnit::Line && last_line_end != std::string_view::npos;
+  const std::size_t whole = lines ? last_line_end + 1 : 0;
   const auto partial = static_cast<off_t>(written - whole);
   std::size_t kept = used_ - written;
   if (partial > 0 && regular_) {

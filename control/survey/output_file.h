@@ -10,12 +10,20 @@
 
 namespace trawl::control {
 
+// What a file is made of, and so what may be left of it where the disk is full.
+enum class OutputUnit {
+  Line,    // Each ends in a line feed.
+  Record,  // Only the writer knows where one ends.
+};
+
 // A buffered file of lines that never shows a partial last line.
 //
 // Only whole lines are handed to the operating system. Where it takes a part of them (full disk,
 // quota, file size limit), a regular file is cut back behind the last whole line; the lines that
 // did not fit stay in the buffer, and the next flush() tries them again. A pipe cannot be cut:
 // there the reader may see a partial line, once it is gone or broken.
+//
+// In a file of records no byte tells where one ends: it is cut back to the end of the last flush.
 //
 // Every failure is an Error with ExitCode::Output that names the file, the system's reason and what
 // to do; retryable when freeing space may help. Needs SIGPIPE and SIGXFSZ ignored by the process,
@@ -33,10 +41,12 @@ class OutputFile {
   static constexpr std::size_t kLongestTrailer = 1024;
 
   // Creates or empties the file at `path`; "-" is standard output, which is appended to.
-  [[nodiscard]] static Result<OutputFile> create(const std::string& path);
+  [[nodiscard]] static Result<OutputFile> create(const std::string& path,
+                                                 OutputUnit unit = OutputUnit::Line);
   // Opens the regular file at `path`, cuts it to its first `bytes` and continues behind them. Fails
   // also where it is not there, is shorter, or is not a regular file.
-  [[nodiscard]] static Result<OutputFile> reopen(const std::string& path, std::uint64_t bytes);
+  [[nodiscard]] static Result<OutputFile> reopen(const std::string& path, std::uint64_t bytes,
+                                                 OutputUnit unit = OutputUnit::Line);
   // Closes without flushing: what matters was flushed by close(), which alone can report.
   ~OutputFile();
   OutputFile(OutputFile&& other) noexcept;
@@ -45,8 +55,8 @@ class OutputFile {
   // Free bytes at tail(). After flush() the whole buffer is free.
   [[nodiscard]] std::size_t room() const noexcept { return kBufferSize - used_; }
   [[nodiscard]] char* tail() noexcept { return buffer_.get() + used_; }
-  // Takes the `bytes` written at tail() as whole lines. Needs bytes <= room(), and a line feed
-  // last.
+  // Takes the `bytes` written at tail() as whole lines or records. Needs bytes <= room(), and of
+  // lines a line feed last.
   void commit(std::size_t bytes) noexcept { used_ += bytes; }
 
   // Takes `lines`. Where they are not whole lines, a failure may leave a part of one in the file.
@@ -68,7 +78,7 @@ class OutputFile {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
  private:
-  OutputFile(int fd, bool owned, std::string name);
+  OutputFile(int fd, bool owned, std::string name, OutputUnit unit);
   [[nodiscard]] Failure failure(int error) const;
   void drop_written(std::size_t written);
   [[nodiscard]] Result<void> flush_whole(std::string_view trailer);
@@ -78,6 +88,7 @@ class OutputFile {
   bool owned_;    // Standard output is not ours to close.
   bool regular_;  // Can be cut back.
   std::string name_;
+  OutputUnit unit_;
   std::unique_ptr<char[]> buffer_;  // Starts at the start of a line.
   std::size_t used_ = 0;
   std::uint64_t position_ = 0;

@@ -100,7 +100,7 @@ PacketsPerSecond RateController::update(const RateSample& sample) {
   held_up_ = sample.held_up;
   // What sentinels find on an idle path says nothing of the rate.
   constexpr std::uint32_t kNoTrial = 0;
-  sentinels_.begin_interval(last_sample_, sample.now, held_up_ ? kNoTrial : trial_.number,
+  sentinels_.begin_interval(last_sample_, sample.now, sample.idle ? kNoTrial : trial_.number,
                             sample.probes);
   last_sample_ = sample.now;
   sentinels_.sent(sample.sentinels_sent);

@@ -26,6 +26,7 @@ struct RateSample {
   double local_drops = 0.0;        // Frames lost on this machine, either way.
   bool back_pressure = false;      // The reply ring is nearly full, or the link takes no more.
   bool held_up = false;            // Less was sent than the rate allows, for reasons of our own.
+  bool idle = false;               // Hardly anything was: there was no more to send.
 };
 
 // A time in which more was lost than may be.

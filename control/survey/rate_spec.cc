@@ -51,6 +51,14 @@ Result<RateSpec> RateSpec::parse(std::string_view text, std::string_view option)
   return unit == Unit::Packets ? RateSpec{PacketsPerSecond{rate}} : RateSpec{BitsPerSecond{rate}};
 }
 
+Result<RateSpec> RateSpec::parse_plain(std::string_view text, std::string_view option) {
+  auto rate = parse(text, option);
+  if (!rate || (!rate->is_automatic() && !rate->is_unlimited())) return rate;
+  return fail(ExitCode::Usage, fmt::format("{}: {} is no limit; expected packets per second such "
+                                           "as 10 or 1k, or bits per second such as 100kbps",
+                                           option, quote(text)));
+}
+
 RateSpec RateSpec::automatic() noexcept {
   RateSpec spec{kAutoStart};
   spec.automatic_ = true;

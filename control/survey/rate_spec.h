@@ -20,6 +20,9 @@ class RateSpec {
   // packets/s or over 10^12.
   [[nodiscard]] static Result<RateSpec> parse(std::string_view text, std::string_view option);
 
+  // Likewise, but neither "max" nor "auto".
+  [[nodiscard]] static Result<RateSpec> parse_plain(std::string_view text, std::string_view option);
+
   // `--rate auto`: congestion control, starting at kAutoStart.
   static constexpr PacketsPerSecond kAutoStart{5000.0};
   [[nodiscard]] static RateSpec automatic() noexcept;

@@ -57,9 +57,13 @@ ReplyIntake::ReplyIntake(const SweepPlanner& planner, dataplane::Scanner& scanne
   verdicts_.reserve(kBatch);
 }
 
-// Journal first, outputs then: what an output shows is known after any end.
+// Captures first, the journal then, the other outputs last: what an output shows is known after any
+// end, and what is known is in the captures. Replies whose frames could not be written are not
+// known: a resumed survey asks again.
 Result<std::size_t> ReplyIntake::take_batch() {
   const std::size_t count = scanner_.take_replies(batch_);
+  const Result<void> captured = capture_ != nullptr ? capture_->take() : Result<void>{};
+  if (!captured && keeper_ != nullptr) return Failure{captured.error()};
   const bool all_sent = scanner_.sending_finished();
   verdicts_.clear();
   indexes_.clear();
@@ -74,11 +78,15 @@ Result<std::size_t> ReplyIntake::take_batch() {
     verdicts_.back().cooldown = all_sent;
     indexes_.push_back(*index);
   }
-  if (verdicts_.empty()) return count;
+  if (verdicts_.empty()) {
+    if (!captured) return Failure{captured.error()};
+    return count;
+  }
   add_our_ends(scanner_, verdicts_);
   const Result<void> noted = record_in_journal();
   if (auto written = sink_.write(verdicts_); !written) return Failure{written.error()};
   if (!noted) return Failure{noted.error()};
+  if (!captured) return Failure{captured.error()};
   return count;
 }
 

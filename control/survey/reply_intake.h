@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/result_sink.h"
 #include "control/survey/auto_rate.h"
+#include "control/survey/capture_intake.h"
 #include "control/survey/checkpoint/checkpoint_keeper.h"
 #include "control/survey/reply_ledger.h"
 #include "control/survey/sweep_planner.h"
@@ -43,6 +44,10 @@ class ReplyIntake {
   // Tells `rate` of everything that comes from now on; it must outlive this.
   void set_auto_rate(AutoRate* rate) noexcept { auto_rate_ = rate; }
 
+  // Lets `capture` have the frames of replies before anything is made of those; it must outlive
+  // this.
+  void set_capture(CaptureIntake* capture) noexcept { capture_ = capture; }
+
   // Takes one batch; returns how many replies were in it. Fails with Output.
   [[nodiscard]] Result<std::size_t> take_batch();
 
@@ -68,6 +73,7 @@ class ReplyIntake {
   ResultSink& sink_;
   CheckpointKeeper* const keeper_;
   AutoRate* auto_rate_ = nullptr;
+  CaptureIntake* capture_ = nullptr;
   ReplyLedger ledger_;
   AnsweringNetworks answering_;
   Counts counts_;

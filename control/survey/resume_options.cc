@@ -40,6 +40,7 @@ void ResumeOptions::apply_to(SurveyOptions& options) const {
     options.rate = *rate;
     options.rate_given = true;
   }
+  if (network_rate) options.network_rate = *network_rate;
   if (!lcores.empty()) options.lcores = lcores;
   if (cooldown) options.cooldown = *cooldown;
   options.max_runtime = max_runtime;  // That of the first run was spent there.
@@ -51,13 +52,15 @@ void ResumeOptions::apply_to(SurveyOptions& options) const {
 Result<std::variant<ResumeOptions, PrintAndExit>> parse_resume_options(
     std::span<const char* const> args) {
   ResumeOptions options;
-  std::string link, rate, lcores, cooldown, max_runtime;
+  std::string link, rate, network_rate, lcores, cooldown, max_runtime;
   CLI::App app{"Go on with a survey that ended early, from its --checkpoint.", "trawl resume"};
   app.set_help_flag("-h,--help", "Print this text");
   app.get_formatter()->column_width(30);
   app.add_option("checkpoint", options.checkpoint, "What --checkpoint named")->type_name("FILE");
   app.add_option("--link", link, "Another network card")->type_name("LINK");
   app.add_option("--rate", rate, "Another rate")->type_name("RATE");
+  app.add_option("--per-network-rate", network_rate, "Another limit for every network")
+      ->type_name("RATE");
   app.add_option("--lcores", lcores, "Other CPUs, also more or fewer")->type_name("LIST");
   app.add_option("--cooldown", cooldown, "Another wait for late replies")->type_name("TIME");
   app.add_option("--max-runtime", max_runtime, "Stop sending after this long")->type_name("TIME");
@@ -81,6 +84,10 @@ Result<std::variant<ResumeOptions, PrintAndExit>> parse_resume_options(
   }
   if (app.count("--link") > 0) options.link = link;
   auto done = take(app, "--rate", rate, options.rate, RateSpec::parse);
+  if (done) {
+    done =
+        take(app, "--per-network-rate", network_rate, options.network_rate, RateSpec::parse_plain);
+  }
   if (done) done = take(app, "--lcores", lcores, options.lcores, parse_cpu_list);
   if (done) done = take(app, "--cooldown", cooldown, options.cooldown, parse_duration);
   if (done) done = take(app, "--max-runtime", max_runtime, options.max_runtime, parse_duration);

@@ -18,6 +18,7 @@ struct ResumeOptions {
   std::string checkpoint;
   std::optional<std::string> link;
   std::optional<RateSpec> rate;
+  std::optional<RateSpec> network_rate;
   std::vector<unsigned> lcores;  // Empty: as before.
   std::optional<std::chrono::nanoseconds> cooldown;
   std::optional<std::chrono::nanoseconds> max_runtime;

@@ -58,6 +58,12 @@ std::optional<dataplane::AnyTarget> SentinelPool::next(SurveyTime now) {
   return std::nullopt;
 }
 
+void SentinelPool::take_back() noexcept {
+  --hosts_[turn_].asked;
+  --asked_in_all_;
+  asked_.pop_back();
+}
+
 bool SentinelPool::answered(dataplane::AnyTarget target, SurveyTime now,
                             std::chrono::nanoseconds rtt) {
   const auto place = place_.find(target);

@@ -32,6 +32,9 @@ class SentinelPool {
 
   // The next one to ask at `now`, nullopt when none is due; it counts as asked.
   [[nodiscard]] std::optional<dataplane::AnyTarget> next(SurveyTime now);
+  // The one that next() named last could not be asked: it does not count, and rests. Needs one
+  // since clear().
+  void take_back() noexcept;
   // A reply to a sentinel's probe, which took `rtt`; false when it is no sentinel's.
   bool answered(dataplane::AnyTarget target, SurveyTime now, std::chrono::nanoseconds rtt);
 

@@ -94,7 +94,9 @@ std::optional<std::chrono::seconds> SurveyProgress::remaining() const noexcept {
   if (phase == SurveyPhase::Sending) {
     const double rate = average_send_rate();
     if (rate <= 0.0) return std::nullopt;
-    left = static_cast<double>(sweep_total - std::min(sweep_done, sweep_total)) / rate;
+    const auto targets_left = static_cast<double>(sweep_total - std::min(sweep_done, sweep_total));
+    const double share_left = ratio(targets_left, static_cast<double>(sweep_total));
+    left = std::max(targets_left / rate, share_left * Seconds{network_time}.count());
     if (runtime_left) left = std::min(left, Seconds{*runtime_left}.count());
   }
   left += Seconds{cooldown_left}.count();
@@ -142,7 +144,7 @@ std::string format_progress_line(const SurveyProgress& progress) {
 }
 
 std::string format_status_json(const SurveyProgress& progress,
-                               std::chrono::system_clock::time_point now) {
+                               std::chrono::system_clock::time_point now, StatusRecord record) {
   JsonObject object{JsonObject::Layout::OneLine};
   object.text("schema", "trawl.status.v1")
       .text("ts", format_utc(now))
@@ -180,6 +182,9 @@ std::string format_status_json(const SurveyProgress& progress,
         .text("verdict", progress.recall->verdict_text());
     object.raw("recall", recall.done());
   }
+  if (record == StatusRecord::Final) {
+    object.raw("rate_history", format_history_json(progress.history));
+  }
   return object.done() + "\n";
 }
 
@@ -204,11 +209,17 @@ std::string format_summary(const SurveyProgress& progress) {
   if (progress.no_neighbour > 0) {
     row("no neighbour", progress.no_neighbour, "on-link targets that answered no ARP");
   }
+  if (progress.limited > 0) {
+    row("waited", progress.limited, "for --per-network-rate of their network");
+  }
   row("valid replies", progress.replies);
   for (const PortState state : states_of(progress)) {
     row(trawl::to_string(state), progress.found_in(state));
   }
   row("duplicates", progress.duplicates);
+  if (const std::string history = format_history(progress.history); !history.empty()) {
+    fmt::format_to(std::back_inserter(text), "rate over time: {}\n", history);
+  }
   if (progress.recall) {
     fmt::format_to(std::back_inserter(text), "estimated recall: {}, {}\n",
                    progress.recall->to_string(), progress.recall->verdict_text());

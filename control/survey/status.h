@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/verdict.h"
+#include "control/survey/rate_history.h"
 #include "control/survey/recall_estimate.h"
 
 namespace trawl::control {
@@ -49,6 +50,14 @@ struct SurveyProgress {
   std::span<const NamedCounter> ignored;
   std::span<const NamedCounter> others;  // Traffic and delays, nothing lost.
 
+  // With --per-network-rate: what the fullest network alone needs for this sweep, and how many
+  // probes had to wait for theirs.
+  std::chrono::nanoseconds network_time{0};
+  std::uint64_t limited = 0;
+
+  // The course of it so far.
+  std::span<const RatePoint> history;
+
   // At the end, where repeats or sentinels told something of it.
   std::optional<RecallEstimate> recall;
 
@@ -63,7 +72,8 @@ struct SurveyProgress {
   // what is sought.
   [[nodiscard]] double percent_done() const noexcept;
   [[nodiscard]] double hit_rate() const noexcept;
-  // Until the end of the cooldown, at the average rate; nullopt before anything is known.
+  // Until the end of the cooldown, at the average rate or that of the fullest network; nullopt
+  // before anything is known.
   [[nodiscard]] std::optional<std::chrono::seconds> remaining() const noexcept;
 };
 
@@ -72,9 +82,13 @@ struct SurveyProgress {
 // avg); open: 1234; drops: 0; hitrate: 1.29%
 [[nodiscard]] std::string format_progress_line(const SurveyProgress& progress);
 
-// One JSON object with a line feed: what --status-json prints once a second.
+// Whether a record of the status is followed by others, or tells the whole course.
+enum class StatusRecord { Running, Final };
+
+// One JSON object with a line feed: what --status-json prints once a second, and at the end.
 [[nodiscard]] std::string format_status_json(const SurveyProgress& progress,
-                                             std::chrono::system_clock::time_point now);
+                                             std::chrono::system_clock::time_point now,
+                                             StatusRecord record = StatusRecord::Running);
 
 // The summary at the end, several lines: sent, replies, findings, and every drop counter by name.
 [[nodiscard]] std::string format_summary(const SurveyProgress& progress);

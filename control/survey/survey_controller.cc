@@ -25,7 +25,9 @@ std::unique_ptr<CheckpointKeeper> make_keeper(const SurveyController::Parts& par
   std::vector<std::string> paths;
   for (const OutputPosition& position : parts.outputs.positions()) paths.push_back(position.path);
   // Longer than a probe waits for its neighbour to answer.
-  const auto arp = parts.scanner.only_gateway() ? 0s : 2s;
+  // With a budget also for that of its network, which such probes have the first of.
+  const auto wait = parts.scanner.network_limit() ? 5s : 2s;
+  const auto arp = parts.scanner.only_gateway() ? 0s : wait;
   return std::make_unique<CheckpointKeeper>(*parts.checkpoint, std::move(paths), options.cooldown,
                                             arp);
 }
@@ -49,8 +51,11 @@ SurveyController::SurveyController(const SurveyOptions& options, const Parts& pa
       blocklist_{parts.blocklist},
       reload_wanted_{parts.reload_wanted},
       keeper_{make_keeper(parts, options)},
-      intake_{planner_, scanner_, outputs_, options.memory, keeper_.get()},
-      monitor_{options, link_, scanner_, intake_} {}
+      capture_{scanner_, outputs_, keeper_.get()},
+      intake_{planner_, scanner_, outputs_, parts.memory, keeper_.get()},
+      monitor_{options, link_, scanner_, intake_} {
+  intake_.set_capture(&capture_);
+}
 
 SurveyOutcome SurveyController::run(const std::atomic<bool>& interrupted) {
   started_ = sweep_started_ = Clock::now();
@@ -58,6 +63,8 @@ SurveyOutcome SurveyController::run(const std::atomic<bool>& interrupted) {
   next_health_check_ = started_;
   SurveyOutcome outcome;
   if (auto begun = begin(); !begun) return {begun.error().code, begun.error().message};
+  (void)progress();
+  monitor_.begin_course();
   scanner_.start();
   for (bool over = false; !over;) {
     const auto stepped = step(interrupted);
@@ -77,6 +84,7 @@ SurveyOutcome SurveyController::run(const std::atomic<bool>& interrupted) {
     outcome = SurveyOutcome{ended.error().code, ended.error().message};
   }
   monitor_.end();
+  note_rate();
   return judge(std::move(outcome));
 }
 
@@ -85,6 +93,8 @@ Result<void> SurveyController::begin() {
   std::optional<dataplane::Sweep> sweep;
   const auto plan = [&] { sweep = planner_.sweep(sweep_, known()); };
   if (!keeper_ || keeper_->checkpoint().restored().sweep == 0) {
+    // Captures run ahead of the journal from its first entry on.
+    if (keeper_ && capture_.is_wanted()) keeper_->mark_outputs(places_of(outputs_));
     plan();
   } else {
     Checkpoint& checkpoint = keeper_->checkpoint();
@@ -202,12 +212,15 @@ Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
     const auto counters = scanner_.counters();
     const auto count = [&](Counter counter) { return counters[static_cast<std::size_t>(counter)]; };
     const dataplane::LinkCounters link = link_.counters();
+    const std::uint64_t first = scanner_.sweep().first;
     auto_rate_->step(
         before,
         {.sent = count(Counter::ProbesSent),
          .local_drops = link.rx_missed + link.rx_no_buffer + link.tx_errors + link.tx_dropped,
          .back_pressure = count(Counter::TxBackPressure) + count(Counter::TxRingFull),
-         .taken = dataplane::taken_in_all(scanner_.lanes()),
+         .networks_wait = count(Counter::TxNetworksWait),
+         .lowest = dataplane::first_untaken(scanner_.sweep(), scanner_.lanes()) - first,
+         .highest = dataplane::last_taken(scanner_.sweep(), scanner_.lanes()) - first,
          .first_sweep = sweep_ == 1 && phase_ == SurveyPhase::Sending});
   }
   if (!over && *handled == 0) std::this_thread::sleep_for(kIdleNap);
@@ -268,9 +281,19 @@ Result<void> SurveyController::once_a_second() {
   next_second_ = std::max(next_second_ + 1s, now);
   if (auto flushed = flush(); !flushed) return flushed;
   if (auto_rate_ && keeper_ && sweep_ == 1) note_damage();
-  (void)progress();
+  note_rate();
   monitor_.show();
   return {};
+}
+
+void SurveyController::note_rate() {
+  (void)progress();
+  std::optional<RateReason> reason;
+  if (auto_rate_ && rate_decisions().back().time != last_decision_) {
+    last_decision_ = rate_decisions().back().time;
+    reason = rate_decisions().back().reason;
+  }
+  monitor_.note(scanner_.rate(), reason);
 }
 
 Result<void> SurveyController::flush() {
@@ -326,6 +349,11 @@ const SurveyProgress& SurveyController::progress() {
        .wait_left = std::max(std::chrono::nanoseconds{0}, wait - waited),
        .sent_before_repeats = sent_before_repeats_,
        .repeating = repeating_});
+}
+
+void SurveyController::show_last() {
+  (void)progress();
+  monitor_.show_last();
 }
 
 std::span<const RateDecision> SurveyController::rate_decisions() const noexcept {

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "control/steward/live_blocklist.h"
 #include "control/survey/auto_rate.h"
+#include "control/survey/capture_intake.h"
 #include "control/survey/checkpoint/checkpoint_keeper.h"
 #include "control/survey/output/survey_outputs.h"
 #include "control/survey/recall_estimate.h"
@@ -45,6 +46,7 @@ class SurveyController {
     SurveyOutputs& outputs;
     LiveBlocklist& blocklist;  // Read again when `reload_wanted` becomes true.
     std::atomic<bool>& reload_wanted;
+    ByteCount memory = ByteCount::mebibytes(512);  // For what is known of targets.
     Checkpoint* checkpoint = nullptr;
   };
   SurveyController(const SurveyOptions& options, const Parts& parts);
@@ -55,6 +57,8 @@ class SurveyController {
 
   // As of now, or as of the end; spans in it are valid until the next call.
   [[nodiscard]] const SurveyProgress& progress();
+  // The last record of --status-json, if it is wanted.
+  void show_last();
   // What congestion control did; empty with a fixed rate.
   [[nodiscard]] std::span<const RateDecision> rate_decisions() const noexcept;
 
@@ -76,6 +80,7 @@ class SurveyController {
   [[nodiscard]] TotalsMark totals();
   [[nodiscard]] Result<void> once_a_second();
   [[nodiscard]] Result<void> check_health();
+  void note_rate();
   [[nodiscard]] Failure gateway_silent() const;
   [[nodiscard]] SurveyOutcome judge(SurveyOutcome outcome);
 
@@ -88,8 +93,10 @@ class SurveyController {
   std::atomic<bool>& reload_wanted_;
   std::unique_ptr<CheckpointKeeper> keeper_;
   std::unique_ptr<AutoRate> auto_rate_;        // Absent with a fixed rate.
+  SurveyTime last_decision_{-1};               // As of the last note_rate().
   std::vector<PositionRange> damaged_before_;  // Found by a process before this one.
   std::vector<PositionRange> damaged_;
+  CaptureIntake capture_;
   ReplyIntake intake_;
   SurveyMonitor monitor_;
   SurveyPhase phase_ = SurveyPhase::Sending;

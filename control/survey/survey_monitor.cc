@@ -29,6 +29,39 @@ SurveyMonitor::SurveyMonitor(const SurveyOptions& options, const dataplane::Link
   const SweepPlanner::Config& plan = intake.planner().config();
   progress_.targets = plan.last - plan.first;
   progress_.sought = sought_state(scanner.kind());
+  if (const auto limit = scanner.network_limit()) {
+    const double share = static_cast<double>(plan.last - plan.first) /
+                         static_cast<double>(std::max<std::uint64_t>(1, plan.space->size()));
+    const double packets =
+        share * static_cast<double>(plan.space->ports().size()) * limit->most_addresses;
+    network_time_ = std::chrono::nanoseconds{
+        static_cast<std::int64_t>(std::min(1e18, 1e9 * packets / limit->rate.per_second()))};
+  }
+}
+
+void SurveyMonitor::begin_course() {
+  noted_.start = progress_.elapsed;
+  noted_.sent = progress_.sent;
+  noted_.found = progress_.found_in(progress_.sought);
+}
+
+void SurveyMonitor::note(PacketsPerSecond asked, std::optional<RateReason> reason) {
+  const std::uint64_t found = progress_.found_in(progress_.sought);
+  const RatePoint point{.start = noted_.start,
+                        .length = progress_.elapsed - noted_.start,
+                        .asked = asked.is_unlimited() ? -1.0 : asked.per_second(),
+                        .sent = progress_.sent - noted_.sent,
+                        .found = found - std::min(found, noted_.found),
+                        .reason = reason};
+  noted_.start = progress_.elapsed;
+  noted_.sent = progress_.sent;
+  noted_.found = found;
+  if (point.sent == 0 && progress_.phase != SurveyPhase::Sending) {
+    history_.add_found(point.found);
+  } else if (point.length.count() > 0) {
+    history_.add(point);
+  }
+  progress_.history = history_.points();
 }
 
 const SurveyProgress& SurveyMonitor::update(const Stage& stage) {
@@ -48,6 +81,7 @@ const SurveyProgress& SurveyMonitor::update(const Stage& stage) {
   progress_.duplicates = counts.duplicates;
   progress_.found = counts.found;
   collect_counters();
+  progress_.network_time = scanner_.sweep().skip ? std::chrono::nanoseconds{0} : network_time_;
   progress_.repeats = stage.repeating ? progress_.sent - stage.sent_before_repeats : 0;
   return progress_;
 }
@@ -56,6 +90,7 @@ void SurveyMonitor::collect_counters() {
   const auto counters = scanner_.counters();
   counters_ = link_.counters();
   progress_.sent = before_.sent + value_of(counters, Counter::ProbesSent);
+  progress_.limited = value_of(counters, Counter::ProbesLimited);
   progress_.no_neighbour = value_of(counters, Counter::ProbesNoNeighbour);
   drops_.clear();
   ignored_.clear();
@@ -99,6 +134,13 @@ void SurveyMonitor::show() {
     std::fputs(line.c_str(), stderr);
     line_shown_ = true;
   }
+}
+
+void SurveyMonitor::show_last() {
+  if (!options_.status_json) return;
+  const std::string line =
+      format_status_json(progress_, std::chrono::system_clock::now(), StatusRecord::Final);
+  std::fputs(line.c_str(), stderr);
 }
 
 void SurveyMonitor::end() {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "control/survey/checkpoint/checkpoint_layout.h"
+#include "control/survey/rate_history.h"
 #include "control/survey/reply_intake.h"
 #include "control/survey/status.h"
 #include "control/survey/survey_options.h"
@@ -47,8 +48,15 @@ class SurveyMonitor {
   // As of the last update.
   [[nodiscard]] const dataplane::LinkCounters& link_counters() const noexcept { return counters_; }
 
+  // The course of the survey begins here: what was done before is none of it.
+  void begin_course();
+  // Once a second, and at the end: what happened since the last time, at the rate `asked` for.
+  // `reason` is that of the last change, where it changed.
+  void note(PacketsPerSecond asked, std::optional<RateReason> reason);
   // Once a second: a line on the terminal, or a JSON object on standard error.
   void show();
+  // The last JSON object, with the course of the survey, where such are wanted.
+  void show_last();
   // Leaves the terminal clean.
   void end();
 
@@ -60,8 +68,11 @@ class SurveyMonitor {
   const dataplane::Scanner& scanner_;
   const ReplyIntake& intake_;
   TotalsMark before_;
+  std::chrono::nanoseconds network_time_{0};
   SurveyProgress progress_;
   dataplane::LinkCounters counters_;
+  RateHistory history_;
+  RatePoint noted_;  // Totals, as of the last note().
   std::vector<NamedCounter> drops_, ignored_, others_;
   Clock::time_point last_shown_;
   std::uint64_t last_sent_ = 0;

@@ -49,7 +49,7 @@ struct Texts {
       gateway_mac, lcores, seed;
   std::string cooldown, max_runtime, format, states, filter, contact;
   std::vector<std::string> outputs, fields;
-  std::string shard, probes, retries, retry_delay, memory;
+  std::string network_rate, shard, probes, retries, retry_delay, memory;
 };
 
 void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
@@ -138,6 +138,10 @@ void add_network_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
       "Packets/s: 1000, 50k, 1.2M, 10Mpps; bits/s on the wire:\n"
       "100Mbps, 1Gbit; max; or auto: what the path bears\n(default 10k)",
       "RATE");
+  add("--per-network-rate", texts.network_rate,
+      "No /24 (IPv6: /64) gets more packets/s than this; its probes\n"
+      "wait, and others go first (default: no limit)",
+      "RATE");
   add("--source-ip", texts.source_ip,
       "Source address of probes (default: the link's), or several:\n"
       "198.18.0.2,198.18.0.5-9 or 198.18.0.0/28",
@@ -194,8 +198,9 @@ void add_output_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
              "FILE");
   add("--format", texts.format,
       "Of outputs that name none: jsonl, csv, zmap, masscan-json,\n"
-      "masscan-list or nmap-xml (default: csv for FILE.csv,\n"
-      "nmap-xml for FILE.xml, otherwise jsonl)",
+      "masscan-list, nmap-xml, or pcap, the valid replies\n"
+      "themselves (default: csv for FILE.csv, nmap-xml for FILE.xml,\n"
+      "pcap for FILE.pcap, otherwise jsonl)",
       "FORMAT");
   repeatable("--fields", texts.fields,
              "Which fields, in this order: schema, ts, ip, port, proto,\n"
@@ -247,6 +252,8 @@ Result<void> take_values(const CLI::App& app, const Texts& texts, SurveyOptions&
   take(std::type_identity<TargetLimit>{}, "--max-targets", texts.max_targets, options.max_targets,
        TargetLimit::parse);
   take(std::type_identity<RateSpec>{}, "--rate", texts.rate, options.rate, RateSpec::parse);
+  take(std::type_identity<RateSpec>{}, "--per-network-rate", texts.network_rate,
+       options.network_rate, RateSpec::parse_plain);
   take(std::type_identity<std::string>{}, "--contact", texts.contact, options.contact,
        parse_contact);
   take(std::type_identity<std::vector<IpAddress>>{}, "--source-ip", texts.source_ip,
@@ -345,6 +352,15 @@ Result<void> check_together(const CLI::App& app, const SurveyOptions& options) {
     return usage("--shard needs --seed: parts fit together only in one and the same order");
   }
   if (auto fit = check_states(options); !fit) return fit;
+  if (std::ranges::all_of(options.outputs, holds_frames)) {
+    for (const char* option : {"--states", "--output-filter"}) {
+      if (app.count(option) == 0) continue;
+      return usage(
+          fmt::format("{}: a capture holds the frame of every valid reply; leave the option out, "
+                      "or write findings to another output as well",
+                      option));
+    }
+  }
   if (options.max_runtime && options.max_runtime->count() == 0) {
     return usage("--max-runtime: no time at all would send nothing; expected a time such as 90s");
   }
@@ -402,10 +418,13 @@ Result<void> check_files(const SurveyOptions& options) {
   if (std::ranges::count(options.blocklist_files, "-") > 0) {
     return usage("--blocklist-file: standard input cannot be read again on SIGHUP; name a file");
   }
-  const bool one_text =
-      options.outputs.size() == 1 && !is_compressed_path(options.outputs.front().path);
+  const bool one_text = options.outputs.size() == 1 &&
+                        !is_compressed_path(options.outputs.front().path) &&
+                        !holds_frames(options.outputs.front());
   if (options.dry_run && !one_text) {
-    return usage("--dry-run prints one list of targets, not compressed; give one -o FILE for it");
+    return usage(
+        "--dry-run prints one list of targets, neither compressed nor a capture; give one -o FILE "
+        "for it");
   }
   std::vector<std::string> inputs = options.target_files;
   inputs.insert(inputs.end(), options.blocklist_files.begin(), options.blocklist_files.end());

@@ -54,10 +54,11 @@ struct SurveyOptions {
   dataplane::ProbeKind probe = dataplane::ProbeKind::TcpSyn;
   std::string link;  // As written; "" only in a dry run.
   RateSpec rate{PacketsPerSecond{10'000.0}};
-  bool rate_given = false;            // `rate` was asked for, and is not the default.
-  std::optional<RateSpec> max_rate;   // What trawl.conf allows; no sending goes faster.
-  std::string contact;                // A URI, "" for none: who answers for the survey.
-  std::vector<IpAddress> source_ips;  // Sorted, each once; empty: not said.
+  bool rate_given = false;               // `rate` was asked for, and is not the default.
+  std::optional<RateSpec> max_rate;      // What trawl.conf allows; no sending goes faster.
+  std::optional<RateSpec> network_rate;  // The most to any /24, or /64 of IPv6; a plain rate.
+  std::string contact;                   // A URI, "" for none: who answers for the survey.
+  std::vector<IpAddress> source_ips;     // Sorted, each once; empty: not said.
   std::uint8_t ttl = 64;
   dataplane::VlanId vlan;  // Untagged unless asked for.
   PortRange source_ports = kDefaultSourcePorts;

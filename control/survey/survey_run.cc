@@ -91,6 +91,7 @@ Result<std::unique_ptr<Checkpoint>> new_checkpoint(const SurveyJob& job) {
 
 ExitCode conclude(const SurveyJob& job, SurveyController& controller, SurveyMetadata metadata,
                   const SurveyOutcome& outcome) {
+  controller.show_last();
   if (!job.options.quiet) {
     std::fputs(format_summary(controller.progress()).c_str(), stderr);
   }
@@ -136,6 +137,9 @@ SurveyMetadata describe(std::span<const std::string> args, const SurveyOptions& 
   metadata.probe = to_string(options.probe);
   metadata.rate = options.rate.for_frame(mean_frame_size(options, plan));
   metadata.automatic_rate = options.rate.is_automatic();
+  if (options.network_rate) {
+    metadata.network_rate = options.network_rate->for_frame(mean_frame_size(options, plan));
+  }
   metadata.link = options.link;
   return metadata;
 }
@@ -182,6 +186,7 @@ Result<ExitCode> run_survey(SurveyJob job) {
                                .outputs = **outputs,
                                .blocklist = blocklist,
                                .reload_wanted = reload_wanted,
+                               .memory = survey->memory,
                                .checkpoint = job.checkpoint.get()}};
   const SurveyOutcome outcome = controller.run(interrupted);
   record_blocklist(blocklist, job.metadata);

@@ -44,6 +44,7 @@ struct Family<Ipv4Address> {
     return kernel.gateway_mac;
   }
   static Ipv4Address of(const IpAddress& address) { return address.v4(); }
+  static const RankedSet<Ipv4Address>& of(const RankedAddresses& set) { return *set.v4(); }
 };
 
 template <>
@@ -64,6 +65,7 @@ struct Family<Ipv6Address> {
   // Neighbour discovery tells it.
   static std::optional<MacAddress> gateway_mac(const KernelInterface&) { return std::nullopt; }
   static Ipv6Address of(const IpAddress& address) { return address.v6(); }
+  static const RankedSet<Ipv6Address>& of(const RankedAddresses& set) { return *set.v6(); }
 };
 
 // Locally administered: where a sink's frames go matters to nobody.
@@ -245,6 +247,18 @@ SweepPlanner::Config plan_sweeps(const SurveyOptions& options, SurveyPlan& plan,
           .retries = options.retries};
 }
 
+Result<ByteCount> memory_for_verdicts(const SurveyOptions& options,
+                                      const RankedAddresses& targets) {
+  if (!options.network_rate) return options.memory;
+  const ByteCount budget = targets.is_v4() ? dataplane::NetworkBudget::memory_for(*targets.v4())
+                                           : dataplane::NetworkBudget6::memory_for(*targets.v6());
+  if (budget < options.memory) return ByteCount{options.memory.count() - budget.count()};
+  return fail(ExitCode::Usage,
+              fmt::format("--memory {}: --per-network-rate alone needs {} bytes for these targets; "
+                          "give more",
+                          options.memory.count(), budget.count()));
+}
+
 ByteCount mean_frame_size(const SurveyOptions& options, const SurveyPlan& plan) {
   const auto* const payloads = plan.payloads.get();
   const ByteCount untagged =
@@ -330,11 +344,18 @@ Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Ui
   if (!plan.addresses.is_v4()) survey.link->receive_groups();
   auto neighbours = dataplane::BasicNeighbours<Address>::make(choice.neighbours);
   if (!neighbours) return Failure{neighbours.error()};
+  const ByteCount frame = mean_frame_size(options, plan);
   auto scan =
       scan_plan(options, plan, choice.sources, survey.link->mac(), seed, std::move(*neighbours));
+  scan.capture = std::ranges::any_of(options.outputs, holds_frames);
   scan.receive = receive;
   scan.shares_cpu = around.shares_cpu;
   survey.planner = std::make_unique<SweepPlanner>(plan_sweeps(options, plan, seed));
+  if (options.network_rate) {
+    scan.budget = std::make_shared<dataplane::BasicNetworkBudget<Address>>(
+        Family<Address>::of(survey.planner->config().space->addresses()),
+        options.network_rate->for_frame(frame), scan.clock, TscClock::now());
+  }
   auto scanner = dataplane::Scanner::make(std::move(scan), *survey.link, threads);
   if (!scanner) return Failure{scanner.error()};
   survey.scanner = std::move(*scanner);
@@ -344,6 +365,8 @@ Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Ui
 }  // namespace
 
 Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan plan, Uint128 seed) {
+  const auto memory_left = memory_for_verdicts(options, plan.addresses);
+  if (!memory_left) return Failure{memory_left.error()};
   const auto around = look_around(options);
   if (!around) return Failure{around.error()};
   const auto go_on = [&](const auto& targets) -> Result<PreparedSurvey> {
@@ -354,7 +377,9 @@ Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan p
           "{} carries the default route; while the survey runs, other traffic on it may stall",
           around->link.kernel_interface);
     }
-    return prepare(options, std::move(plan), seed, *around, *choice);
+    auto survey = prepare(options, std::move(plan), seed, *around, *choice);
+    if (survey) survey->memory = *memory_left;
+    return survey;
   };
   return plan.addresses.is_v4() ? go_on(*plan.addresses.v4()) : go_on(*plan.addresses.v6());
 }

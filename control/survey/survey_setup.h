@@ -43,8 +43,14 @@ using SourceChoice6 = BasicSourceChoice<Ipv6Address>;
 // The mean size of the survey's frames: what bits/s mean for it.
 [[nodiscard]] ByteCount mean_frame_size(const SurveyOptions& options, const SurveyPlan& plan);
 
+// What of --memory is left for what is known of targets once --per-network-rate has its share.
+// Fails with Usage where that leaves none.
+[[nodiscard]] Result<ByteCount> memory_for_verdicts(const SurveyOptions& options,
+                                                    const RankedAddresses& targets);
+
 // A survey with its devices open, ready to start. Members go in reverse order.
 struct PreparedSurvey {
+  ByteCount memory;  // For what is known of targets.
   std::unique_ptr<SweepPlanner> planner;
   std::unique_ptr<dataplane::Link> link;
   std::unique_ptr<dataplane::Scanner> scanner;

@@ -5,9 +5,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <type_traits>
 
+#include "dataplane/captured_frame.h"
 #include "dataplane/counters.h"
+#include "dataplane/internal/capture_ring.h"
 #include "dataplane/internal/poll_tx.h"
 #include "dataplane/reply.h"
 #include "dataplane/scan_plan.h"
@@ -16,23 +19,24 @@ namespace trawl::dataplane::internal {
 
 struct RxSeat {
   std::uint16_t port = 0;
-  std::uint16_t queues = 1;     // Queues 0...queues-1 are all read by this loop.
-  rte_ring* replies = nullptr;  // Of Reply elements, to the control plane.
-  rte_ring* answers = nullptr;  // Of mbufs with answers to neighbours, to the first sender.
+  std::uint16_t queues = 1;        // Queues 0...queues-1 are all read by this loop.
+  rte_ring* replies = nullptr;     // Of Reply elements, to the control plane.
+  rte_ring* answers = nullptr;     // Of mbufs with answers to neighbours, to the first sender.
+  CaptureRing* capture = nullptr;  // Gets a copy of each valid reply before the reply; or none.
 };
 
 // The receiving loop of one core: read, parse, validate, hand on; a burst at a time.
 //
 // A reply is never dropped here: when the ring to the control plane has no room for a burst, frames
-// stay in the link's own ring, and senders slow down well before.
+// stay in the link's own ring, and senders slow down well before. The same holds for the ring of a
+// capture.
 template <typename Address>
 class BasicRxLoop {
  public:
   static constexpr unsigned kBurst = 64;
 
   BasicRxLoop(BasicScanPlan<Address>& plan, SharedState& shared, const RxSeat& seat,
-              CoreCounters& counters) noexcept
-      : plan_{plan}, shared_{shared}, seat_{seat}, counters_{counters} {}
+              CoreCounters& counters);
 
   // One burst from one queue. True when a frame was received.
   bool poll(Ticks now) noexcept;
@@ -43,6 +47,7 @@ class BasicRxLoop {
   bool has_room() noexcept;
   bool answer_neighbour(rte_mbuf* frame) noexcept;
   void validate(Ticks now, unsigned claims) noexcept;
+  void keep_head(Ticks now, unsigned claim, rte_mbuf* frame) noexcept;
 
   BasicScanPlan<Address>& plan_;
   SharedState& shared_;
@@ -54,6 +59,7 @@ class BasicRxLoop {
   std::array<Cookie, kBurst> cookies_;
   std::array<Address, kBurst> sources_;  // Where probes went out from, if there are several.
   std::array<Reply, kBurst> replies_;
+  std::unique_ptr<std::array<CapturedFrame, kBurst>> heads_;  // Of claims_, with a capture alone.
 };
 
 extern template class BasicRxLoop<Ipv4Address>;

@@ -81,6 +81,7 @@ class BasicTxLoop {
   using Neighbours = BasicNeighbours<Address>;
   static constexpr bool kIsV4 = std::is_same_v<Address, Ipv4Address>;
   static constexpr unsigned kStages = 5;
+  static constexpr unsigned kLeastLookAhead = 4;
 
   void adopt(const SweepRun* run) noexcept;
   bool next_block() noexcept;
@@ -95,6 +96,10 @@ class BasicTxLoop {
   unsigned take_waiting(Ticks now, unsigned want) noexcept;
   unsigned take_new(Ticks now, unsigned want) noexcept;
   unsigned take_positions(unsigned want, std::span<std::uint64_t> indexes) noexcept;
+  unsigned take_within_budget(Ticks now, unsigned want) noexcept;
+  unsigned take_allowed(Ticks now, unsigned want, unsigned at) noexcept;
+  void confirm_touched() noexcept;
+  bool network_must_wait(Target target, Ticks now) noexcept;
   bool resolve(Target target, unsigned stage, Ticks now, std::uint64_t& head) noexcept;
   bool request(Address address) noexcept;
   unsigned drop_blocked(unsigned count) noexcept;
@@ -119,8 +124,11 @@ class BasicTxLoop {
   unsigned last_lane_;
   unsigned lane_ = 0;  // is in this one,
   LaneShare share_{0, 0, 0, 1};
-  std::uint64_t block_left_ = 0;  // and has this many positions of its block to go.
-  bool exhausted_ = false;        // No lane has any left.
+  std::uint64_t block_left_ = 0;          // and has this many positions of its block to go.
+  bool exhausted_ = false;                // No lane has any left.
+  std::array<Ticks, kLanes> lane_due_{};  // With a budget: when a lane may look again,
+  unsigned look_ahead_ = kBurst;          // and at how many positions at once;
+  std::uint64_t touched_ = 0;             // lanes that the present burst may be from.
   Ticks deadline_ = ~Ticks{0};
   Ticks next_gateway_request_ = 0;
   std::array<Ticks, kStages> patience_{};

@@ -41,6 +41,8 @@ TEST(OutputFormat, ComesFromTheNameOfTheFile) {
   EXPECT_EQ(format_for_path("results.csv"), OutputFormat::Csv);
   EXPECT_EQ(format_for_path("results.csv.zst"), OutputFormat::Csv);
   EXPECT_EQ(format_for_path("results.xml"), OutputFormat::NmapXml);
+  EXPECT_EQ(format_for_path("replies.pcap"), OutputFormat::Pcap);
+  EXPECT_EQ(format_for_path("replies.pcap.zst"), OutputFormat::Pcap);
   EXPECT_EQ(format_for_path("results.zst"), OutputFormat::Jsonl);
 }
 
@@ -74,9 +76,10 @@ TEST(Outputs, TakeTheFormatBeforeTheColonAndLeaveOtherColonsAlone) {
 
 TEST(Outputs, SuggestTheNearestFormatAndHowToNameSuchAFile) {
   const std::vector<std::string> values{"nmapxml:a"};
-  EXPECT_EQ(parse_outputs(values, std::nullopt).error().message,
-            "--output: \"nmapxml\" is not a format (did you mean nmap-xml?); expected jsonl, csv, "
-            "zmap, masscan-json, masscan-list, nmap-xml; a file of that name is written ./nmapxml");
+  EXPECT_EQ(
+      parse_outputs(values, std::nullopt).error().message,
+      "--output: \"nmapxml\" is not a format (did you mean nmap-xml?); expected jsonl, csv, "
+      "zmap, masscan-json, masscan-list, nmap-xml, pcap; a file of that name is written ./nmapxml");
 }
 
 TEST(Outputs, RefuseTwoSpellingsOfOneFile) {

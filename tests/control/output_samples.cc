@@ -1,9 +1,11 @@
 // output_samples DIR: writes the same findings, of every state and reason, to DIR in each format,
-// plain and compressed, and as JSONL with chosen fields. What reads them back is outputs_test.py.
+// plain and compressed, as JSONL with chosen fields, and the
+// records of a survey. What reads them back is outputs_test.py.
 #include <cstdio>
 #include <string>
 #include <vector>
 
+#include "control/survey/metadata.h"
 #include "control/survey/output/survey_outputs.h"
 #include "tests/control/verdicts.h"
 
@@ -40,10 +42,41 @@ std::vector<Verdict> make_findings() {
   return findings;
 }
 
+// The record of a long survey, and the last line of its status.
+Result<void> write_records(const std::string& directory) {
+  RateHistory history;
+  for (int i = 0; i < 500; ++i) {
+    RatePoint point{.start = std::chrono::seconds{i},
+                    .length = std::chrono::seconds{1},
+                    .asked = i < 3 ? -1.0 : 1000.0 * i,
+                    .sent = 900,
+                    .found = 9,
+                    .reason = {}};
+    if (i % 100 == 0) point.reason = static_cast<RateReason>(i / 100);
+    history.add(point);
+  }
+  SurveyMetadata metadata;
+  metadata.command_line = {"trawl", "survey"};
+  metadata.ports = {80};
+  metadata.automatic_rate = true;
+  metadata.decisions = {{}};
+  metadata.network_rate = PacketsPerSecond{10.0};
+  metadata.exit_reason = "finished";
+  metadata.progress.history = history.points();
+  if (auto done = write_metadata(directory + "/metadata", metadata); !done) return done;
+  auto file = OutputFile::create(directory + "/status");
+  if (!file) return Failure{file.error()};
+  const std::string last =
+      format_status_json(metadata.progress, metadata.started, StatusRecord::Final);
+  const std::string line = format_status_json(metadata.progress, metadata.started);
+  if (auto done = file->append(line + last); !done) return done;
+  return file->close();
+}
+
 Result<void> write_samples(const std::string& directory) {
   SurveyOutputsOptions options;
   options.outputs.clear();
-  for (unsigned i = 0; i < kOutputFormats; ++i) {
+  for (unsigned i = 0; i < kVerdictFormats; ++i) {
     const auto format = static_cast<OutputFormat>(i);
     const std::string path = directory + "/" + std::string{to_string(format)};
     options.outputs.push_back({path, format});
@@ -74,7 +107,8 @@ Result<void> write_samples(const std::string& directory) {
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
-  const auto written = trawl::control::write_samples(argv[1]);
+  auto written = trawl::control::write_samples(argv[1]);
+  if (written) written = trawl::control::write_records(argv[1]);
   if (written) return 0;
   std::fprintf(stderr, "%s\n", written.error().message.c_str());
   return 1;

@@ -58,6 +58,33 @@ class Outputs(unittest.TestCase):
     def lines(self, name: str) -> list[dict]:
         return [json.loads(line) for line in self.text(name).splitlines()]
 
+    def validator_of(self, name: str):
+        schema = json.loads((SCHEMA.parent / name).read_text())
+        jsonschema.Draft202012Validator.check_schema(schema)
+        return jsonschema.Draft202012Validator(schema), schema
+
+    def test_status_and_its_last_record_hold_to_their_schema(self):
+        validator, schema = self.validator_of("trawl.status.v1.json")
+        running, last = self.lines("status")
+        for record in (running, last):
+            validator.validate(record)
+            self.assertLessEqual(record.keys(), schema["properties"].keys())
+        self.assertNotIn("rate_history", running)
+        self.assertGreater(len(last["rate_history"]), 30)
+
+    def test_metadata_holds_to_its_schema(self):
+        validator, schema = self.validator_of("trawl.metadata.v1.json")
+        record = json.loads(self.text("metadata"))
+        validator.validate(record)
+        self.assertEqual(record.keys(), schema["properties"].keys())
+        status, _ = self.validator_of("trawl.status.v1.json")
+        status.validate(record["counters"])
+        history = record["rate_history"]
+        self.assertEqual(500 * 900, sum(point["sent"] for point in history))
+        self.assertIsNone(history[0]["asked_pps"])
+        self.assertEqual({"started", "no-loss", "blind", "maximum", "loss"},
+                         {point["reason"] for point in history if "reason" in point})
+
     def test_schema_is_one(self):
         jsonschema.Draft202012Validator.check_schema(self.schema)
 

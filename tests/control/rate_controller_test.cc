@@ -158,11 +158,13 @@ class Samples : public testing::Test {
                           .sentinels_answered = {},
                           .sentinel_hosts = 0,
                           .local_drops = local_drops,
-                          .back_pressure = back_pressure});
+                          .back_pressure = back_pressure,
+                          .held_up = held_up_});
     }
   }
   RateController controller_{{.maximum = PacketsPerSecond{100'000.0}}};
   SurveyTime now_{0};
+  bool held_up_ = false;
 };
 
 TEST_F(Samples, BlindItStopsAtTheBlindLimit) {
@@ -222,6 +224,18 @@ TEST_F(Samples, SentinelsAreNotBelievedAgainstEverybodyElse) {
   if (testing::Test::HasFailure()) {
     for (const RateDecision& decision : decisions) puts(format_decision(decision).c_str());
   }
+}
+
+// What is not sent at a rate says nothing of a higher one; nor is it a loss.
+TEST_F(Samples, ALimitOfOurOwnStopsTheRiseAndNothingElse) {
+  feed(2, 0.0);
+  const PacketsPerSecond before = controller_.rate();
+  held_up_ = true;
+  feed(1000, 0.0);
+  EXPECT_EQ(controller_.rate(), before);
+  held_up_ = false;
+  feed(1000, 0.0);
+  EXPECT_GT(controller_.rate().per_second(), before.per_second());
 }
 
 }  // namespace

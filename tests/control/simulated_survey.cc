@@ -227,7 +227,8 @@ class ControlledSurvey {
                         .sentinels_sent = sentinels_.sent_,
                         .sentinels_answered = sentinels_.answered_,
                         .sentinel_hosts = sentinels_.hosts(),
-                        .held_up = is_idle_});
+                        .held_up = is_idle_,
+                        .idle = is_idle_});
     sentinels_.sent_.clear();
     probes_ = hits_ = 0.0;
   }

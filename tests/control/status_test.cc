@@ -177,6 +177,38 @@ TEST(Summary, TellsTargetsThatHadNoNeighbour) {
   EXPECT_EQ(format_summary(progress).find("no neighbour"), std::string::npos);
 }
 
+TEST(Summary, TellsTheCourseOfTheRateAndWhatWaited) {
+  SurveyProgress progress = example();
+  EXPECT_EQ(format_summary(progress).find("rate over time"), std::string::npos);
+  EXPECT_EQ(format_summary(progress).find("waited"), std::string::npos);
+  const std::array<RatePoint, 2> history{
+      {{.length = 1s, .sent = 1000, .reason = {}}, {.length = 2s, .sent = 90, .reason = {}}}};
+  progress.history = history;
+  progress.limited = 12;
+  const std::string summary = format_summary(progress);
+  EXPECT_NE(summary.find("\nrate over time: 1.00K 45 p/s\n"), std::string::npos) << summary;
+  EXPECT_NE(
+      summary.find("  waited                     12  for --per-network-rate of their network\n"),
+      std::string::npos)
+      << summary;
+}
+
+TEST(Remaining, IsNoLessThanTheFullestNetworkNeeds) {
+  SurveyProgress progress = example();
+  progress.sent = progress.sweep_done = 50;
+  progress.targets = progress.sweep_total = 100;
+  progress.sending_time = 1s;
+  EXPECT_EQ(progress.remaining(), 1s + 8s);
+  progress.network_time = 3600s;
+  EXPECT_EQ(progress.remaining(), 1800s + 8s);
+}
+
+TEST(StatusJson, HasTheCourseInTheLastRecordAlone) {
+  EXPECT_EQ(format_status_json(example(), {}).find("rate_history"), std::string::npos);
+  EXPECT_NE(format_status_json(example(), {}, StatusRecord::Final).find(R"("rate_history":[]})"),
+            std::string::npos);
+}
+
 SurveyMetadata example_metadata() {
   SurveyMetadata metadata;
   metadata.command_line = {"trawl", "survey", "8.8.8.8", "-o", "a \"b\"\n\xff"};
@@ -228,6 +260,7 @@ TEST(Metadata, RecordsWhatIsNeededToRepeatTheRun) {
                 "  \"contact\": \"mailto:a@example.net\",\n"
                 "  \"link\": \"eth1\",\n"
                 "  \"rate_pps\": 10000.000,\n"
+                "  \"rate_history\": [],\n"
                 "  \"exit_code\": 0,\n"
                 "  \"exit_reason\": \"finished\",\n"
                 "  \"counters\": " +

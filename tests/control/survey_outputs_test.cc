@@ -182,7 +182,7 @@ TEST_P(EveryFormat, AFullDiskLeavesAWholeDocumentAndLosesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(PlainAndCompressed, EveryFormat,
-                         testing::Combine(testing::Range(0U, kOutputFormats),
+                         testing::Combine(testing::Range(0U, kVerdictFormats),
                                           testing::Values("", ".zst")));
 
 TEST(SurveyOutputs, WriteToEachOutputWhatStatesAndFilterBothWant) {
@@ -221,6 +221,108 @@ TEST(SurveyOutputs, PositionsCountWholeRecordsOnTheSystemsSide) {
   EXPECT_EQ(after[1].bytes, json.content().size() - 2);
   EXPECT_EQ(after[0].path, csv.path());
   EXPECT_EQ(after[0].records, 3U);
+}
+
+// Frames of 60 bytes and more that differ from each other, a microsecond apart.
+std::vector<dataplane::CapturedFrame> frames_from(unsigned first, unsigned count) {
+  std::vector<dataplane::CapturedFrame> frames(count);
+  for (dataplane::CapturedFrame& frame : frames) {
+    frame.arrival = 1000 * Ticks{first};
+    frame.length = static_cast<std::uint16_t>(60 + first % 400);
+    frame.kept = static_cast<std::uint16_t>(
+        std::min<std::size_t>(frame.length, dataplane::CapturedFrame::kMostBytes));
+    frame.bytes.fill(static_cast<std::byte>(first++));
+  }
+  return frames;
+}
+
+const TscClock kClock = TscClock::with_rate(1e9);
+
+// Checked byte for byte and without the code under test; "" or what is wrong.
+std::string fault_of_capture(std::string_view file, unsigned first, unsigned count) {
+  const auto word = [&](std::size_t at) {
+    std::uint32_t value = 0;
+    file.substr(at).copy(reinterpret_cast<char*>(&value), 4);
+    return value;
+  };
+  if (file.size() < 24 || word(0) != 0xa1b23c4d || word(4) != 0x00040002 || word(16) != 240 ||
+      word(20) != 1) {
+    return "header";
+  }
+  std::size_t at = 24;
+  for (unsigned i = first; i < first + count; ++i) {
+    const std::string where = "record " + std::to_string(i);
+    const std::uint32_t length = 60 + i % 400;
+    const std::uint32_t kept = std::min(length, 240U);
+    if (at + 16 + kept > file.size()) return where + " is cut";
+    if (word(at) != 0 || word(at + 4) != 1000 * i || word(at + 8) != kept ||
+        word(at + 12) != length) {
+      return where + " header";
+    }
+    if (file.substr(at + 16, kept) != std::string(kept, static_cast<char>(i))) return where;
+    at += 16 + kept;
+  }
+  return at == file.size() ? "" : "more than was written";
+}
+
+std::string capture_in(const TempFile& file) {
+  return file.path().ends_with(".zst") ? unzstd(file.content()).value_or("") : file.content();
+}
+
+TEST(SurveyOutputs, ACaptureHoldsFramesAndNoVerdicts) {
+  for (const char* suffix : {".pcap", ".pcap.zst"}) {
+    const TempFile pcap{suffix};
+    const TempFile list{".list"};
+    const auto outputs = opened(
+        options_for({{pcap.path(), OutputFormat::Pcap}, {list.path(), OutputFormat::MasscanList}}));
+    EXPECT_EQ(outputs->captures(), std::vector<std::size_t>{0});
+    EXPECT_EQ(fault_of_capture(capture_in(pcap), 0, 0), "");
+    ASSERT_TRUE(outputs->write(verdicts_from(1, 3)));
+    ASSERT_TRUE(outputs->write_frames(frames_from(0, 7), kClock));
+    EXPECT_EQ(fault_of_capture(capture_in(pcap), 0, 7), "") << "at once";
+    EXPECT_EQ(outputs->positions()[0].records, 7U);
+    EXPECT_EQ(outputs->positions()[1].records, 0U) << "only captures are flushed";
+    ASSERT_TRUE(outputs->write_frames(frames_from(7, 4000), kClock));
+    ASSERT_TRUE(outputs->close());
+    EXPECT_EQ(fault_of_capture(capture_in(pcap), 0, 4007), "");
+    EXPECT_EQ(std::ranges::count(list.content(), '\n'), 5);
+  }
+}
+
+TEST(SurveyOutputs, ACaptureContinuesAtItsPosition) {
+  for (const char* suffix : {".pcap", ".pcap.zst"}) {
+    const TempFile pcap{suffix};
+    const SurveyOutputsOptions options = options_for({{pcap.path(), OutputFormat::Pcap}});
+    Positions positions;
+    {
+      const auto killed = opened(options);
+      ASSERT_TRUE(killed->write_frames(frames_from(0, 9), kClock));
+      positions = killed->positions();
+      ASSERT_TRUE(killed->write_frames(frames_from(9, 5), kClock)) << "which nobody marked";
+    }
+    const auto resumed = opened(options, positions);
+    ASSERT_TRUE(resumed->write_frames(frames_from(9, 11), kClock));
+    ASSERT_TRUE(resumed->close());
+    EXPECT_EQ(fault_of_capture(capture_in(pcap), 0, 20), "") << suffix;
+  }
+}
+
+// Line feeds within frames are no places to cut at.
+TEST(SurveyOutputs, AFullDiskTearsNoFrameAndLosesNone) {
+  for (const char* suffix : {".pcap", ".pcap.zst"}) {
+    const TempFile pcap{suffix};
+    const auto outputs = opened(options_for({{pcap.path(), OutputFormat::Pcap}}));
+    ASSERT_TRUE(outputs->write_frames(frames_from(0, 10), kClock));
+    {
+      const FileSizeLimit limit{pcap.content().size() + 1000};
+      EXPECT_FALSE(outputs->write_frames(frames_from(10, 3000), kClock));
+      EXPECT_FALSE(outputs->write_frames(frames_from(3010, 100), kClock));
+      EXPECT_EQ(fault_of_capture(capture_in(pcap), 0, 10), "") << suffix;
+    }
+    ASSERT_TRUE(outputs->flush());
+    EXPECT_EQ(fault_of_capture(capture_in(pcap), 0, 3110), "") << suffix;
+    ASSERT_TRUE(outputs->close());
+  }
 }
 
 TEST(SurveyOutputs, HoldWholeLinesAcrossMoreThanABuffer) {

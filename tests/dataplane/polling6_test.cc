@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -45,6 +46,8 @@ struct PlanOptions {
   Neighbours6::Config neighbours = {.on_link = {}, .gateway = {}, .gateway_mac = kPeerMac};
   std::uint64_t last = kTargets;
   ProbeKind kind = ProbeKind::TcpSyn;
+  bool capture = false;
+  std::optional<double> network_rate = {};
 };
 
 Result<std::unique_ptr<Scanner>> make_scanner(const PlanOptions& options, Link& link,
@@ -59,8 +62,14 @@ Result<std::unique_ptr<Scanner>> make_scanner(const PlanOptions& options, Link& 
                  .source = kOurs6,
                  .rate = PacketsPerSecond::unlimited(),
                  .max_runtime = 60s,
+                 .capture = options.capture,
                  .receive = options.receive,
                  .shares_cpu = true};
+  if (options.network_rate) {
+    plan.budget = std::make_shared<NetworkBudget6>(*space()->addresses().v6(),
+                                                   PacketsPerSecond{*options.network_rate},
+                                                   plan.clock, TscClock::now());
+  }
   auto scanner = Scanner::make(std::move(plan), link, threads);
   if (scanner) {
     (*scanner)->begin_sweep({.space = space(),
@@ -282,6 +291,61 @@ TEST(Polling6, OnLinkTargetsAreProbedOnceTheirAddressIsKnown) {
   EXPECT_EQ(count(scanner, Counter::ProbesSent), probes);
   EXPECT_EQ(count(scanner, Counter::ProbesNoNeighbour), options.last - probes);
   EXPECT_GE(count(scanner, Counter::NeighbourRequests), 3 * (options.last - probes) / 2);
+}
+
+// All of it lies in one /64, which takes a second for 20,000.
+TEST(Polling6, A64GetsNoMoreThanItsBudgetAndAllOfIt) {
+  const auto link = open_link("net_null30", 2, false);
+  ASSERT_TRUE(link);
+  auto scanner = make_scanner({.receive = false, .network_rate = 20'000.0}, *link, 2);
+  ASSERT_TRUE(scanner);
+  const auto limit = (*scanner)->network_limit();
+  ASSERT_TRUE(limit);
+  EXPECT_EQ(limit->most_addresses, 4096.0);
+  const auto start = std::chrono::steady_clock::now();
+  run(**scanner, [] { return true; });
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  EXPECT_EQ(count(**scanner, Counter::ProbesSent), kTargets);
+  EXPECT_GT(count(**scanner, Counter::ProbesLimited), 0U);
+  EXPECT_GE(took.count(), kTargets / 20'000.0 - 0.01);
+}
+
+TEST(Polling6, ARequestIsOfTheSameBudget) {
+  const auto link = open_link("net_null31", 1, false);
+  ASSERT_TRUE(link);
+  auto scanner = make_scanner({.receive = false, .network_rate = 0.01}, *link, 1);
+  ASSERT_TRUE(scanner);
+  EXPECT_FALSE((*scanner)->request(space()->any_at(1)));
+  scanner->reset();
+  scanner = make_scanner({.receive = false}, *link, 1);
+  ASSERT_TRUE(scanner);
+  EXPECT_TRUE((*scanner)->request(space()->any_at(1)));
+}
+
+TEST(Polling6, ACaptureGetsGenuineFramesAsTheyCame) {
+  const auto link = open_link("net_ring32", 1, true);
+  ASSERT_TRUE(link);
+  std::vector<Frame> genuine;
+  std::vector<Frame> frames;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    genuine.push_back(answer_of(space()->any_at(i * 7), 0x12));
+    Frame forged = genuine.back();
+    forged[62] ^= std::byte{1};  // Of the acknowledgement.
+    frames.push_back(forged);
+    frames.push_back(genuine.back());
+  }
+  inject(*link, frames);
+  auto scanner = make_scanner({.last = 1, .capture = true}, *link, 1);
+  ASSERT_TRUE(scanner);
+  run(**scanner, [&] { return count(**scanner, Counter::RxFrames) == frames.size() + 1; });
+  EXPECT_EQ(count(**scanner, Counter::RxValid), genuine.size());
+  std::vector<CapturedFrame> captured(40);
+  ASSERT_EQ((*scanner)->take_frames(captured), genuine.size());
+  for (std::size_t i = 0; i < genuine.size(); ++i) {
+    ASSERT_EQ(captured[i].length, genuine[i].size());
+    ASSERT_EQ(captured[i].kept, genuine[i].size());
+    EXPECT_TRUE(std::equal(genuine[i].begin(), genuine[i].end(), captured[i].bytes.begin())) << i;
+  }
 }
 
 }  // namespace

@@ -373,6 +373,57 @@ TEST(Polling, GenuineAnswersArriveAndForgedOnesDoNot) {
   EXPECT_EQ(replies[100].state, PortState::Closed);
 }
 
+// Of what arrives, a capture gets what validates, before the reply and as it came.
+TEST(Polling, ACaptureGetsGenuineFramesAsTheyCame) {
+  const auto link = open_link("net_ring22", 1, true);
+  ASSERT_TRUE(link);
+  const TargetSpace targets = space();
+  std::vector<Frame> frames;
+  std::vector<Frame> genuine;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    genuine.push_back(with_tag(answer_of(targets.at(i * 7), kFlagSyn | kFlagAck), 7));
+    genuine.back().resize(genuine.back().size() + 3 * i);  // Padding, in the end more than is kept.
+    Frame forged = genuine.back();
+    forged[46] ^= std::byte{1};
+    frames.push_back(forged);
+    frames.push_back(genuine.back());
+  }
+  inject(*link, frames);
+  ScanPlan plan = make_plan({.vlan = VlanId{7}});
+  plan.capture = true;
+  auto made = Scanner::make(std::move(plan), *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  scanner.begin_sweep(make_sweep(0, 1));
+  run(scanner, [&] { return count(scanner, Counter::RxFrames) == frames.size() + 1; });
+  EXPECT_EQ(allocations, 0U);
+  EXPECT_EQ(count(scanner, Counter::RxValid), 100U);
+  std::vector<CapturedFrame> captured(200);
+  ASSERT_EQ(scanner.take_frames(captured), 100U);
+  for (std::size_t i = 0; i < 100; ++i) {
+    const std::size_t kept = std::min(genuine[i].size(), CapturedFrame::kMostBytes);
+    EXPECT_EQ(captured[i].length, genuine[i].size());
+    ASSERT_EQ(captured[i].kept, kept);
+    EXPECT_TRUE(std::equal(genuine[i].begin(), genuine[i].begin() + static_cast<long>(kept),
+                           captured[i].bytes.begin()))
+        << i;
+  }
+  std::array<Reply, 200> replies;
+  ASSERT_EQ(scanner.take_replies(replies), 100U);
+  EXPECT_EQ(replies[99].arrival, captured[99].arrival);
+}
+
+TEST(Polling, WithoutACaptureThereAreNoFrames) {
+  const auto link = open_link("net_ring23", 1, true);
+  ASSERT_TRUE(link);
+  inject(*link, {answer_of(space().at(1), kFlagSyn | kFlagAck)});
+  auto made = make_scanner({.last = 1}, *link, 1);
+  ASSERT_TRUE(made);
+  run(**made, [&] { return count(**made, Counter::RxFrames) == 2; });
+  std::array<CapturedFrame, 2> captured;
+  EXPECT_EQ((*made)->take_frames(captured), 0U);
+}
+
 // What `target` must send back for a probe of `kind`: cookies are made by another maker.
 Cookie cookie_of(ProbeKind kind, Target target) {
   Cookie cookie{};

@@ -9,6 +9,7 @@ import time
 import unittest
 
 import labs
+import wire
 
 IPV6 = 0x86dd
 OURS, PEER, PEER2 = "2001:db8::1", "2001:db8::2", "2001:db8::3"
@@ -126,6 +127,26 @@ class Kernel(unittest.TestCase):
     def test_hosts_behind_the_gateway_are_reached_through_it(self) -> None:
         survey = self.survey(FAR, "-p", "80", "--gateway", PEER)
         self.assertEqual([(FAR, 80, "open")], survey.found())
+
+    def test_a_64_is_sent_no_more_than_its_rate(self) -> None:
+        network = "2001:db8:9::"
+        with self.watch() as watch:
+            survey = self.survey(f"{network}/118", "-p", "80", "--gateway", PEER, "--retries",
+                                 "none", "--per-network-rate", "20", "--max-runtime", "3s")
+        self.assertIn(survey.counters["sent"], range(57, 62))
+        probes = [p for p in map(Packet, watch.frames) if p.target.startswith(network) and
+                  p.source_mac == self.near_mac and p.next_header == 6]
+        self.assertGreaterEqual(len(probes), survey.counters["sent"])  # And resets of the kernel's.
+        self.assertGreater(survey.counters["others"]["probes_limited"], 30)
+        self.assertEqual(20, survey.metadata["per_network_rate_pps"])
+
+    def test_a_capture_has_the_frames_of_replies(self) -> None:
+        path = self.lab.folder / "replies6.pcap"
+        survey = self.survey(f"{PEER}-{PEER2}", "-p", "80,443", "-o", str(path))
+        packets = [Packet(frame) for _, frame in wire.frames(path)]
+        self.assertEqual({(PEER, OURS, 6), (PEER2, OURS, 6)},
+                         {(p.source, p.target, p.next_header) for p in packets})
+        self.assertEqual((4, 4), (len(packets), survey.counters["replies"]))
 
     def test_our_own_address_is_advertised_to_who_asks(self) -> None:
         """Nobody is asked, so the peer learns of us only what its own question tells it."""

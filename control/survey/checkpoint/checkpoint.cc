@@ -365,6 +365,13 @@ void Checkpoint::mark_outputs(std::span<const OutputMark::Place> outputs) {
   publish(live_->outputs, mark);
 }
 
+void Checkpoint::mark_capture(std::size_t number, OutputMark::Place place) {
+  OutputMark mark = newest(live_->outputs);
+  if (number >= mark.count) return;
+  mark.outputs[number] = place;
+  publish(live_->outputs, mark);
+}
+
 void Checkpoint::mark_settled(const std::array<std::uint64_t, kLanes>& lanes) {
   publish(live_->settled, SettledMark{.sweep = live_->sweep.load(), .lanes = lanes});
 }

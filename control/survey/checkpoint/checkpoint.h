@@ -71,6 +71,9 @@ class Checkpoint {
   [[nodiscard]] bool wants_flush() const noexcept;
   // Right after a flush: every recorded verdict is in the outputs, which are this long.
   void mark_outputs(std::span<const OutputMark::Place> outputs);
+  // Output `number`, which has no verdicts, is this long: the others are where they were. Needs
+  // outputs that were marked.
+  void mark_capture(std::size_t number, OutputMark::Place place);
   // Every position before `lanes` of the present sweep is answered or never will be.
   void mark_settled(const std::array<std::uint64_t, dataplane::kLanes>& lanes);
   void mark_totals(TotalsMark totals);

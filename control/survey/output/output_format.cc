@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, kZmapFields> kZmapFieldNames{
     "cooldown", "timestamp-str", "timestamp-ts",   "timestamp-us"};
 constexpr std::array<std::string_view, 4> kZmapOnly{"ipid", "seqnum", "acknum", "window"};
 constexpr std::array<std::string_view, kOutputFormats> kFormatNames{
-    "jsonl", "csv", "zmap", "masscan-json", "masscan-list", "nmap-xml"};
+    "jsonl", "csv", "zmap", "masscan-json", "masscan-list", "nmap-xml", "pcap"};
 constexpr std::string_view kCompressed = ".zst";
 
 Failure usage(std::string message) { return fail(ExitCode::Usage, std::move(message)); }
@@ -126,6 +126,7 @@ Result<OutputFormat> parse_output_format(std::string_view text, std::string_view
 OutputFormat format_for_path(std::string_view path) noexcept {
   if (is_compressed_path(path)) path.remove_suffix(kCompressed.size());
   if (path.ends_with(".csv")) return OutputFormat::Csv;
+  if (path.ends_with(".pcap")) return OutputFormat::Pcap;
   return path.ends_with(".xml") ? OutputFormat::NmapXml : OutputFormat::Jsonl;
 }
 

@@ -12,10 +12,19 @@
 
 namespace trawl::control {
 
-enum class OutputFormat : std::uint8_t { Jsonl, Csv, Zmap, MasscanJson, MasscanList, NmapXml };
-inline constexpr unsigned kOutputFormats = 6;
+enum class OutputFormat : std::uint8_t {
+  Jsonl,
+  Csv,
+  Zmap,
+  MasscanJson,
+  MasscanList,
+  NmapXml,
+  Pcap  // Holds frames where the others hold verdicts.
+};
+inline constexpr unsigned kOutputFormats = 7;
+inline constexpr unsigned kVerdictFormats = 6;  // The first of them.
 
-// "jsonl", "csv", "zmap", "masscan-json", "masscan-list", "nmap-xml".
+// "jsonl", "csv", "zmap", "masscan-json", "masscan-list", "nmap-xml", "pcap".
 [[nodiscard]] std::string_view to_string(OutputFormat format) noexcept;
 
 // The keys of a JSONL line and the columns of a CSV file, in their default order.
@@ -73,8 +82,8 @@ inline constexpr unsigned kZmapFields = 14;
 [[nodiscard]] Result<OutputFormat> parse_output_format(std::string_view text,
                                                        std::string_view option);
 
-// Csv for a name that ends in ".csv" and NmapXml for one in ".xml", both also before ".zst";
-// otherwise Jsonl.
+// Csv for a name that ends in ".csv", NmapXml for one in ".xml" and Pcap for one in ".pcap", each
+// also before ".zst"; otherwise Jsonl.
 [[nodiscard]] OutputFormat format_for_path(std::string_view path) noexcept;
 
 // True for a name that ends in ".zst".
@@ -86,6 +95,10 @@ struct OutputSpec {
   OutputFormat format = OutputFormat::Jsonl;
   friend bool operator==(const OutputSpec&, const OutputSpec&) = default;
 };
+
+[[nodiscard]] constexpr bool holds_frames(const OutputSpec& output) noexcept {
+  return output.format == OutputFormat::Pcap;
+}
 
 // The values of -o as FILE or FORMAT:FILE, none meaning standard output. `format` is that of
 // --format and holds for each output that names none; without it the name of the file decides.

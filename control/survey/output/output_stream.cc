@@ -15,8 +15,9 @@ OutputStream::OutputStream(OutputFile file, bool compressed, bool in_old_frame)
 }
 
 Result<OutputStream> OutputStream::open(const std::string& path,
-                                        std::optional<std::uint64_t> resume_at) {
-  auto file = resume_at ? OutputFile::reopen(path, *resume_at) : OutputFile::create(path);
+                                        std::optional<std::uint64_t> resume_at, OutputUnit unit) {
+  auto file =
+      resume_at ? OutputFile::reopen(path, *resume_at, unit) : OutputFile::create(path, unit);
   if (!file) return Failure{file.error()};
   const bool compressed = is_compressed_path(path);
   const bool in_old_frame = compressed && resume_at.value_or(0) > 0;

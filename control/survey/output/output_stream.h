@@ -13,7 +13,7 @@
 
 namespace trawl::control {
 
-// Whole lines into a file, compressed when its name ends in ".zst".
+// Whole lines, or records, into a file, compressed when its name ends in ".zst".
 //
 // flush(footer) leaves a regular file that is a whole document: the lines, and the footer behind
 // them until the next flush overwrites it; a compressed file decodes from end to end. On a pipe or
@@ -24,7 +24,8 @@ class OutputStream {
  public:
   // Creates the file, or continues behind its first `resume_at` bytes, which position() told.
   [[nodiscard]] static Result<OutputStream> open(const std::string& path,
-                                                 std::optional<std::uint64_t> resume_at);
+                                                 std::optional<std::uint64_t> resume_at,
+                                                 OutputUnit unit = OutputUnit::Line);
 
   // Free bytes at tail(); all of at least 128 KiB after a flush().
   [[nodiscard]] std::size_t room() const noexcept {

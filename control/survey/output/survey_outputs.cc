@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -56,17 +57,20 @@ Result<void> write_header(OutputStream& stream, std::string_view header) {
 }  // namespace
 
 Output::Output(OutputStream stream, std::unique_ptr<RecordFormatter> formatter,
-               OutputPosition position)
+               OutputPosition position, bool holds_frames)
     : stream_{std::move(stream)},
       formatter_{std::move(formatter)},
       records_{position.records},
-      position_{std::move(position)} {}
+      position_{std::move(position)},
+      holds_frames_{holds_frames} {}
 
 Result<Output> Output::open(const OutputSpec& spec, std::unique_ptr<RecordFormatter> formatter,
                             const std::optional<OutputPosition>& resume_at) {
   const bool resumes = resume_at && resume_at->resumable;
+  const bool frames = control::holds_frames(spec);
   auto stream =
-      OutputStream::open(spec.path, resumes ? std::optional{resume_at->bytes} : std::nullopt);
+      OutputStream::open(spec.path, resumes ? std::optional{resume_at->bytes} : std::nullopt,
+                         frames ? OutputUnit::Record : OutputUnit::Line);
   if (!stream) return Failure{stream.error()};
   OutputPosition position{.path = spec.path, .resumable = stream->is_resumable()};
   if (resumes) {
@@ -75,7 +79,7 @@ Result<Output> Output::open(const OutputSpec& spec, std::unique_ptr<RecordFormat
   } else if (auto headed = write_header(*stream, formatter->header()); !headed) {
     return Failure{headed.error()};
   }
-  Output output{std::move(*stream), std::move(formatter), std::move(position)};
+  Output output{std::move(*stream), std::move(formatter), std::move(position), frames};
   if (auto flushed = output.stream_.flush(output.formatter_->footer(output.records_)); !flushed) {
     return Failure{flushed.error()};
   }
@@ -89,10 +93,32 @@ void Output::take_position() {
 }
 
 Result<void> Output::flush() {
-  if (records_ == position_.records) return {};
-  if (auto flushed = stream_.flush(formatter_->footer(records_)); !flushed) return flushed;
-  take_position();
-  return {};
+  for (;;) {
+    if (records_ != position_.records) {
+      if (auto flushed = stream_.flush(formatter_->footer(records_)); !flushed) return flushed;
+      take_position();
+    }
+    if (waiting_.empty()) return {};
+    for (; !waiting_.empty() && has_room(); waiting_.pop_front()) put_record(waiting_.front());
+  }
+}
+
+void Output::put_record(std::string_view record) noexcept {
+  stream_.commit(record.copy(stream_.tail(), record.size()));
+  ++records_;
+}
+
+// A full disk is told by flush(); until then what finds no room waits.
+void Output::write(const dataplane::CapturedFrame& frame, const TscClock& clock) {
+  std::array<char, PcapWriter::kLongestFrame> bytes;
+  const char* const end = PcapWriter::write_frame(bytes.data(), frame, clock);
+  const std::string_view record{bytes.data(), static_cast<std::size_t>(end - bytes.data())};
+  if (waiting_.empty() && !has_room()) static_cast<void>(flush());
+  if (waiting_.empty() && has_room()) {
+    put_record(record);
+  } else {
+    waiting_.emplace_back(record);
+  }
 }
 
 Result<void> Output::close() {
@@ -132,10 +158,33 @@ Result<void> SurveyOutputs::for_each_output(Act act) {
 
 Result<void> SurveyOutputs::make_room() {
   for (Output& output : outputs_) {
-    if (output.has_room()) continue;
+    if (output.holds_frames() || output.has_room()) continue;
     if (auto flushed = output.flush(); !flushed) return flushed;
   }
   return {};
+}
+
+void SurveyOutputs::write_to_all(const Verdict& verdict) noexcept {
+  for (Output& output : outputs_) {
+    if (!output.holds_frames()) output.write(verdict);
+  }
+}
+
+Result<void> SurveyOutputs::write_frames(std::span<const dataplane::CapturedFrame> frames,
+                                         const TscClock& clock) {
+  return for_each_output([&](Output& output) -> Result<void> {
+    if (!output.holds_frames()) return {};
+    for (const dataplane::CapturedFrame& frame : frames) output.write(frame, clock);
+    return output.flush();
+  });
+}
+
+std::vector<std::size_t> SurveyOutputs::captures() const {
+  std::vector<std::size_t> captures;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    if (outputs_[i].holds_frames()) captures.push_back(i);
+  }
+  return captures;
 }
 
 Result<void> SurveyOutputs::write(std::span<const Verdict> verdicts) {
@@ -151,7 +200,7 @@ Result<void> SurveyOutputs::write(std::span<const Verdict> verdicts) {
                            [this](const Verdict& verdict) { return wanted(verdict); });
       return room;
     }
-    for (Output& output : outputs_) output.write(verdicts[i]);
+    write_to_all(verdicts[i]);
   }
   return {};
 }
@@ -162,7 +211,7 @@ Result<void> SurveyOutputs::write_pending() {
       pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(i));
       return room;
     }
-    for (Output& output : outputs_) output.write(pending_[i]);
+    write_to_all(pending_[i]);
   }
   pending_.clear();
   return {};

@@ -1,17 +1,21 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "base/result_sink.h"
 #include "control/survey/output/output_filter.h"
 #include "control/survey/output/output_format.h"
 #include "control/survey/output/output_stream.h"
+#include "control/survey/output/pcap_writer.h"
 #include "control/survey/output/record_formatter.h"
 #include "control/survey/output/state_set.h"
 
@@ -35,15 +39,18 @@ class Output {
                                            std::unique_ptr<RecordFormatter> formatter,
                                            const std::optional<OutputPosition>& resume_at);
 
+  [[nodiscard]] bool holds_frames() const noexcept { return holds_frames_; }
   [[nodiscard]] bool has_room() const noexcept {
     return stream_.room() >= RecordFormatter::kLongestRecord;
   }
-  // Needs has_room().
+  // Needs has_room(), and that it holds verdicts.
   void write(const Verdict& verdict) noexcept {
     char* const start = stream_.tail();
     const char* const end = formatter_->write(start, verdict, records_++);
     stream_.commit(static_cast<std::size_t>(end - start));
   }
+  // Needs holds_frames(). What finds no room waits for a flush() that does not fail.
+  void write(const dataplane::CapturedFrame& frame, const TscClock& clock);
   // After it has_room() holds, unless it failed.
   [[nodiscard]] Result<void> flush();
   [[nodiscard]] Result<void> sync() { return stream_.sync(); }
@@ -53,13 +60,17 @@ class Output {
   [[nodiscard]] const OutputPosition& position() const noexcept { return position_; }
 
  private:
-  Output(OutputStream stream, std::unique_ptr<RecordFormatter> formatter, OutputPosition position);
+  Output(OutputStream stream, std::unique_ptr<RecordFormatter> formatter, OutputPosition position,
+         bool holds_frames);
   void take_position();
+  void put_record(std::string_view record) noexcept;
 
   OutputStream stream_;
   std::unique_ptr<RecordFormatter> formatter_;
   std::uint64_t records_;
   OutputPosition position_;
+  bool holds_frames_;
+  std::deque<std::string> waiting_;  // Frames that found no room.
 };
 
 struct SurveyOutputsOptions {
@@ -70,7 +81,8 @@ struct SurveyOutputsOptions {
   RunDescription run;
 };
 
-// All outputs of a survey: each verdict goes to every one of them or, for now, to none.
+// All outputs of a survey: each verdict goes to every one of them or, for now, to none. Frames go
+// to captures, which get no verdicts.
 //
 // What a failed write() could not hand to all outputs is kept, and goes first once a flush()
 // succeeds: no verdict is lost or doubled by a disk that fills and is freed, and none has to be
@@ -89,6 +101,12 @@ class SurveyOutputs final : public ResultSink {
   [[nodiscard]] Result<void> write(std::span<const Verdict> verdicts) override;
   [[nodiscard]] Result<void> flush() override;
   [[nodiscard]] Result<void> close() override;
+  // Takes the frames of replies, `clock` being that of their arrival, and hands them to the
+  // operating system. What a failure left behind goes first the next time.
+  [[nodiscard]] Result<void> write_frames(std::span<const dataplane::CapturedFrame> frames,
+                                          const TscClock& clock);
+  // The numbers of the captures.
+  [[nodiscard]] std::vector<std::size_t> captures() const;
   // Makes what was flushed last on its disk: positions() then also survives a loss of power.
   [[nodiscard]] Result<void> sync();
 
@@ -102,6 +120,7 @@ class SurveyOutputs final : public ResultSink {
     return options_.states.has(verdict.state) && options_.filter.accepts(verdict);
   }
   [[nodiscard]] Result<void> make_room();
+  void write_to_all(const Verdict& verdict) noexcept;
   [[nodiscard]] Result<void> write_pending();
   template <typename Act>
   [[nodiscard]] Result<void> for_each_output(Act act);
