@@ -96,7 +96,8 @@ Sweep SweepPlanner::everything(std::uint8_t attempt) const {
 }
 
 std::optional<Sweep> SweepPlanner::silent_of(std::span<const PositionRange> ranges,
-                                             const ReplyLedger& ledger, unsigned number) const {
+                                             const ReplyLedger& ledger, unsigned number,
+                                             const AnsweringNetworks* only) const {
   if (ranges.empty()) return std::nullopt;
   Sweep again = everything(attempt_of(number));
   again.first = ranges.front().first;
@@ -107,7 +108,8 @@ std::optional<Sweep> SweepPlanner::silent_of(std::span<const PositionRange> rang
   for_each_position(again, [&](std::uint64_t offset, std::uint64_t index) {
     const std::uint64_t position = again.first + offset;
     while (position >= range->last) ++range;
-    const bool wanted = position >= range->first && !ledger.knows(index);
+    const bool wanted = position >= range->first && !ledger.knows(index) &&
+                        (only == nullptr || only->contains(config_.space->any_at(index).ip));
     if (!wanted) left_out->add(offset);
     silent += static_cast<std::uint64_t>(wanted);
   });
@@ -116,7 +118,8 @@ std::optional<Sweep> SweepPlanner::silent_of(std::span<const PositionRange> rang
   return again;
 }
 
-// A space of its own, so that the order mixes just the targets concerned.
+// A space of its own, so that the order mixes just the targets concerned; unless their networks
+// hold far more than was probed at all, as a /64 of IPv6 does.
 std::optional<Sweep> SweepPlanner::silent_in(const AnsweringNetworks& answering,
                                              const ReplyLedger& ledger, unsigned number) const {
   auto addresses = addresses_in(answering, config_.space->addresses());
@@ -124,6 +127,10 @@ std::optional<Sweep> SweepPlanner::silent_in(const AnsweringNetworks& answering,
   const auto ports = config_.space->ports();
   auto space = std::make_shared<const TargetSpace>(
       std::move(*addresses), std::vector<std::uint16_t>{ports.begin(), ports.end()});
+  if (space->size() > config_.last - config_.first) {
+    const PositionRange probed{config_.first, config_.last};
+    return silent_of({&probed, 1}, ledger, number, &answering);
+  }
   const auto low = static_cast<std::uint64_t>(config_.seed);
   const auto high = static_cast<std::uint64_t>(config_.seed >> 64U);
   Sweep again{.space = space,

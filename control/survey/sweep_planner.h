@@ -94,9 +94,10 @@ class SweepPlanner {
 
  private:
   [[nodiscard]] dataplane::Sweep everything(std::uint8_t attempt) const;
-  [[nodiscard]] std::optional<dataplane::Sweep> silent_of(std::span<const PositionRange> ranges,
-                                                          const ReplyLedger& ledger,
-                                                          unsigned number) const;
+  // `only` leaves out whatever is in no network that answered.
+  [[nodiscard]] std::optional<dataplane::Sweep> silent_of(
+      std::span<const PositionRange> ranges, const ReplyLedger& ledger, unsigned number,
+      const AnsweringNetworks* only = nullptr) const;
   [[nodiscard]] std::optional<dataplane::Sweep> silent_in(const AnsweringNetworks& answering,
                                                           const ReplyLedger& ledger,
                                                           unsigned number) const;

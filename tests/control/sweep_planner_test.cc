@@ -147,6 +147,26 @@ TEST(SweepPlanner, ShardsRepeatTheirOwnTargetsOnly) {
   EXPECT_EQ(all.size(), 2U * 256 * 2 - 2);
 }
 
+// The networks that answered hold more than was probed at all: nothing as large as they are.
+TEST(SweepPlanner, RepeatsOfASmallSampleAreBoundedByTheSample) {
+  const Known known{*space(), {"198.18.3.7", "198.18.9.9"}};
+  SweepPlanner::Config sample = config(RetryMode::Responsive);
+  sample.first = 50;
+  sample.last = 350;
+  const SweepPlanner planner{sample};
+  const auto first = probed(*planner.sweep(1, known.known()));
+  const auto sweep = planner.sweep(3, known.known());
+  ASSERT_TRUE(sweep);
+  EXPECT_LE(sweep->last - sweep->first, 300U);
+  std::set<std::pair<std::uint32_t, std::uint16_t>> expected;
+  for (const auto& target : first) {
+    const Ipv4Address ip{target.first};
+    const bool answered = known.ledger.knows(*space()->index_of({ip, target.second}));
+    if (known.networks.contains(ip) && !answered) expected.insert(target);
+  }
+  EXPECT_EQ(probed(*sweep), expected);
+}
+
 TEST(SweepPlanner, SameKnowledgeGivesTheSameSweep) {
   const Known known{*space(), {"198.18.3.7", "198.18.9.9"}};
   const SweepPlanner planner{config(RetryMode::Responsive)};
