@@ -29,3 +29,5 @@ BENCHMARK(take)->Arg(16)->Arg(2);
 
 }  // namespace
 }  // namespace trawl::dataplane
+
+BENCHMARK_MAIN();
