@@ -31,7 +31,12 @@ void AutoRate::found(const dataplane::Reply& reply) {
 
 void AutoRate::sentinel_answered(const dataplane::Reply& reply) {
   const std::chrono::nanoseconds rtt = std::chrono::microseconds{reply.rtt_us};
-  (void)pool_.answered({reply.ip, reply.port}, Clock::now() - started_, rtt);
+  // How long it lay here must not make its probe look younger.
+  const std::chrono::duration<double> waited{static_cast<double>(TscClock::now() - reply.arrival) /
+                                             scanner_.clock().ticks_per_second()};
+  const SurveyTime arrival =
+      Clock::now() - started_ - std::chrono::duration_cast<SurveyTime>(waited);
+  (void)pool_.answered({reply.ip, reply.port}, arrival, rtt);
 }
 
 bool AutoRate::is_due(Clock::time_point now) const noexcept {

@@ -344,7 +344,9 @@ void RateController::note_lossy(double hits_missing) {
 void RateController::back_off(SurveyTime now, const Overload& found) {
   note_lossy(found.reason == RateReason::FewerHits ? found.loss : 0.0);
   // Loss that did not fall with the rate the last time may not be ours.
-  const bool again = found.reason == RateReason::Loss && trial_.number == last_back_off_ &&
+  const bool is_of_path = found.reason == RateReason::Loss || found.reason == RateReason::FewerHits;
+  const bool again = is_of_path && found.reason == last_overload_.reason &&
+                     trial_.number == last_back_off_ &&
                      found.loss > kSameLoss * last_overload_.loss;
   last_overload_ = found;
   if (again && !testing_half_) {
@@ -372,17 +374,29 @@ void RateController::backing_off(SurveyTime now) {
 }
 
 void RateController::judge_half(SurveyTime now) {
-  if (now - trial_.start < round() || !enough(kProbingSentinels, now)) return;
+  const bool by_hits = last_overload_.reason == RateReason::FewerHits;
+  if (now - trial_.start < round()) return;
+  if (by_hits ? !enough_hits(now) : !enough(kProbingSentinels, now)) return;
   testing_half_ = false;
-  const bool stays = deviations_above(trial_.loss, reference()) > kSure &&
-                     trial_.loss.ratio() > kSameLoss * before_.loss.ratio();
+  const bool stays =
+      by_hits ? fewer_hits(trial_.hits, kFewestHits, kLikely, kSameLoss * last_overload_.loss)
+                    .has_value()
+              : deviations_above(trial_.loss, reference()) > kSure &&
+                    trial_.loss.ratio() > kSameLoss * before_.loss.ratio();
   if (stays) {
-    baseline_ = trial_.loss;
+    if (!by_hits) baseline_ = trial_.loss;
+    baseline_hits_ = trial_.hits;
     capacity_ = limits_.maximum.per_second();
     return set_rate(now, undo_rate_, RatePhase::Hold, RateReason::LossIsNotOurs);
   }
   if (const auto found = overload(before_)) capacity_ = capacity_by(before_, *found);
   set_rate(now, kHeldShare * capacity_, RatePhase::Hold, RateReason::Measured);
+}
+
+// True when the present trial has seen enough hits to compare, or waited long.
+bool RateController::enough_hits(SurveyTime now) const {
+  return baseline_hits_.ratio() * trial_.hits.trials >= 2.0 * kFewestHits ||
+         now - trial_.start > 10 * round();
 }
 
 void RateController::set_rate(SurveyTime now, double rate, RatePhase phase, RateReason reason) {

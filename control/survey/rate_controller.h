@@ -130,6 +130,7 @@ class RateController {
   [[nodiscard]] double capacity_by(const Trial& trial, const Overload& overload) const;
   [[nodiscard]] bool queue_grows() const;
   [[nodiscard]] bool enough(double sentinels, SurveyTime now) const;
+  [[nodiscard]] bool enough_hits(SurveyTime now) const;
   [[nodiscard]] bool in_doubt(double sentinels, SurveyTime now) const;
   [[nodiscard]] SurveyTime round() const noexcept;
   void learn_baseline();

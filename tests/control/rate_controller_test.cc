@@ -79,9 +79,14 @@ INSTANTIATE_TEST_SUITE_P(Matrix, AutoRateTest,
                                           testing::Values(0, 1, 5), testing::Values(1.0, 0.5, 2.0)),
                          [](const auto& tested) { return case_name(tested.param); });
 
-// Neither half nor a twentieth lost at any rate keeps it from what the path bears.
-TEST(AutoRate, LossThatBeginsMidwayDoesNotSlowTheSurveyForLong) {
-  const PathModel path{.capacity = 50'000.0, .change_at = 20.0, .loss = 0.0, .changed_loss = 0.05};
+// Neither a twentieth nor two fifths lost at any rate keep it from what the path bears.
+class LossBegins : public testing::TestWithParam<double> {};
+INSTANTIATE_TEST_SUITE_P(Shares, LossBegins, testing::Values(0.05, 0.4),
+                         [](const auto& tested) { return tested.param < 0.1 ? "Little" : "Much"; });
+
+TEST_P(LossBegins, MidwayAndDoesNotSlowTheSurveyForLong) {
+  const PathModel path{
+      .capacity = 50'000.0, .change_at = 20.0, .loss = 0.0, .changed_loss = GetParam()};
   const SurveyModel survey{.targets = 60.0 * path.capacity};
   const SurveyResult result = survey_by_controller(path, survey);
   const SurveyResult best = best_fixed_survey(path, survey);
@@ -212,7 +217,7 @@ TEST_F(Samples, SentinelsAreNotBelievedAgainstEverybodyElse) {
   ASSERT_EQ(controller_.rate(), PacketsPerSecond{100'000.0});
   EXPECT_TRUE(controller_.degraded().empty());
   const SurveyTime worse_from = now_;
-  for (int i = 0; i < 100; ++i) sample(0.4);
+  for (int i = 0; i < 400; ++i) sample(0.4);
   const auto decisions = controller_.decisions();
   EXPECT_TRUE(std::any_of(decisions.begin(), decisions.end(), [](const RateDecision& decision) {
     return decision.reason == RateReason::FewerHits && decision.rate < decision.rate_before;
@@ -221,6 +226,11 @@ TEST_F(Samples, SentinelsAreNotBelievedAgainstEverybodyElse) {
   ASSERT_FALSE(controller_.degraded().empty());
   EXPECT_GE(controller_.degraded().front().end, worse_from);
   EXPECT_GT(controller_.degraded().front().loss, 0.2);
+  // It stays so at half the rate: not ours.
+  EXPECT_TRUE(std::any_of(decisions.begin(), decisions.end(), [](const RateDecision& decision) {
+    return decision.reason == RateReason::LossIsNotOurs;
+  }));
+  EXPECT_EQ(controller_.rate(), PacketsPerSecond{100'000.0});
   if (testing::Test::HasFailure()) {
     for (const RateDecision& decision : decisions) puts(format_decision(decision).c_str());
   }
