@@ -72,6 +72,7 @@ class Pacer {
     if (per_tick_ <= 0.0) return;
     const double lag = static_cast<double>(now - start_) * per_tick_ - static_cast<double>(sent_);
     if (lag > 0.0) start_ += static_cast<Ticks>(lag / per_tick_);
+    lag_ = 0.0;
     credit_ = std::min(credit_, 1.0);
   }
 
