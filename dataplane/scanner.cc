@@ -313,6 +313,7 @@ void Scanner::begin_sweep(Sweep sweep, Lanes* lanes) {
   impl_->shared.run.store(impl_->run.get(), std::memory_order_release);
 }
 
+bool Scanner::has_sweep() const noexcept { return impl_->run != nullptr; }
 const Sweep& Scanner::sweep() const noexcept { return impl_->run->sweep; }
 const Lanes& Scanner::lanes() const noexcept { return *impl_->run->lanes; }
 

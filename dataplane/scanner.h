@@ -44,7 +44,9 @@ class Scanner {
   // Sends this sweep, going on from where `lanes` are, which must outlive the scan; without them,
   // from the start. Before start(), or once sending_finished().
   void begin_sweep(Sweep sweep, Lanes* lanes = nullptr);
-  // The one begun last. Needs one.
+  // False until the first begin_sweep().
+  [[nodiscard]] bool has_sweep() const noexcept;
+  // The one begun last, and where it is. Needs has_sweep().
   [[nodiscard]] const Sweep& sweep() const noexcept;
   [[nodiscard]] const Lanes& lanes() const noexcept;
   // Puts another egress guard in place while cores poll: blocks the set of the plan's family.

@@ -75,13 +75,17 @@ const SurveyProgress& SurveyMonitor::update(const Stage& stage) {
     progress_.runtime_left = std::max(std::chrono::nanoseconds{0}, *options_.max_runtime - run);
   }
   progress_.sweep = stage.sweep;
-  progress_.sweep_total = scanner_.sweep().last - scanner_.sweep().first;
-  progress_.sweep_done = dataplane::taken_in_all(scanner_.lanes());
+  // A survey may fail before it has one.
+  if (scanner_.has_sweep()) {
+    const dataplane::Sweep& sweep = scanner_.sweep();
+    progress_.sweep_total = sweep.last - sweep.first;
+    progress_.sweep_done = dataplane::taken_in_all(scanner_.lanes());
+    progress_.network_time = sweep.skip ? std::chrono::nanoseconds{0} : network_time_;
+  }
   progress_.replies = counts.replies;
   progress_.duplicates = counts.duplicates;
   progress_.found = counts.found;
   collect_counters();
-  progress_.network_time = scanner_.sweep().skip ? std::chrono::nanoseconds{0} : network_time_;
   progress_.repeats = stage.repeating ? progress_.sent - stage.sent_before_repeats : 0;
   return progress_;
 }
