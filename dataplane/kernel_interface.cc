@@ -4,12 +4,14 @@
 #include <ifaddrs.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <sstream>
+#include <utility>
 
 namespace trawl::dataplane {
 namespace {
@@ -52,6 +54,14 @@ std::optional<unsigned> parse_hex(const std::string& text) noexcept {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
+}
+
+KernelInterface::Standing standing_of(unsigned flags) noexcept {
+  constexpr unsigned kDeprecated = 0x20;  // IFA_F_DEPRECATED
+  constexpr unsigned kTentative = 0x40;   // IFA_F_TENTATIVE
+  if ((flags & kTentative) != 0) return KernelInterface::Standing::Tentative;
+  if ((flags & kDeprecated) != 0) return KernelInterface::Standing::Deprecated;
+  return KernelInterface::Standing::Preferred;
 }
 
 }  // namespace
@@ -113,7 +123,7 @@ void KernelInterface::read_arp(std::string_view text, std::string_view name) {
 
 void KernelInterface::read_addresses6(std::string_view text, std::string_view name) {
   constexpr unsigned kLinkScope = 0x20;
-  constexpr unsigned kUnusable = 0x40 | 0x08;  // IFA_F_TENTATIVE, IFA_F_DADFAILED.
+  constexpr unsigned kDuplicate = 0x08;  // IFA_F_DADFAILED: another host has the address.
   std::istringstream lines{std::string{text}};
   std::string line;
   while (std::getline(lines, line)) {
@@ -126,9 +136,24 @@ void KernelInterface::read_addresses6(std::string_view text, std::string_view na
     const auto reach = parse_hex(scope);
     const auto state = parse_hex(flags);
     if (!value || !bits || *bits > Ipv6Address::kBits || !reach || !state) continue;
-    if (*reach == kLinkScope || (*state & kUnusable) != 0) continue;
-    addresses6.push_back(Assigned6{*value, Ipv6Prefix{*value, *bits}});
+    if (*reach == kLinkScope || (*state & kDuplicate) != 0) continue;
+    addresses6.push_back(Assigned6{*value, Ipv6Prefix{*value, *bits}, standing_of(*state)});
   }
+}
+
+Ipv6Address KernelInterface::source_for(const RankedSet<Ipv6Address>& targets) const {
+  const Ipv6Prefix unique_local{Ipv6Address{Uint128{0xfc} << 120U}, 7};
+  const Ipv6Address below{unique_local.first().value() - 1};
+  const Ipv6Address above{unique_local.last().value() + 1};
+  const bool local_targets = !targets.intersects({Ipv6Address{}, below}) &&
+                             !targets.intersects({above, Ipv6Address{~Uint128{0}}});
+  const auto rank = [&](const Assigned6& own) {
+    return std::pair{own.standing, unique_local.contains(own.address) != local_targets};
+  };
+  const auto best =
+      std::min_element(addresses6.begin(), addresses6.end(),
+                       [&](const Assigned6& a, const Assigned6& b) { return rank(a) < rank(b); });
+  return best->address;
 }
 
 void KernelInterface::read_routes6(std::string_view text, std::string_view name) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -7,6 +8,7 @@
 
 #include "base/ip.h"
 #include "base/mac.h"
+#include "base/ranked_set.h"
 
 namespace trawl::dataplane {
 
@@ -21,15 +23,24 @@ struct KernelInterface {
   std::optional<MacAddress> gateway_mac;  // As the kernel's own ARP has it.
   bool has_default_route = false;
 
+  // The best comes first. A deprecated address is one whose preferred lifetime is over, a tentative
+  // one may yet turn out to be somebody else's (RFC 4862).
+  enum class Standing : std::uint8_t { Preferred, Deprecated, Tentative };
   struct Assigned6 {
     Ipv6Address address;
     Ipv6Prefix prefix;
+    Standing standing = Standing::Preferred;
   };
-  std::vector<Assigned6> addresses6;    // Usable ones beyond the link (not fe80::/10).
+  std::vector<Assigned6> addresses6;    // Those beyond the link (not fe80::/10) that are ours.
   std::optional<Ipv6Address> gateway6;  // As `gateway`; mostly a link-local address.
 
   // An interface that is not there has no addresses and no gateway.
   [[nodiscard]] static KernelInterface look_up(const std::string& name);
+
+  // The address to probe `targets` from: of the best standing (RFC 6724 section 5, rule 3); among
+  // those one in fc00::/7 when all targets are in it, and one outside it otherwise (rule 6); among
+  // those the first. Needs one.
+  [[nodiscard]] Ipv6Address source_for(const RankedSet<Ipv6Address>& targets) const;
 
   // Read /proc/net/route and /proc/net/arp (proc(5)); lines that make no sense are skipped.
   void read_routes(std::string_view text, std::string_view name);

@@ -43,6 +43,10 @@ struct Family<Ipv4Address> {
   static std::optional<MacAddress> gateway_mac(const KernelInterface& kernel) {
     return kernel.gateway_mac;
   }
+  // Of all that the kernel lists the first is its primary address.
+  static Ipv4Address source(const KernelInterface& kernel, const RankedSet<Ipv4Address>&) {
+    return kernel.addresses.front().address;
+  }
   static Ipv4Address of(const IpAddress& address) { return address.v4(); }
   static const RankedSet<Ipv4Address>& of(const RankedAddresses& set) { return *set.v4(); }
 };
@@ -64,6 +68,9 @@ struct Family<Ipv6Address> {
   }
   // Neighbour discovery tells it.
   static std::optional<MacAddress> gateway_mac(const KernelInterface&) { return std::nullopt; }
+  static Ipv6Address source(const KernelInterface& kernel, const RankedSet<Ipv6Address>& targets) {
+    return kernel.source_for(targets);
+  }
   static Ipv6Address of(const IpAddress& address) { return address.v6(); }
   static const RankedSet<Ipv6Address>& of(const RankedAddresses& set) { return *set.v6(); }
 };
@@ -75,16 +82,17 @@ constexpr MacAddress kSinkMac{MacAddress::Bytes{0x02, 0, 0, 0, 0, 0x02}};
 template <typename Address>
 std::string known_addresses(const KernelInterface& kernel) {
   std::string known;
-  for (const auto& [address, prefix] : Family<Address>::addresses(kernel)) {
-    known +=
-        fmt::format("{}{}/{}", known.empty() ? "" : ", ", address.to_string(), prefix.length());
+  for (const auto& own : Family<Address>::addresses(kernel)) {
+    known += fmt::format("{}{}/{}", known.empty() ? "" : ", ", own.address.to_string(),
+                         own.prefix.length());
   }
   return known;
 }
 
 template <typename Address>
 Result<std::vector<Address>> choose_addresses(const SurveyOptions& options, const LinkSpec& link,
-                                              const KernelInterface& kernel) {
+                                              const KernelInterface& kernel,
+                                              const RankedSet<Address>& targets) {
   using Addresses = std::vector<Address>;
   Addresses given;
   for (const IpAddress& address : options.source_ips) given.push_back(Family<Address>::of(address));
@@ -108,7 +116,7 @@ Result<std::vector<Address>> choose_addresses(const SurveyOptions& options, cons
                             "{0}') or give --source-ip",
                             link.kernel_interface, Family<Address>::kName));
   }
-  if (given.empty()) return Addresses{own.front().address};
+  if (given.empty()) return Addresses{Family<Address>::source(kernel, targets)};
   if (own.empty()) return given;
   for (const Address address : given) {
     const bool on_link = std::ranges::any_of(
@@ -150,7 +158,8 @@ Result<Ipv6Set> note_on_link(const KernelInterface& kernel, const RankedSet<Ipv6
   constexpr std::uint64_t kMost = dataplane::OnLink<Ipv6Address>::kMostTargets;
   Ipv6Set inside;
   Ipv6Set near;
-  for (const auto& [address, prefix] : kernel.addresses6) {
+  for (const auto& own : kernel.addresses6) {
+    const Ipv6Prefix& prefix = own.prefix;
     if (prefix.length() == Ipv6Address::kBits) continue;
     inside.add(prefix);
     for (const auto& range : targets.intersection({prefix.first(), prefix.last()})) near.add(range);
@@ -170,7 +179,7 @@ template <typename Address>
 Result<BasicSourceChoice<Address>> choose(const SurveyOptions& options, const LinkSpec& link,
                                           const KernelInterface& kernel,
                                           const RankedSet<Address>& targets) {
-  const auto sources = choose_addresses<Address>(options, link, kernel);
+  const auto sources = choose_addresses<Address>(options, link, kernel, targets);
   if (!sources) return Failure{sources.error()};
   BasicSourceChoice<Address> choice{.sources = *sources, .neighbours = {}};
   auto& config = choice.neighbours;

@@ -281,7 +281,7 @@ TEST(SurveySetup, CpusThatAreNotAllowedAreRefusedByName) {
 TEST(SurveySetup, Ipv6TargetsOnTheLinkAreNeighboursAndOthersGoThroughTheGateway) {
   KernelInterface kernel;
   const Ipv6Address own = *Ipv6Address::parse("2001:db8::5");
-  kernel.addresses6 = {{.address = own, .prefix = Ipv6Prefix{own, 64}}};
+  kernel.addresses6 = {{.address = own, .prefix = Ipv6Prefix{own, 64}, .standing = {}}};
   kernel.gateway6 = Ipv6Address::parse("fe80::1");
   Ipv6Set set;
   set.add(*Ipv6Prefix::parse("2001:db8::/120"));
@@ -305,6 +305,28 @@ TEST(SurveySetup, Ipv6TargetsOnTheLinkAreNeighboursAndOthersGoThroughTheGateway)
   const auto nameless = choose_source(SurveyOptions{}, link, kernel, RankedSet<Ipv6Address>{set});
   ASSERT_FALSE(nameless);
   EXPECT_NE(nameless.error().message.find("eth1 has no IPv6 address"), std::string::npos);
+}
+
+TEST(SurveySetup, Ipv6SourceSuitsTheTargetsAndAnyOfTheLinkMayBeGiven) {
+  KernelInterface kernel;
+  kernel.read_addresses6(
+      "fd000000000000000000000000000001 02 40 00 80 eth1\n"
+      "20010db8000000000000000000000007 02 40 00 20 eth1\n"
+      "20010db8000000000000000000000005 02 40 00 80 eth1\n",
+      "eth1");
+  kernel.gateway6 = Ipv6Address::parse("fe80::1");
+  Ipv6Set set;
+  set.add(*Ipv6Prefix::parse("2a00::/120"));
+  const RankedSet<Ipv6Address> targets{set};
+  const auto link = *LinkSpec::parse("eth1");
+  SurveyOptions options;
+  const auto chosen = choose_source(options, link, kernel, targets);
+  ASSERT_TRUE(chosen) << chosen.error().message;
+  EXPECT_EQ(chosen->sources.front().to_string(), "2001:db8::5");
+  options.source_ips = {*Ipv6Address::parse("2001:db8::7")};
+  const auto given = choose_source(options, link, kernel, targets);
+  ASSERT_TRUE(given) << given.error().message;
+  EXPECT_EQ(given->sources.front().to_string(), "2001:db8::7");
 }
 
 TEST(SurveySetup, VirtualLinksHaveIpv6AddressesOfTheDocumentation) {

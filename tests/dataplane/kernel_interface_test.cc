@@ -136,7 +136,7 @@ TEST(KernelInterface, AbsentInterfaceIsEmpty) {
 constexpr const char* kAddresses6 =
     "fe80000000000000021122fffe334455 02 40 20 80 eth1\n"
     "20010db8000000000000000000000005 02 40 00 80 eth1\n"
-    "20010db8000000000000000000000006 02 40 00 42 eth1\n"
+    "20010db8000000000000000000000006 02 40 00 48 eth1\n"
     "20010db8000100000000000000000007 02 30 00 80 eth1\n"
     "20010db8000200000000000000000008 03 40 00 80 eth2\n"
     "00000000000000000000000000000001 01 80 10 80 lo\n";
@@ -150,13 +150,49 @@ constexpr const char* kRoutes6 =
     "00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
     "fe80000000000000000000000000eeee 00000400 00000001 00000000 00000003     eth2\n";
 
-TEST(KernelInterface, ReadsUsableIpv6AddressesBeyondTheLink) {
+TEST(KernelInterface, ReadsIpv6AddressesBeyondTheLink) {
   KernelInterface found;
   found.read_addresses6(kAddresses6, "eth1");
   ASSERT_EQ(found.addresses6.size(), 2U);
   EXPECT_EQ(found.addresses6[0].address.to_string(), "2001:db8::5");
   EXPECT_EQ(found.addresses6[0].prefix.to_string(), "2001:db8::/64");
   EXPECT_EQ(found.addresses6[1].prefix.to_string(), "2001:db8:1::/48");
+}
+
+constexpr const char* kUniqueLocal = "fd000000000000000000000000000001 02 40 00 80 eth1\n";
+constexpr const char* kGlobal = "20010db8000000000000000000000005 02 40 00 80 eth1\n";
+constexpr const char* kOtherGlobal = "20010db8000000000000000000000006 02 40 00 00 eth1\n";
+constexpr const char* kDeprecated = "20010db8000000000000000000000007 02 40 00 20 eth1\n";
+constexpr const char* kTentative = "20010db8000000000000000000000008 02 40 00 c0 eth1\n";
+constexpr const char* kDuplicate = "20010db8000000000000000000000009 02 40 00 c8 eth1\n";
+
+std::string source_for(std::initializer_list<const char*> lines,
+                       std::initializer_list<const char*> targets) {
+  KernelInterface kernel;
+  kernel.read_addresses6(join(lines), "eth1");
+  Ipv6Set set;
+  for (const char* prefix : targets) set.add(*Ipv6Prefix::parse(prefix));
+  return kernel.source_for(RankedSet<Ipv6Address>{set}).to_string();
+}
+
+TEST(KernelInterface, Ipv6SourceIsOfTheKindOfTheTargets) {
+  EXPECT_EQ(source_for({kUniqueLocal, kGlobal, kOtherGlobal}, {"2a00::/64"}), "2001:db8::5");
+  EXPECT_EQ(source_for({kOtherGlobal, kUniqueLocal, kGlobal}, {"2a00::/64"}), "2001:db8::6");
+  EXPECT_EQ(source_for({kGlobal, kUniqueLocal}, {"fc00::1", "fdff::/64"}), "fd00::1");
+  EXPECT_EQ(source_for({kUniqueLocal, kGlobal}, {"fd00::/64", "2a00::1"}), "2001:db8::5");
+  EXPECT_EQ(source_for({kUniqueLocal, kGlobal}, {"fd00::/64", "fe00::"}), "2001:db8::5");
+  EXPECT_EQ(source_for({kUniqueLocal}, {"2a00::/64"}), "fd00::1");
+  EXPECT_EQ(source_for({kGlobal}, {"fd00::/64"}), "2001:db8::5");
+}
+
+TEST(KernelInterface, DeprecatedAndTentativeIpv6SourcesAreTheLastResort) {
+  EXPECT_EQ(source_for({kTentative, kDeprecated, kGlobal}, {"2a00::/64"}), "2001:db8::5");
+  EXPECT_EQ(source_for({kTentative, kDeprecated, kUniqueLocal}, {"2a00::/64"}), "fd00::1");
+  EXPECT_EQ(source_for({kTentative, kDeprecated}, {"2a00::/64"}), "2001:db8::7");
+  EXPECT_EQ(source_for({kDuplicate, kTentative}, {"2a00::/64"}), "2001:db8::8");
+  KernelInterface kernel;
+  kernel.read_addresses6(kDuplicate, "eth1");
+  EXPECT_TRUE(kernel.addresses6.empty()) << "it is another host's";
 }
 
 TEST(KernelInterface, WidestIpv6RouteGivesTheGateway) {
