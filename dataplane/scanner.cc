@@ -175,7 +175,7 @@ struct Scanner::ImplOf final : Impl {
   const TscClock& clock() const noexcept override { return plan.clock; }
   std::optional<NetworkLimit> network_limit() const noexcept override {
     if (!plan.budget) return std::nullopt;
-    return NetworkLimit{plan.budget->rate(), plan.budget->most_addresses()};
+    return NetworkLimit{plan.budget->rate(), plan.budget->burst(), plan.budget->most_addresses()};
   }
   void our_ends(std::span<const AnyTarget> targets, std::span<OurEnd> ends) const noexcept override;
 

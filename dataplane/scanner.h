@@ -81,9 +81,11 @@ class Scanner {
   [[nodiscard]] ProbeKind kind() const noexcept;
   [[nodiscard]] bool receives() const noexcept;
   [[nodiscard]] const TscClock& clock() const noexcept;
-  // The most that goes to any one network, and how many of the plan's addresses one has at most.
+  // The most that goes to any one network, in all and at once, and how many of the plan's addresses
+  // one has at most.
   struct NetworkLimit {
     PacketsPerSecond rate;
+    std::uint32_t burst = 0;
     double most_addresses = 0.0;
   };
   // nullopt without a budget.

@@ -24,10 +24,9 @@ std::unique_ptr<CheckpointKeeper> make_keeper(const SurveyController::Parts& par
   if (parts.checkpoint == nullptr) return nullptr;
   std::vector<std::string> paths;
   for (const OutputPosition& position : parts.outputs.positions()) paths.push_back(position.path);
-  // Longer than a probe waits for its neighbour to answer.
-  // With a budget also for that of its network, which such probes have the first of.
-  const auto wait = parts.scanner.network_limit() ? 5s : 2s;
-  const auto arp = parts.scanner.only_gateway() ? 0s : wait;
+  const auto limit = parts.scanner.network_limit();
+  const auto wait = limit ? neighbour_wait(limit->rate, limit->burst) : kNeighbourWait;
+  const auto arp = parts.scanner.only_gateway() ? std::chrono::nanoseconds{0} : wait;
   return std::make_unique<CheckpointKeeper>(*parts.checkpoint, std::move(paths), options.cooldown,
                                             arp);
 }

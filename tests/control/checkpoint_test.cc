@@ -436,6 +436,13 @@ TEST(SettledTracker, SettlesWhatWasSentLongerAgoThanAnyReplyTook) {
   EXPECT_EQ(with_arp.window(), 2032ms);
 }
 
+TEST(SettledTracker, WaitsForTheBudgetOfANetworkToo) {
+  EXPECT_EQ(neighbour_wait(PacketsPerSecond{10.0}, 4), 2500ms);
+  EXPECT_EQ(neighbour_wait(PacketsPerSecond{0.1}, 4), 52s) << "longer than any fixed wait";
+  EXPECT_EQ(neighbour_wait(PacketsPerSecond{1000.0}, 100), 2101ms);
+  EXPECT_GT(neighbour_wait(PacketsPerSecond{1e-300}, 4), 1h) << "and no overflow";
+}
+
 TEST_F(CheckpointTest, KeepsPlansAndVerdictsOfIpv6) {
   CheckpointPlan six = plan();
   six.addresses.clear();

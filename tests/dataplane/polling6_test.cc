@@ -302,6 +302,7 @@ TEST(Polling6, A64GetsNoMoreThanItsBudgetAndAllOfIt) {
   const auto limit = (*scanner)->network_limit();
   ASSERT_TRUE(limit);
   EXPECT_EQ(limit->most_addresses, 4096.0);
+  EXPECT_EQ(limit->burst, 2000U);
   const auto start = std::chrono::steady_clock::now();
   run(**scanner, [] { return true; });
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;

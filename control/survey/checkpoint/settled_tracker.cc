@@ -13,6 +13,13 @@ constexpr auto kLeastSpacing = 200us;
 
 }  // namespace
 
+std::chrono::nanoseconds neighbour_wait(PacketsPerSecond rate, std::uint32_t burst) noexcept {
+  constexpr std::chrono::duration<double> kLongest = 24h;
+  const std::chrono::duration<double> packets{(burst + 1.0) / rate.per_second()};
+  return kNeighbourWait +
+         std::chrono::duration_cast<std::chrono::nanoseconds>(std::min(packets, kLongest));
+}
+
 void SettledTracker::saw_round_trip(std::chrono::nanoseconds time) noexcept {
   ++round_trips_;
   slowest_ = std::max(slowest_, time);

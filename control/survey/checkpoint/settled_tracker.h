@@ -6,9 +6,18 @@
 #include <cstdint>
 #include <deque>
 
+#include "base/units.h"
 #include "dataplane/sweep.h"
 
 namespace trawl::control {
+
+// How long a probe may be with us after it counts as sent: waiting for its neighbour's MAC
+// address...
+inline constexpr std::chrono::nanoseconds kNeighbourWait = std::chrono::seconds{2};
+// ...and then, where its network has a budget of `rate` (neither zero nor unlimited) and `burst`,
+// for its own packet of that, the first having gone to the request: behind a whole burst.
+[[nodiscard]] std::chrono::nanoseconds neighbour_wait(PacketsPerSecond rate,
+                                                      std::uint32_t burst) noexcept;
 
 // Finds the positions whose replies have all been taken: those sent longer ago than any reply
 // took, as of a moment when no reply was waiting.
