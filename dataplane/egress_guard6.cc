@@ -5,9 +5,12 @@ namespace {
 
 constexpr unsigned kTopShift = 112;
 
-bool is_mapped(Ipv6Address address) noexcept {
+// ::ffff:0:0/96 and 64:ff9b::/96.
+bool stands_for_ipv4(Ipv6Address address) noexcept {
   constexpr Uint128 kMapped = 0xffff;
-  return address.value() >> 32U == kMapped;
+  constexpr Uint128 kTranslated = Uint128{0x64ff9b} << 64U;
+  const Uint128 top = address.value() >> 32U;
+  return top == kMapped || top == kTranslated;
 }
 
 }  // namespace
@@ -38,7 +41,7 @@ bool EgressGuard6::allows(Ipv6Address address) const noexcept {
     }
   }
   const bool held = low < intervals_.size() && intervals_[low].first <= address;
-  return !held && !is_mapped(address);
+  return !held && !stands_for_ipv4(address);
 }
 
 std::uint64_t EgressGuard6::blocked(std::span<const Target6> targets) const noexcept {

@@ -15,8 +15,9 @@ namespace trawl::dataplane {
 //
 // Built from the blocklist alone, never from the target space, and shares no code with it. Sorted
 // intervals, and for each value of an address's first 16 bits those that can hold it; a binary
-// search among them decides. An address in ::ffff:0:0/96 is never allowed: it stands for an IPv4
-// address, which another guard answers for.
+// search among them decides. An address in ::ffff:0:0/96 (IPv4-mapped, RFC 4291) or 64:ff9b::/96
+// (behind a NAT64, RFC 6052) is never allowed: it stands for an IPv4 address, which another guard
+// answers for.
 //
 // Thread: immutable once made.
 class EgressGuard6 {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <type_traits>
 #include <utility>
 
@@ -41,6 +43,41 @@ Failure not_special(std::string_view spec, const std::string& address) {
                           quote(spec), address));
 }
 
+// Addresses that stand for IPv4 hosts, and would pass a blocklist of those.
+struct StandIns {
+  Ipv6Prefix prefix;
+  std::string_view what;
+};
+
+std::array<StandIns, 2> stand_ins() {
+  constexpr Uint128 kTranslated = Uint128{0x64ff9b} << 96U;
+  return {StandIns{Ipv6Prefix{IpAddress{Ipv4Address{0}}.v6(), 96},
+                   "IPv4-mapped addresses, which no frame carries"},
+          StandIns{Ipv6Prefix{Ipv6Address{kTranslated}, 96},
+                   "addresses of 64:ff9b::/96, behind which a NAT64 has IPv4 hosts"}};
+}
+
+bool stand_for_ipv4(const Ipv4Prefix&) { return false; }
+
+bool stand_for_ipv4(const Ipv6Prefix& prefix) {
+  const auto all = stand_ins();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const StandIns& one) { return one.prefix.contains(prefix.first()); });
+}
+
+Result<void> check_stand_ins(std::string_view spec, const Ipv6Set& allowed) {
+  for (const auto& [prefix, what] : stand_ins()) {
+    Ipv6Set inside;
+    inside.add(prefix);
+    inside.intersect(allowed);
+    if (inside.empty()) continue;
+    return fail(ExitCode::BadInput,
+                fmt::format("--allow-special: {} holds {}; name the IPv4 addresses instead",
+                            quote(spec), what));
+  }
+  return {};
+}
+
 // Special-purpose space less what --allow-special names.
 Result<AddressList> special_less_allowed(const std::vector<std::string>& allow_special) {
   const AddressList special = special_purpose_list();
@@ -59,15 +96,7 @@ Result<AddressList> special_less_allowed(const std::vector<std::string>& allow_s
     if (!ordinary.v6.empty()) {
       return not_special(spec, ordinary.v6.intervals()[0].first.to_string());
     }
-    Ipv6Set mapped;
-    mapped.add(Ipv6Prefix{IpAddress{Ipv4Address{0}}.v6(), 96});
-    mapped.intersect(allowed.v6);
-    if (!mapped.empty()) {
-      return fail(ExitCode::BadInput,
-                  fmt::format("--allow-special: {} holds IPv4-mapped addresses, which no frame "
-                              "carries; name the IPv4 addresses instead",
-                              quote(spec)));
-    }
+    if (auto own = check_stand_ins(spec, allowed.v6); !own) return Failure{own.error()};
     blocked.v4.subtract(allowed.v4);
     blocked.v6.subtract(allowed.v6);
   }
@@ -93,12 +122,15 @@ Failure nothing_left(const IntervalSet<Address>& named, IntervalSet<Address> by_
   const std::string others =
       built_in == total ? std::string{} : fmt::format(", {} by {}", total - built_in, by_lists);
   const auto* const block = special_purpose_block_of(by_special.intervals()[0].first);
+  const std::string remedy =
+      stand_for_ipv4(block->prefix)
+          ? std::string{"name the IPv4 addresses instead"}
+          : fmt::format("to probe a network of your own there, add --allow-special {}",
+                        block->prefix.to_string());
   return fail(
       ExitCode::BadInput,
-      fmt::format("{}: {} by the built-in special-purpose list ({}, {}, {}){}; to probe a network "
-                  "of your own there, add --allow-special {}",
-                  all, built_in, block->prefix.to_string(), block->name, block->rfc, others,
-                  block->prefix.to_string()));
+      fmt::format("{}: {} by the built-in special-purpose list ({}, {}, {}){}; {}", all, built_in,
+                  block->prefix.to_string(), block->name, block->rfc, others, remedy));
 }
 
 Failure usage(std::string message) { return fail(ExitCode::Usage, std::move(message)); }

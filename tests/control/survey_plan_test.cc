@@ -1,5 +1,6 @@
 #include "control/survey/survey_plan.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <bitset>
@@ -278,6 +279,17 @@ TEST(SurveyPlan, RefusesIpv6PlansItCannotCarryOut) {
   SurveyOptions mapped = with_targets({"::ffff:8.8.8.8"});
   mapped.allow_special = {"::ffff:0:0/96"};
   EXPECT_NE(refusal(mapped).find("IPv4-mapped"), std::string::npos);
+  SurveyOptions translated = with_targets({"64:ff9b::8.8.8.8"});
+  EXPECT_EQ(refusal(translated),
+            "the one address named is excluded: 1 by the built-in special-purpose list "
+            "(64:ff9b::/96, IPv4-IPv6 translation, RFC 6052); name the IPv4 addresses instead");
+  for (const char* allowed : {"64:ff9b::/96", "64:ff9b::808:808", "64:ff9b::c000:0/112"}) {
+    translated.allow_special = {allowed};
+    EXPECT_EQ(refusal(translated),
+              fmt::format("--allow-special: '{}' holds addresses of 64:ff9b::/96, behind which a "
+                          "NAT64 has IPv4 hosts; name the IPv4 addresses instead",
+                          allowed));
+  }
   SurveyOptions timestamp = with_targets({"2a00::1"});
   timestamp.probe = dataplane::ProbeKind::IcmpTimestamp;
   EXPECT_EQ(refusal(timestamp),

@@ -48,6 +48,11 @@ TEST(EgressGuard6, AddressThatStandsForIpv4IsNeverAllowed) {
   const EgressGuard6 guard{Ipv6Set{}};
   EXPECT_FALSE(guard.allows(IpAddress{*Ipv4Address::parse("8.8.8.8")}.v6()));
   EXPECT_TRUE(guard.allows(address("::1:0:0")));
+  EXPECT_FALSE(guard.allows(address("64:ff9b::")));
+  EXPECT_FALSE(guard.allows(address("64:ff9b::8.8.8.8")));
+  EXPECT_FALSE(guard.allows(address("64:ff9b::ffff:ffff")));
+  EXPECT_TRUE(guard.allows(address("64:ff9b::1:0:0")));
+  EXPECT_TRUE(guard.allows(address("64:ff9a:ffff:ffff:ffff:ffff:ffff:ffff")));
 }
 
 // Many intervals under the same first 16 bits, and some that reach over them.
