@@ -79,7 +79,7 @@ TEST(SurveyMonitor, TellsOfASurveyThatHasNoSweepYet) {
   EXPECT_EQ(progress.percent_done(), 0.0);
   testing::internal::CaptureStderr();
   monitor.show_last();
-  EXPECT_NE(testing::internal::GetCapturedStderr().find("\"final\""), std::string::npos);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("\"rate_history\""), std::string::npos);
 
   (*scanner)->begin_sweep({.space = space(),
                            .order = {kTargets, 1, 2},

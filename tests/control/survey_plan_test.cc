@@ -286,7 +286,7 @@ TEST(SurveyPlan, RefusesIpv6PlansItCannotCarryOut) {
   for (const char* allowed : {"64:ff9b::/96", "64:ff9b::808:808", "64:ff9b::c000:0/112"}) {
     translated.allow_special = {allowed};
     EXPECT_EQ(refusal(translated),
-              fmt::format("--allow-special: '{}' holds addresses of 64:ff9b::/96, behind which a "
+              fmt::format("--allow-special: \"{}\" holds addresses of 64:ff9b::/96, behind which a "
                           "NAT64 has IPv4 hosts; name the IPv4 addresses instead",
                           allowed));
   }
