@@ -41,8 +41,9 @@ class PeerDefects(unittest.TestCase):
     def test_losses_of_the_kernel_are_counted(self) -> None:
         """Answers that arrive while nobody takes them overflow the kernel's ring."""
         lab = self.lab("--rtt", "300-400", "--live", "1", "--drop", "0")
-        survey = lab.start("-p", "1-64", NETWORK, "--rate", "200k")
-        time.sleep(1.5)
+        survey = lab.start("-p", "1-1000", NETWORK, "--rate", "50k", "--max-runtime", "4s",
+                           "--states", "all")
+        survey.wait_for_lines(1000)
         survey.process.send_signal(signal.SIGSTOP)
         time.sleep(1)
         survey.process.send_signal(signal.SIGCONT)
