@@ -12,6 +12,7 @@ constexpr auto kInterval = 50ms;
 constexpr double kUsedShare = 0.5;  // Of the rate; with less there was not enough to send.
 // Lanes are not exactly abreast, and a probe leaves a moment after it was taken.
 constexpr std::uint64_t kMargin = 2 * dataplane::kLanes * dataplane::LaneShare::kBlock;
+constexpr auto kTimeMargin = 2 * kInterval;
 
 }  // namespace
 
@@ -102,9 +103,10 @@ std::vector<PositionRange> AutoRate::damaged(std::uint64_t first, std::uint64_t 
   std::vector<PositionRange> ranges;
   for (const DegradedInterval& interval : controller_.degraded()) {
     const auto before = [](const Mark& mark, SurveyTime time) { return mark.at < time; };
-    // Marks and intervals begin and end together; the mark before is for what was on its way.
-    const auto begin = std::lower_bound(marks_.begin(), marks_.end(), interval.begin, before);
-    const auto end = std::lower_bound(marks_.begin(), marks_.end(), interval.end, before);
+    const auto begin =
+        std::lower_bound(marks_.begin(), marks_.end(), interval.begin - kTimeMargin, before);
+    const auto end =
+        std::lower_bound(marks_.begin(), marks_.end(), interval.end + kTimeMargin, before);
     const std::uint64_t from = begin == marks_.begin() ? 0 : std::prev(begin)->lowest;
     const std::uint64_t to = end == marks_.end() ? last - first : end->highest + kMargin;
     const PositionRange range{.first = first + (from > kMargin ? from - kMargin : 0),
