@@ -363,6 +363,11 @@ bool BasicTxLoop<Address>::resolve(Target target, unsigned stage, Ticks now,
     counters_.add(Counter::ProbesNoNeighbour);
     return false;
   }
+  // Who opted out while the probe waited is not asked for again either.
+  if (!is_new && !is_gateway && !plan_.guard.allows(target.ip)) {
+    counters_.add(Counter::ProbesOptedOut);
+    return false;
+  }
   const unsigned requests = stage < kFirstRepeat ? 1 : stage - kFirstRepeat + 2;
   if (!is_gateway && known < requests && word->compare_exchange_strong(known, requests)) {
     if (request(target.ip)) {

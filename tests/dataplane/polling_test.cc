@@ -732,6 +732,39 @@ TEST(Polling, OnLinkTargetsAreProbedOnceTheirAddressIsKnown) {
   EXPECT_LE(count(scanner, Counter::ArpRequests), 3 * options.last);
 }
 
+// Who opts out while a probe waits for its address gets neither the probe nor another request.
+TEST(Polling, NobodyIsAskedForAfterOptingOut) {
+  const auto link = open_link("net_null18", 1, false);
+  ASSERT_TRUE(link);
+  auto made = make_scanner({.receive = false,
+                            .neighbours = {.on_link = {*Ipv4Prefix::parse("198.19.0.0/17")},
+                                           .gateway = {},
+                                           .gateway_mac = {}},
+                            .last = 50},
+                           *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  Ipv4Set opted_out;
+  opted_out.add(*Ipv4Prefix::parse("198.19.0.0/16"));
+  scanner.start();
+  const auto give_up = std::chrono::steady_clock::now() + 50s;
+  const auto wait_for = [&](auto condition) {
+    while (!condition() && std::chrono::steady_clock::now() < give_up) {
+      std::this_thread::sleep_for(1ms);
+    }
+  };
+  wait_for([&] { return count(scanner, Counter::ProbesDeferred) == 50; });
+  scanner.block(opted_out, {});
+  const std::uint64_t asked = count(scanner, Counter::ArpRequests);
+  wait_for([&] { return scanner.sending_finished(); });
+  scanner.stop();
+  EXPECT_GT(asked, 0U);
+  EXPECT_LE(asked, 50U);
+  EXPECT_EQ(count(scanner, Counter::ArpRequests), asked);
+  EXPECT_EQ(count(scanner, Counter::ProbesOptedOut), 50U);
+  EXPECT_EQ(count(scanner, Counter::ProbesSent), 0U);
+}
+
 // A link that takes no frame at all, as one does whose peer is gone, may not outlast max_runtime.
 TEST(Polling, FullLinkDoesNotOutlastTheRuntime) {
   const auto link = open_link("net_ring13", 1, false);
