@@ -10,7 +10,6 @@ import wire
 
 NETWORK = "198.18.128.0/22"
 PORTS = "80,443"
-TARGETS = 2 * 1024
 
 
 class PeerDefects(unittest.TestCase):

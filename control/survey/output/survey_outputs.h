@@ -81,8 +81,8 @@ struct SurveyOutputsOptions {
   RunDescription run;
 };
 
-// All outputs of a survey: each verdict goes to every one of them or, for now, to none. Frames go
-// to captures, which get no verdicts.
+// All outputs of a survey: each verdict goes to every one of them, or to none until all
+// take it. Frames go to captures, which get no verdicts.
 //
 // What a failed write() could not hand to all outputs is kept, and goes first once a flush()
 // succeeds: no verdict is lost or doubled by a disk that fills and is freed, and none has to be
