@@ -7,6 +7,7 @@
 #include "base/ip.h"
 #include "base/mac.h"
 #include "base/units.h"
+#include "dataplane/probe_kind.h"
 #include "dataplane/vlan.h"
 #include "dataplane/wire.h"
 
@@ -18,7 +19,8 @@ struct BasicProbeSource {
   MacAddress mac;
   Address address;  // All zero where each probe has its own: see ProbeTemplate::set_source().
   VlanId vlan = {};
-  std::uint8_t ttl = 64;  // Of IPv6 the hop limit.
+  std::uint8_t ttl = 64;                       // Of IPv6 the hop limit.
+  SynOptions syn_options = SynOptions::Linux;  // For TCP SYNs alone.
 };
 using ProbeSource = BasicProbeSource<Ipv4Address>;
 using ProbeSource6 = BasicProbeSource<Ipv6Address>;

@@ -150,11 +150,7 @@ Result<void> Link::attach(const LinkOptions& options) {
     driver_ = "pci";
     return configure(options, options.senders);
   }
-  // A bare net_null would deliver make-believe frames without end.
-  const bool bare_null = spec_.is_sink() && spec_.text.find(',') == std::string::npos;
-  if (auto done = probe(bare_null ? spec_.text + ",no-rx=1" : spec_.text, spec_.driver()); !done) {
-    return done;
-  }
+  if (auto done = probe(spec_.device(), spec_.driver()); !done) return done;
   return configure(options, options.senders);
 }
 

@@ -75,6 +75,7 @@ bool BasicRxLoop<Address>::poll(Ticks now) noexcept {
   std::array<rte_mbuf*, kBurst> frames;
   const std::uint16_t received = rte_eth_rx_burst(seat_.port, queue_, frames.data(), kBurst);
   if (++queue_ == seat_.queues) queue_ = 0;
+  rest_.received(received);
   if (received == 0) return false;
   counters_.add(Counter::RxFrames, received);
   constexpr unsigned kAhead = 4;

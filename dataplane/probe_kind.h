@@ -23,6 +23,12 @@ enum class ProbeKind : std::uint8_t {
 inline constexpr std::array<std::string_view, 5> kProbeNames{"tcp-syn", "tcp-ack", "icmp-echo",
                                                              "icmp-timestamp", "udp"};
 
+// Which options a TCP SYN has: more of them find more hosts and make longer frames.
+enum class SynOptions : std::uint8_t { Linux, Mss };
+
+// As --tcp-options takes them, in the order of the values.
+inline constexpr std::array<std::string_view, 2> kSynOptionNames{"linux", "mss"};
+
 [[nodiscard]] constexpr std::string_view to_string(ProbeKind kind) noexcept {
   return kProbeNames[static_cast<std::size_t>(kind) - 1];
 }

@@ -29,11 +29,13 @@ auto BasicProbeTemplate<Address>::make(ProbeKind kind, const BasicProbeSource<Ad
       break;
     case ProbeKind::Udp: return BasicUdpTemplate<Address>{source, std::move(payloads)};
   }
-  return BasicTcpSynTemplate<Address>{source};
+  if (source.syn_options == SynOptions::Mss) return MssSyn{source};
+  return LinuxSyn{source};
 }
 
 template <typename Address>
-ByteCount BasicProbeTemplate<Address>::frame_size(ProbeKind kind, const UdpPayloads* payloads,
+ByteCount BasicProbeTemplate<Address>::frame_size(ProbeKind kind, SynOptions syn_options,
+                                                  const UdpPayloads* payloads,
                                                   std::span<const std::uint16_t> ports) noexcept {
   constexpr ByteCount kEthernet{wire::kEthernetSize};
   switch (kind) {
@@ -43,7 +45,8 @@ ByteCount BasicProbeTemplate<Address>::frame_size(ProbeKind kind, const UdpPaylo
     case ProbeKind::IcmpTimestamp: return kEthernet + IcmpTimestampTemplate::kPacketSize;
     case ProbeKind::Udp: return BasicUdpTemplate<Address>::mean_frame_size(*payloads, ports);
   }
-  return kEthernet + BasicTcpSynTemplate<Address>::kPacketSize;
+  if (syn_options == SynOptions::Mss) return kEthernet + MssSyn::kPacketSize;
+  return kEthernet + LinuxSyn::kPacketSize;
 }
 
 // Adds to checksums what an address of zero did not (RFC 1624).

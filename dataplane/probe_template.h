@@ -34,9 +34,11 @@ class BasicProbeTemplate {
   BasicProbeTemplate(MacAddress mac, Address address)
       : BasicProbeTemplate{ProbeKind::TcpSyn, BasicProbeSource<Address>{mac, address}} {}
 
-  // The size of an untagged frame of this kind; for UDP the mean over `ports`, and `payloads` is
-  // needed.
-  [[nodiscard]] static ByteCount frame_size(ProbeKind kind, const UdpPayloads* payloads = nullptr,
+  // The size of an untagged frame of this kind, `syn_options` counting for TCP SYNs; for UDP the
+  // mean over `ports`, and `payloads` is needed.
+  [[nodiscard]] static ByteCount frame_size(ProbeKind kind,
+                                            SynOptions syn_options = SynOptions::Linux,
+                                            const UdpPayloads* payloads = nullptr,
                                             std::span<const std::uint16_t> ports = {}) noexcept;
 
   // The first eight bytes of every frame to `next_hop`, as one store.
@@ -56,10 +58,12 @@ class BasicProbeTemplate {
  private:
   static constexpr bool kIsV4 = std::is_same_v<Address, Ipv4Address>;
 
+  using LinuxSyn = BasicTcpSynTemplate<Address, SynOptions::Linux>;
+  using MssSyn = BasicTcpSynTemplate<Address, SynOptions::Mss>;
   template <typename... Templates>
   using Variant =
-      std::variant<BasicTcpSynTemplate<Address>, BasicTcpAckTemplate<Address>,
-                   BasicIcmpEchoTemplate<Address>, BasicUdpTemplate<Address>, Templates...>;
+      std::variant<LinuxSyn, MssSyn, BasicTcpAckTemplate<Address>, BasicIcmpEchoTemplate<Address>,
+                   BasicUdpTemplate<Address>, Templates...>;
   using OfKind = std::conditional_t<kIsV4, Variant<IcmpTimestampTemplate>, Variant<>>;
 
   static OfKind make(ProbeKind kind, const BasicProbeSource<Address>& source,

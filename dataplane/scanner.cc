@@ -65,7 +65,7 @@ void poll_until_stopped(BasicTxLoop<Address>* tx, BasicRxLoop<Address>* rx,
   while (!shared.stop.load(std::memory_order_relaxed)) {
     const Ticks now = TscClock::now();
     bool busy = tx != nullptr && tx->poll(now);
-    busy |= rx != nullptr && rx->poll(now);
+    if (rx != nullptr && (!busy || rx->is_due())) busy |= rx->poll(now);
     const bool overdue = tx != nullptr && tx->is_behind();
     const bool piling = shared.replies_piling.load(std::memory_order_relaxed);
     if (busy || (overdue && !piling)) {

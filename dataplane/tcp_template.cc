@@ -1,7 +1,6 @@
 #include "dataplane/tcp_template.h"
 
 #include <algorithm>
-#include <cstring>
 #include <span>
 
 namespace trawl::dataplane {
@@ -12,7 +11,8 @@ constexpr std::uint16_t kWindow = 64240;
 // 3.7.1).
 constexpr std::size_t kSegmentSizeAt = 2;
 constexpr std::uint64_t kEthernetPayload = 1500;
-// MSS; SACK permitted; timestamps (value stamped, echo 0); no-op; window scale 7.
+// The MSS, which may stand alone; SACK permitted; timestamps (value stamped, echo 0); no-op; window
+// scale 7.
 constexpr std::array<std::uint8_t, 20> kSynOptions{2, 4, 0, 0, 4, 2, 8, 10, 0, 0,
                                                    0, 0, 0, 0, 0, 0, 1, 3,  3, 7};
 
@@ -30,18 +30,20 @@ wire::ChecksumPart write_constants(std::span<std::byte> segment, std::uint8_t fl
 
 }  // namespace
 
-template <typename Address>
-BasicTcpSynTemplate<Address>::BasicTcpSynTemplate(const BasicProbeSource<Address>& source) noexcept
+template <typename Address, SynOptions kOptions>
+BasicTcpSynTemplate<Address, kOptions>::BasicTcpSynTemplate(
+    const BasicProbeSource<Address>& source) noexcept
     : start_{source, wire::kProtocolTcp, kPacketSize} {
-  std::memcpy(segment_.data() + wire::kTcpSize, kSynOptions.data(), kSynOptions.size());
+  std::copy_n(std::as_bytes(std::span{kSynOptions}).begin(), kSegmentSize - wire::kTcpSize,
+              segment_.begin() + wire::kTcpSize);
   const std::uint64_t headers = BasicFrameStart<Address>::kHeader.count() + wire::kTcpSize;
   wire::write16(segment_.data() + wire::kTcpSize + kSegmentSizeAt,
                 static_cast<std::uint16_t>(kEthernetPayload - headers));
   sum_ = write_constants(segment_, wire::kSyn, start_);
 }
 
-template <typename Address>
-void BasicTcpSynTemplate<Address>::prepare(std::byte* frame) const noexcept {
+template <typename Address, SynOptions kOptions>
+void BasicTcpSynTemplate<Address, kOptions>::prepare(std::byte* frame) const noexcept {
   start_.prepare(frame);
   std::copy(segment_.begin(), segment_.end(), frame + start_.payload());
 }
@@ -58,8 +60,10 @@ void BasicTcpAckTemplate<Address>::prepare(std::byte* frame) const noexcept {
   std::copy(segment_.begin(), segment_.end(), frame + start_.payload());
 }
 
-template class BasicTcpSynTemplate<Ipv4Address>;
-template class BasicTcpSynTemplate<Ipv6Address>;
+template class BasicTcpSynTemplate<Ipv4Address, SynOptions::Linux>;
+template class BasicTcpSynTemplate<Ipv4Address, SynOptions::Mss>;
+template class BasicTcpSynTemplate<Ipv6Address, SynOptions::Linux>;
+template class BasicTcpSynTemplate<Ipv6Address, SynOptions::Mss>;
 template class BasicTcpAckTemplate<Ipv4Address>;
 template class BasicTcpAckTemplate<Ipv6Address>;
 

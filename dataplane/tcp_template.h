@@ -16,14 +16,19 @@ namespace trawl::dataplane {
 // A TCP SYN frame whose constant bytes and checksum parts are worked out ahead of time.
 //
 // It looks like the SYN of a current Linux (MSS, SACK permitted, timestamps, window scale, in that
-// order, DF set, TTL 64 unless asked for): bare SYNs are dropped by more hosts. prepare() runs once
-// a buffer; stamp() runs once a probe and writes only what differs between targets.
+// order, DF set, TTL 64 unless asked for): bare SYNs are dropped by more hosts. With the MSS alone
+// it fits the smallest Ethernet frame, but no field of it comes back that could hold the time.
+// prepare() runs once a buffer; stamp() runs once a probe and writes only what differs between
+// targets.
 //
 // Thread: immutable once made. Cost: bench/dataplane/probe_template_bench.cc.
-template <typename Address>
+template <typename Address, SynOptions kOptions>
 class BasicTcpSynTemplate {
  public:
-  static constexpr ByteCount kPacketSize = BasicFrameStart<Address>::kHeader + ByteCount{40};
+  static constexpr std::size_t kSegmentSize =
+      wire::kTcpSize + (kOptions == SynOptions::Linux ? 20 : 4);
+  static constexpr ByteCount kPacketSize =
+      BasicFrameStart<Address>::kHeader + ByteCount{kSegmentSize};
 
   explicit BasicTcpSynTemplate(const BasicProbeSource<Address>& source) noexcept;
 
@@ -32,30 +37,32 @@ class BasicTcpSynTemplate {
   void prepare(std::byte* frame) const noexcept;
   // Needs a frame prepared by this template that only stamp() has written since.
   void stamp(std::byte* frame, std::uint64_t head, BasicTarget<Address> target, Cookie cookie,
-             std::uint32_t probe_stamp) const noexcept {
+             [[maybe_unused]] std::uint32_t probe_stamp) const noexcept {
     const auto ip = wire::in_frame(target.ip);
     const std::uint32_t sequence = wire::swap32(cookie.sequence);
     const std::uint32_t ports =
         wire::swap32(std::uint32_t{cookie.source_port} << 16U | target.port);
-    const std::uint32_t stamp = wire::swap32(probe_stamp);
     wire::ChecksumPart sum = sum_;
     sum.add(ip);
     sum.add(ports);
     sum.add(sequence);
-    sum.add(stamp);
+    if constexpr (kOptions == SynOptions::Linux) {
+      const std::uint32_t stamp = wire::swap32(probe_stamp);
+      sum.add(stamp);
+      wire::store(frame + start_.payload() + kTimestampValue, stamp);
+    }
     start_.stamp(frame, head, ip, cookie.ip_id);
     std::byte* const tcp = frame + start_.payload();
     wire::store(tcp + wire::kTcpSourcePort, ports);
     wire::store(tcp + wire::kTcpSequence, sequence);
     wire::store(tcp + wire::kTcpChecksum, sum.finish());
-    wire::store(tcp + kTimestampValue, stamp);
   }
 
  private:
   static constexpr std::size_t kTimestampValue = wire::kTcpSize + 8;
 
   BasicFrameStart<Address> start_;
-  std::array<std::byte, 2 * wire::kTcpSize> segment_{};
+  std::array<std::byte, kSegmentSize> segment_{};
   wire::ChecksumPart sum_;  // Over the pseudo-header and the constant words of the segment.
 };
 
@@ -109,10 +116,13 @@ class BasicTcpAckTemplate {
   wire::ChecksumPart sum_;  // Over the pseudo-header and the constant words of the segment.
 };
 
-using TcpSynTemplate = BasicTcpSynTemplate<Ipv4Address>;
+using TcpSynTemplate = BasicTcpSynTemplate<Ipv4Address, SynOptions::Linux>;
+using TcpMssSynTemplate = BasicTcpSynTemplate<Ipv4Address, SynOptions::Mss>;
 using TcpAckTemplate = BasicTcpAckTemplate<Ipv4Address>;
-extern template class BasicTcpSynTemplate<Ipv4Address>;
-extern template class BasicTcpSynTemplate<Ipv6Address>;
+extern template class BasicTcpSynTemplate<Ipv4Address, SynOptions::Linux>;
+extern template class BasicTcpSynTemplate<Ipv4Address, SynOptions::Mss>;
+extern template class BasicTcpSynTemplate<Ipv6Address, SynOptions::Linux>;
+extern template class BasicTcpSynTemplate<Ipv6Address, SynOptions::Mss>;
 extern template class BasicTcpAckTemplate<Ipv4Address>;
 extern template class BasicTcpAckTemplate<Ipv6Address>;
 

@@ -2,6 +2,7 @@
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_pause.h>
 #include <rte_prefetch.h>
 
 #include <ctime>
@@ -15,6 +16,11 @@ constexpr long kNapNanoseconds = 50'000;
 constexpr unsigned kEmptyPollsBeforeSleep = kEmptyPollsBeforeNap + 5000;
 constexpr long kSleepNanoseconds = 500'000;
 constexpr std::uint32_t kRefusalsBetweenLinkChecks = 1024;
+// While probes come in full bursts, fewer replies than this wait for more, and so many bursts.
+constexpr std::uint16_t kFewReplies = 16;
+constexpr unsigned kBurstsToWait = 4;
+// About a microsecond.
+constexpr unsigned kPausesBetweenLooks = 40;
 // Replies are repeated once no probe came for this long.
 constexpr std::chrono::milliseconds kQuietBeforeFlood{100};
 
@@ -75,9 +81,9 @@ void PollLoop::run(const std::atomic<bool>& stop) noexcept {
     if (!flush_all()) continue;
     now_ = time_since_start();
     unsigned handled = send_due();
-    if (!flush(replies_)) continue;
+    if (!flush_replies()) continue;
     handled += send_timed();
-    if (!flush(replies_)) continue;
+    if (!flush_replies()) continue;
     // All that is forged for the replies so far comes before the next ones, so the ratio holds.
     if (const unsigned forged = send_forged(); forged > 0) {
       empty_polls = 0;
@@ -89,6 +95,12 @@ void PollLoop::run(const std::atomic<bool>& stop) noexcept {
       handled += receive_uplink();
       send_router_frames();
     }
+    if (handled == 0 && parts_.record != nullptr) parts_.record->settle_some(parts_.counters);
+    // A peer that is about to write is held up by every look at its ring; and a full burst costs
+    // less than its parts.
+    if (handled < kBurst / 2) {
+      for (unsigned i = 0; i < kPausesBetweenLooks; ++i) rte_pause();
+    }
     empty_polls = handled == 0 ? empty_polls + 1 : 0;
     if (parts_.naps && empty_polls > kEmptyPollsBeforeNap) {
       const bool is_quiet = empty_polls > kEmptyPollsBeforeSleep && parts_.queue.size() == 0;
@@ -96,6 +108,13 @@ void PollLoop::run(const std::atomic<bool>& stop) noexcept {
       nanosleep(&nap, nullptr);
     }
   }
+}
+
+// A burst of two frames costs the link and its peer about as much as one of twenty.
+bool PollLoop::flush_replies() noexcept {
+  if (replies_.size() < kFewReplies && bursts_waited_ < kBurstsToWait) return true;
+  bursts_waited_ = 0;
+  return flush(replies_);
 }
 
 bool PollLoop::flush(Output& output) noexcept {
@@ -117,7 +136,7 @@ bool PollLoop::flush(Output& output) noexcept {
 }
 
 bool PollLoop::flush_all() noexcept {
-  const bool replies = flush(replies_);
+  const bool replies = flush_replies();
   const bool returned = flush(returned_);
   const bool uplink = flush(uplink_);
   const bool forged = flush(forged_);
@@ -207,6 +226,7 @@ unsigned PollLoop::receive() noexcept {
     rte_prefetch0(rte_pktmbuf_mtod(frames[i], void*));
   }
   if (count > 0) last_received_ = now_;
+  bursts_waited_ = count == kBurst ? bursts_waited_ + 1 : kBurstsToWait;
   if (parts_.record != nullptr) record({frames.data(), count});
   for (std::uint16_t i = 0; i < count; ++i) {
     if (i + kAhead < count) rte_prefetch0(rte_pktmbuf_mtod(frames[i + kAhead], void*));

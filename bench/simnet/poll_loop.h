@@ -73,6 +73,7 @@ class PollLoop {
 
   // True when nothing is left to send.
   [[nodiscard]] bool flush(Output& output) noexcept;
+  [[nodiscard]] bool flush_replies() noexcept;
   [[nodiscard]] bool flush_all() noexcept;
   // Each returns how many frames it handled.
   unsigned send_due() noexcept;
@@ -97,6 +98,7 @@ class PollLoop {
   Output forged_;
   std::array<rte_mbuf*, kBurst> unanswered_{};
   unsigned unanswered_count_ = 0;
+  unsigned bursts_waited_ = 0;        // Since replies were sent.
   rte_mbuf* spare_ = nullptr;         // For the next delayed reply.
   rte_mbuf* timed_spare_ = nullptr;   // For the next frame a host sends by itself.
   rte_mbuf* uplink_spare_ = nullptr;  // For the next frame of the router's own.

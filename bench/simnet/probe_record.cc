@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "bench/simnet/frame.h"
@@ -22,15 +24,23 @@ Result<ProbeRecord> ProbeRecord::make(const RankedSet<Ipv4Address>& addresses,
                 fmt::format("--seen: no memory for {} bits; give fewer ports", bits));
   }
   words.prefer_large_pages();
-  return ProbeRecord{addresses, ports, std::move(words)};
+  ZeroPages<std::uint32_t> entries{kParts * kPartEntries};
+  if (entries.empty()) return fail(ExitCode::Usage, "--seen: no memory");
+  entries.prefer_large_pages();
+  return ProbeRecord{addresses, ports, std::move(words), std::move(entries)};
 }
 
 ProbeRecord::ProbeRecord(const RankedSet<Ipv4Address>& addresses,
-                         std::span<const std::uint16_t> ports, ZeroPages<std::uint64_t> words)
+                         std::span<const std::uint16_t> ports, ZeroPages<std::uint64_t> words,
+                         ZeroPages<std::uint32_t> entries)
     : addresses_{&addresses},
       port_ranks_(std::size_t{1} << 16U, kNoPort),
       ports_{ports.size()},
-      words_{std::move(words)} {
+      words_{std::move(words)},
+      entries_{std::move(entries)} {
+  const std::uint64_t bits = std::uint64_t{addresses.size()} * ports.size();
+  // Whole words; 2^41 bits, more than memory has, would not need all bits of an entry.
+  part_bits_ = std::max(6U, static_cast<unsigned>(std::bit_width((bits - 1) / kParts)));
   for (std::size_t i = 0; i < ports.size() && i < kNoPort; ++i) {
     port_ranks_[ports[i]] = static_cast<std::uint16_t>(i);
   }
@@ -55,30 +65,52 @@ std::uint64_t ProbeRecord::find(std::span<const std::byte> frame) const noexcept
   return rank ? *rank * ports_ + port : kUnlisted;
 }
 
+// Entries go to memory a line at a time: one address translation and one miss for 16 of them.
 void ProbeRecord::note(std::span<const std::span<const std::byte>> frames,
                        Counters& counters) noexcept {
-  std::array<std::uint64_t, kMostBurst> positions;
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    positions[i] = find(frames[i]);
-    if (positions[i] < kUnlisted) __builtin_prefetch(&words_[positions[i] / kWordBits], 1);
-  }
-  std::uint64_t first = 0;
-  std::uint64_t repeated = 0;
-  std::uint64_t unlisted = 0;
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    if (positions[i] >= kUnlisted) {
-      unlisted += positions[i] == kUnlisted ? 1 : 0;
+  for (const std::span<const std::byte> frame : frames) {
+    const std::uint64_t position = find(frame);
+    if (position >= kUnlisted) {
+      if (position == kUnlisted) counters.add(Counter::ProbesUnlisted);
       continue;
     }
-    std::uint64_t& word = words_[positions[i] / kWordBits];
-    const std::uint64_t bit = std::uint64_t{1} << (positions[i] % kWordBits);
-    repeated += (word & bit) != 0 ? 1 : 0;
-    first += (word & bit) == 0 ? 1 : 0;
-    word |= bit;
+    const auto part = static_cast<std::size_t>(position >> part_bits_);
+    const auto bit = static_cast<std::uint32_t>(position & ((std::uint64_t{1} << part_bits_) - 1));
+    const std::size_t at = waiting_[part]++;
+    last_[part][at % kLineEntries] = bit;
+    if (waiting_[part] % kLineEntries != 0) continue;
+    std::ranges::copy(last_[part], &entries_[part * kPartEntries + at + 1 - kLineEntries]);
+    if (waiting_[part] == kPartEntries) settle_part(part, counters);
   }
-  counters.add(Counter::ProbesFirst, first);
+}
+
+void ProbeRecord::settle_some(Counters& counters) noexcept {
+  settle_part(next_part_, counters);
+  next_part_ = (next_part_ + 1) % kParts;
+}
+
+void ProbeRecord::settle(Counters& counters) noexcept {
+  for (std::size_t part = 0; part < kParts; ++part) settle_part(part, counters);
+}
+
+void ProbeRecord::settle_part(std::size_t part, Counters& counters) noexcept {
+  constexpr std::size_t kAhead = 32;
+  const std::size_t count = std::exchange(waiting_[part], 0);
+  if (count == 0) return;
+  std::uint32_t* const bits = &entries_[part * kPartEntries];
+  std::copy_n(last_[part].begin(), count % kLineEntries,
+              bits + count / kLineEntries * kLineEntries);
+  std::uint64_t* const words = &words_[(part << part_bits_) / kWordBits];
+  std::uint64_t repeated = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i + kAhead < count) __builtin_prefetch(&words[bits[i + kAhead] / kWordBits], 1);
+    std::uint64_t& word = words[bits[i] / kWordBits];
+    const unsigned shift = bits[i] % kWordBits;
+    repeated += word >> shift & 1U;
+    word |= std::uint64_t{1} << shift;
+  }
+  counters.add(Counter::ProbesFirst, count - repeated);
   counters.add(Counter::ProbesRepeated, repeated);
-  counters.add(Counter::ProbesUnlisted, unlisted);
 }
 
 }  // namespace trawl::simnet

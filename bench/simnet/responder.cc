@@ -117,6 +117,9 @@ Answer Responder::ipv4(std::span<std::byte> buffer, std::size_t length, Nanoseco
   if (!is_answerable(probe.from)) return ignore(Counter::Malformed);
   const Passage passage = in_.pass(probe.to, length, now);
   if (const auto why = loss_in(passage.fate)) return ignore(*why);
+  // Where nothing waited, the answer is not touched again: it is in the caller's hands already.
+  if (passage.wait.count() == 0) [[likely]]
+    return deliver(buffer, length, probe, now);
   Answer answer = deliver(buffer, length, probe, now + passage.wait);
   answer.delay += passage.wait;
   return answer;

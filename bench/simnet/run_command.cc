@@ -185,6 +185,7 @@ Result<void> answer_until_stopped(const RunOptions& options, Network& network,
   if (result) result = supervise(options, network, begin, g_stop);
   g_stop.store(true, std::memory_order_relaxed);
   Eal::join();
+  if (record) record->settle(network.counters);
   if (options.stats_file.empty()) return result;
   const double uptime = std::chrono::duration<double>(Steady::now() - begin).count();
   auto written = replace_file(options.stats_file, stats_json(network, loop.unsent(), uptime));

@@ -208,6 +208,14 @@ Result<dataplane::VlanId> parse_vlan(std::string_view text, std::string_view opt
                                            option, quote(text), VlanId::kLowest, VlanId::kHighest));
 }
 
+Result<dataplane::SynOptions> parse_syn_options(std::string_view text, std::string_view option) {
+  const auto& names = dataplane::kSynOptionNames;
+  const auto* name = std::ranges::find(names, text);
+  if (name != names.end()) return static_cast<dataplane::SynOptions>(name - names.begin());
+  return fail(ExitCode::Usage, fmt::format("{}: {} is no set of TCP options; expected {} or {}",
+                                           option, quote(text), names[0], names[1]));
+}
+
 Result<std::uint8_t> parse_ttl(std::string_view text, std::string_view option) {
   const auto hops = parse_whole<std::uint8_t>(text);
   if (hops && *hops > 0) return *hops;

@@ -55,6 +55,10 @@ namespace trawl::control {
 // A number from 1 to 4094.
 [[nodiscard]] Result<dataplane::VlanId> parse_vlan(std::string_view text, std::string_view option);
 
+// "linux" or "mss".
+[[nodiscard]] Result<dataplane::SynOptions> parse_syn_options(std::string_view text,
+                                                              std::string_view option);
+
 // A number of hops from 1 to 255.
 [[nodiscard]] Result<std::uint8_t> parse_ttl(std::string_view text, std::string_view option);
 

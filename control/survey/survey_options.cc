@@ -45,8 +45,8 @@ constexpr std::string_view kProbeHelp =
 
 // Option values as text, before they are looked at one by one.
 struct Texts {
-  std::string ttl, vlan, probe, ports, max_targets, rate, source_ip, source_ports, gateway,
-      gateway_mac, lcores, seed;
+  std::string ttl, syn_options, vlan, probe, ports, max_targets, rate, source_ip, source_ports,
+      gateway, gateway_mac, lcores, seed;
   std::string cooldown, max_runtime, format, states, filter, contact;
   std::vector<std::string> outputs, fields;
   std::string network_rate, shard, probes, retries, retry_delay, memory;
@@ -151,6 +151,11 @@ void add_network_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
       "ports Linux gives to its own connections, 32768-60999)",
       "PORTS");
   add("--ttl", texts.ttl, "Hops a probe may go, 1 to 255 (default 64)", "N");
+  add("--tcp-options", texts.syn_options,
+      "Options of TCP SYNs: linux (the default: as Linux has them), or\n"
+      "mss: the segment size alone, in the smallest Ethernet frame,\n"
+      "without round-trip times",
+      "LAYOUT");
   add("--vlan", texts.vlan,
       "Send and take frames with this 802.1Q tag; needs --source-ip\n"
       "and --gateway on an interface of the system",
@@ -259,6 +264,8 @@ Result<void> take_values(const CLI::App& app, const Texts& texts, SurveyOptions&
   take(std::type_identity<std::vector<IpAddress>>{}, "--source-ip", texts.source_ip,
        options.source_ips, parse_source_addresses);
   take(std::type_identity<std::uint8_t>{}, "--ttl", texts.ttl, options.ttl, parse_ttl);
+  take(std::type_identity<dataplane::SynOptions>{}, "--tcp-options", texts.syn_options,
+       options.syn_options, parse_syn_options);
   take(std::type_identity<dataplane::VlanId>{}, "--vlan", texts.vlan, options.vlan, parse_vlan);
   take(std::type_identity<PortRange>{}, "--source-port", texts.source_ports, options.source_ports,
        parse_port_range);
@@ -332,19 +339,28 @@ Result<void> check_ports(const SurveyOptions& options) {
   return {};
 }
 
+Result<void> check_stamps(const CLI::App& app, const SurveyOptions& options) {
+  const bool syn = options.probe == dataplane::ProbeKind::TcpSyn;
+  if (app.count("--tcp-options") > 0 && !syn) {
+    return usage(fmt::format("--tcp-options is about TCP SYNs; --probe {} sends none",
+                             to_string(options.probe)));
+  }
+  const bool unstamped = options.probe == dataplane::ProbeKind::TcpAck ||
+                         options.probe == dataplane::ProbeKind::Udp ||
+                         (syn && options.syn_options == dataplane::SynOptions::Mss);
+  if (!options.rate.is_automatic() || !unstamped) return {};
+  return usage(
+      "--rate auto needs replies that tell which probe they answer, which those to tcp-ack and udp "
+      "probes, and to SYNs with --tcp-options mss, do not; give a rate");
+}
+
 // Options that are each in order, but not together.
 Result<void> check_together(const CLI::App& app, const SurveyOptions& options) {
   if (options.targets.empty() && options.target_files.empty()) {
     return usage("no targets are given; name addresses or prefixes, or a file with -f FILE");
   }
   if (auto fit = check_ports(options); !fit) return fit;
-  const bool unstamped =
-      options.probe == dataplane::ProbeKind::TcpAck || options.probe == dataplane::ProbeKind::Udp;
-  if (options.rate.is_automatic() && unstamped) {
-    return usage(
-        "--rate auto needs replies that tell which probe they answer, which those to "
-        "tcp-ack and udp probes do not; give a rate");
-  }
+  if (auto fit = check_stamps(app, options); !fit) return fit;
   if (options.link.empty() && !options.dry_run) {
     return usage("no link is given; name a network card such as --link eth1, or add --dry-run");
   }

@@ -270,10 +270,11 @@ Result<ByteCount> memory_for_verdicts(const SurveyOptions& options,
 
 ByteCount mean_frame_size(const SurveyOptions& options, const SurveyPlan& plan) {
   const auto* const payloads = plan.payloads.get();
-  const ByteCount untagged =
-      plan.addresses.is_v4()
-          ? dataplane::ProbeTemplate::frame_size(options.probe, payloads, plan.ports)
-          : dataplane::ProbeTemplate6::frame_size(options.probe, payloads, plan.ports);
+  const ByteCount untagged = plan.addresses.is_v4()
+                                 ? dataplane::ProbeTemplate::frame_size(
+                                       options.probe, options.syn_options, payloads, plan.ports)
+                                 : dataplane::ProbeTemplate6::frame_size(
+                                       options.probe, options.syn_options, payloads, plan.ports);
   return untagged + ByteCount{options.vlan.tag_size()};
 }
 
@@ -319,7 +320,9 @@ dataplane::BasicScanPlan<Address> scan_plan(const SurveyOptions& options, const 
   }
   ();
   return {.cookies = {scan_key(seed), sources, ports, options.probe},
-          .probe = {options.probe, {mac, stamped_source, options.vlan, options.ttl}, plan.payloads},
+          .probe = {options.probe,
+                    {mac, stamped_source, options.vlan, options.ttl, options.syn_options},
+                    plan.payloads},
           .parser = {sources, ports, options.probe, plan.payloads, options.vlan},
           .guard = Guard{typename Guard::Guard{blocked}},
           .neighbours = std::move(neighbours),

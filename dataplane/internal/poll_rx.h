@@ -12,6 +12,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/internal/capture_ring.h"
 #include "dataplane/internal/poll_tx.h"
+#include "dataplane/internal/receive_rest.h"
 #include "dataplane/reply.h"
 #include "dataplane/scan_plan.h"
 
@@ -40,6 +41,8 @@ class BasicRxLoop {
 
   // One burst from one queue. True when a frame was received.
   bool poll(Ticks now) noexcept;
+  // Whether to poll after a burst was sent; asked once after each.
+  [[nodiscard]] bool is_due() noexcept { return rest_.is_over(); }
 
  private:
   static constexpr bool kIsV4 = std::is_same_v<Address, Ipv4Address>;
@@ -54,6 +57,7 @@ class BasicRxLoop {
   const RxSeat seat_;
   CoreCounters& counters_;
   std::uint16_t queue_ = 0;
+  ReceiveRest rest_;
   std::array<BasicReplyClaim<Address>, kBurst> claims_;
   std::array<BasicTarget<Address>, kBurst> targets_;
   std::array<Cookie, kBurst> cookies_;

@@ -190,6 +190,17 @@ TEST(SurveyOptions, TtlIs64UnlessGiven) {
   EXPECT_EQ(parsed(basic({"--ttl", "5"})).ttl, 5);
 }
 
+TEST(SurveyOptions, SynsLookLikeLinuxUnlessAskedFor) {
+  EXPECT_EQ(parsed(basic()).syn_options, dataplane::SynOptions::Linux);
+  EXPECT_EQ(parsed(basic({"--tcp-options", "linux"})).syn_options, dataplane::SynOptions::Linux);
+  EXPECT_EQ(parsed(basic({"--tcp-options", "mss"})).syn_options, dataplane::SynOptions::Mss);
+  EXPECT_THAT(refused(basic({"--tcp-options", "bsd"})), HasSubstr("linux or mss"));
+  EXPECT_THAT(refused(basic({"--tcp-options", "mss", "--probe", "tcp-ack"})),
+              HasSubstr("--tcp-options is about TCP SYNs"));
+  EXPECT_THAT(refused(basic({"--tcp-options", "mss", "--rate", "auto"})),
+              HasSubstr("--tcp-options mss"));
+}
+
 TEST(SurveyOptions, VlanIsNoneUnlessGiven) {
   EXPECT_FALSE(parsed(basic()).vlan.tagged());
   EXPECT_EQ(parsed(basic({"--vlan", "100"})).vlan, dataplane::VlanId{100});

@@ -163,6 +163,8 @@ TEST(SurveySetup, BitsPerSecondCountTheRealFrames) {
   EXPECT_EQ(mean_frame_size(options, plan).count(), 74U);
   options.vlan = dataplane::VlanId{7};
   EXPECT_EQ(mean_frame_size(options, plan).count(), 78U);
+  options.syn_options = dataplane::SynOptions::Mss;
+  EXPECT_EQ(mean_frame_size(options, plan).count(), 62U);
   options.vlan = {};
   options.probe = dataplane::ProbeKind::Udp;
   const dataplane::UdpPayload quic{

@@ -49,7 +49,7 @@ TEST(ProbeTemplate, UdpProbesAreWrittenWhole) {
     visited += static_cast<int>(std::is_same_v<Probe, UdpTemplate>);
   });
   EXPECT_EQ(visited, 1);
-  EXPECT_EQ(ProbeTemplate::frame_size(ProbeKind::Udp, payloads.get(), kPorts).count(), 60U);
+  EXPECT_EQ(ProbeTemplate::frame_size(ProbeKind::Udp, {}, payloads.get(), kPorts).count(), 60U);
 }
 
 // A frame made for no source and then given one is the frame made for that source.
@@ -141,6 +141,20 @@ TEST(ProbeTemplate, SynIsTheKindOfTheShortConstructor) {
     visited += static_cast<int>(std::is_same_v<Probe, TcpSynTemplate>);
   });
   EXPECT_EQ(visited, 1);
+}
+
+TEST(ProbeTemplate, SynHasTheOptionsAskedFor) {
+  ProbeSource source = kSource;
+  source.syn_options = SynOptions::Mss;
+  bool is_mss = false;
+  ProbeTemplate{ProbeKind::TcpSyn, source}.visit([&]<typename Probe>([[maybe_unused]] const Probe& probe) {
+    if constexpr (std::is_same_v<Probe, TcpMssSynTemplate>) {
+      is_mss = true;
+      EXPECT_EQ(probe.size(), ProbeTemplate::frame_size(ProbeKind::TcpSyn, SynOptions::Mss));
+    }
+  });
+  EXPECT_TRUE(is_mss);
+  EXPECT_EQ(ProbeTemplate6::frame_size(ProbeKind::TcpSyn, SynOptions::Mss).count(), 78U);
 }
 
 TEST(ProbeTemplate, HeadIsTheNextHopAndTheBeginningOfOurAddress) {

@@ -89,6 +89,17 @@ TEST(TcpSynTemplate, OptionsAreThoseOfALinuxSynInTheirOrder) {
   EXPECT_EQ(get32(frame, 70), 0x01030307U) << "no-op, window scale 7";
 }
 
+TEST(TcpMssSynTemplate, HasTheSegmentSizeAloneAndFitsTheSmallestFrame) {
+  const Frame frame = stamped<TcpMssSynTemplate>();
+  ASSERT_EQ(frame.size(), 58U);
+  EXPECT_EQ(get16(frame, 16), 44U) << "total length";
+  EXPECT_EQ(get32(frame, 38), 0x01020304U) << "sequence number";
+  EXPECT_EQ(get16(frame, 46), 0x6002U) << "24 bytes of header, SYN alone";
+  EXPECT_EQ(get32(frame, 54), 0x020405b4U) << "maximum segment size 1460";
+  EXPECT_TRUE(ip_checksum_is_right(frame));
+  EXPECT_TRUE(tcp_checksum_is_right(frame));
+}
+
 TEST(TcpAckTemplate, IsABareAckWithTheCookieInBothNumbers) {
   const Frame frame = stamped<TcpAckTemplate>();
   ASSERT_EQ(frame.size(), 54U);
@@ -119,7 +130,7 @@ TEST(TcpAckTemplate, NumbersLeadToEachOther) {
 
 template <typename Template>
 class TcpTemplate : public testing::Test {};
-using Templates = testing::Types<TcpSynTemplate, TcpAckTemplate>;
+using Templates = testing::Types<TcpSynTemplate, TcpMssSynTemplate, TcpAckTemplate>;
 TYPED_TEST_SUITE(TcpTemplate, Templates);
 
 TYPED_TEST(TcpTemplate, SecondStampLeavesNoTraceOfTheFirst) {

@@ -25,6 +25,7 @@ class ProbeRecordTest : public testing::Test {
     record_.note({&bytes, 1}, counters_);
   }
   void expect(std::uint64_t first, std::uint64_t repeated, std::uint64_t unlisted) {
+    record_.settle(counters_);
     EXPECT_EQ(counters_.get(Counter::ProbesFirst), first);
     EXPECT_EQ(counters_.get(Counter::ProbesRepeated), repeated);
     EXPECT_EQ(counters_.get(Counter::ProbesUnlisted), unlisted);
@@ -49,6 +50,36 @@ TEST_F(ProbeRecordTest, EveryTargetHasABitOfItsOwn) {
 TEST_F(ProbeRecordTest, AnotherProbeOfATargetIsARepeat) {
   for (int i = 0; i < 3; ++i) note(probe(kLast, 443));
   expect(1, 2, 0);
+}
+
+TEST_F(ProbeRecordTest, CountsBitByBitInTimesOfLeisure) {
+  for (std::uint32_t value = kFirst.value(); value <= kLast.value(); ++value) {
+    note(probe(Ipv4Address{value}, 80));
+  }
+  EXPECT_EQ(counters_.get(Counter::ProbesFirst), 0U) << "they wait for more";
+  for (int i = 0; i < 256; ++i) record_.settle_some(counters_);
+  EXPECT_EQ(counters_.get(Counter::ProbesFirst), 256U);
+}
+
+// More than a part of the array waits for, over all parts.
+TEST(ProbeRecord, TellsFirstFromRepeatedAmongMillions) {
+  Ipv4Set set;
+  set.add(Ipv4Prefix{Ipv4Address{0x0a000000}, 11});
+  const RankedSet<Ipv4Address> addresses{set};
+  constexpr std::array<std::uint16_t, 1> kPorts{80};
+  ProbeRecord record = ProbeRecord::make(addresses, kPorts).value();
+  Counters counters;
+  TestFrame frame = tcp_frame({.to = Ipv4Address{0}}, {.to_port = 80});
+  // Odd multiples visit every address once; then a quarter of them again.
+  constexpr std::uint32_t kCount = 1U << 21U;
+  for (std::uint32_t i = 0; i < kCount + kCount / 4; ++i) {
+    wire::write32(frame.ip() + wire::kIpDestination, 0x0a000000U | i * 0x9e3779b1U % kCount);
+    const std::span<const std::byte> bytes = frame.frame();
+    record.note({&bytes, 1}, counters);
+  }
+  record.settle(counters);
+  EXPECT_EQ(counters.get(Counter::ProbesFirst), kCount);
+  EXPECT_EQ(counters.get(Counter::ProbesRepeated), kCount / 4);
 }
 
 TEST_F(ProbeRecordTest, TwoInOneBurstAreSeen) {
