@@ -210,14 +210,6 @@ unsigned PollLoop::send_flood() noexcept {
   return kBurst;
 }
 
-void PollLoop::record(std::span<rte_mbuf* const> frames) noexcept {
-  std::array<std::span<const std::byte>, kBurst> bytes;
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    bytes[i] = {rte_pktmbuf_mtod(frames[i], const std::byte*), frames[i]->data_len};
-  }
-  parts_.record->note({bytes.data(), frames.size()}, parts_.counters);
-}
-
 unsigned PollLoop::receive() noexcept {
   std::array<rte_mbuf*, kBurst> frames;
   const std::uint16_t count = rte_eth_rx_burst(parts_.link.port(), 0, frames.data(), kBurst);
@@ -227,9 +219,12 @@ unsigned PollLoop::receive() noexcept {
   }
   if (count > 0) last_received_ = now_;
   bursts_waited_ = count == kBurst ? bursts_waited_ + 1 : kBurstsToWait;
-  if (parts_.record != nullptr) record({frames.data(), count});
   for (std::uint16_t i = 0; i < count; ++i) {
     if (i + kAhead < count) rte_prefetch0(rte_pktmbuf_mtod(frames[i + kAhead], void*));
+    if (parts_.record != nullptr) {
+      parts_.record->note({rte_pktmbuf_mtod(frames[i], const std::byte*), frames[i]->data_len},
+                          parts_.counters);
+    }
     handle(frames[i]);
   }
   rte_pktmbuf_free_bulk(unanswered_.data(), unanswered_count_);

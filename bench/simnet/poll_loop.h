@@ -81,7 +81,6 @@ class PollLoop {
   unsigned send_forged() noexcept;
   unsigned send_flood() noexcept;
   unsigned receive() noexcept;
-  void record(std::span<rte_mbuf* const> frames) noexcept;
   unsigned receive_uplink() noexcept;
   void handle(rte_mbuf* frame) noexcept;
   void send_router_frames() noexcept;

@@ -66,22 +66,19 @@ std::uint64_t ProbeRecord::find(std::span<const std::byte> frame) const noexcept
 }
 
 // Entries go to memory a line at a time: one address translation and one miss for 16 of them.
-void ProbeRecord::note(std::span<const std::span<const std::byte>> frames,
-                       Counters& counters) noexcept {
-  for (const std::span<const std::byte> frame : frames) {
-    const std::uint64_t position = find(frame);
-    if (position >= kUnlisted) {
-      if (position == kUnlisted) counters.add(Counter::ProbesUnlisted);
-      continue;
-    }
-    const auto part = static_cast<std::size_t>(position >> part_bits_);
-    const auto bit = static_cast<std::uint32_t>(position & ((std::uint64_t{1} << part_bits_) - 1));
-    const std::size_t at = waiting_[part]++;
-    last_[part][at % kLineEntries] = bit;
-    if (waiting_[part] % kLineEntries != 0) continue;
-    std::ranges::copy(last_[part], &entries_[part * kPartEntries + at + 1 - kLineEntries]);
-    if (waiting_[part] == kPartEntries) settle_part(part, counters);
+void ProbeRecord::note(std::span<const std::byte> frame, Counters& counters) noexcept {
+  const std::uint64_t position = find(frame);
+  if (position >= kUnlisted) {
+    if (position == kUnlisted) counters.add(Counter::ProbesUnlisted);
+    return;
   }
+  const auto part = static_cast<std::size_t>(position >> part_bits_);
+  const std::size_t at = waiting_[part]++;
+  last_[part][at % kLineEntries] =
+      static_cast<std::uint32_t>(position & ((std::uint64_t{1} << part_bits_) - 1));
+  if ((at + 1) % kLineEntries != 0) return;
+  std::ranges::copy(last_[part], &entries_[part * kPartEntries + at + 1 - kLineEntries]);
+  if (at + 1 == kPartEntries) settle_part(part, counters);
 }
 
 void ProbeRecord::settle_some(Counters& counters) noexcept {

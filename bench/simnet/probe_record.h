@@ -28,9 +28,9 @@ class ProbeRecord {
   [[nodiscard]] static Result<ProbeRecord> make(const RankedSet<Ipv4Address>& addresses,
                                                 std::span<const std::uint16_t> ports);
 
-  // Takes the TCP frames of a burst; each will count as the first of its target, a repeat, or of no
-  // listed target.
-  void note(std::span<const std::span<const std::byte>> frames, Counters& counters) noexcept;
+  // Takes a TCP frame, which will count as the first of its target, a repeat, or of no listed
+  // target.
+  void note(std::span<const std::byte> frame, Counters& counters) noexcept;
   // Counts some of what was taken: all of it when called 256 times. For times of leisure.
   void settle_some(Counters& counters) noexcept;
   // Counts all that was taken.
