@@ -7,6 +7,8 @@ namespace {
 
 // Buckets aimed at per interval: more make steps rarer and the table larger.
 constexpr std::size_t kBucketsPerInterval = 4;
+// With few intervals, hardly any bucket has an end of one in it: nothing to be predicted wrongly.
+constexpr std::size_t kLeastBuckets = 1024;
 constexpr std::size_t kMostBuckets = std::size_t{1} << 24U;
 
 }  // namespace
@@ -36,7 +38,7 @@ template <typename Address>
 template <typename KeyOf>
 void RankedSet<Address>::fill(std::vector<std::uint32_t>& table, unsigned& shift, Value highest,
                               KeyOf key_of) {
-  const std::size_t aim = std::min(count_ * kBucketsPerInterval, kMostBuckets);
+  const std::size_t aim = std::clamp(count_ * kBucketsPerInterval, kLeastBuckets, kMostBuckets);
   shift = 0;
   while ((highest >> shift) >= aim) ++shift;
   const std::size_t buckets = static_cast<std::size_t>(highest >> shift) + 1;

@@ -87,13 +87,10 @@ std::string LinkSpec::device() const {
   // A bare net_null would deliver make-believe frames without end.
   if (is_sink() && text.find(',') == std::string::npos) return text + ",no-rx=1";
   if (driver() != "net_memif" || device_argument(text, "role") == "server") return text;
-  // Probes are small. Buffers of the driver's 2048 bytes put them all into a few sets of the caches;
-  // and in a ring that is longer than the other end's cache, a line that is to be written again has
-  // left that cache already.
-  std::string device = text;
-  if (device_argument(text, "bsize").empty()) device += ",bsize=128";
-  if (device_argument(text, "rsize").empty()) device += ",rsize=13";
-  return device;
+  // The driver's 2048 bytes put the heads of all frames into a few sets of the caches; 1600, an odd
+  // multiple of a line, do not, and hold any frame of Ethernet. None may need two: the driver mixes
+  // up what comes after it.
+  return device_argument(text, "bsize").empty() ? text + ",bsize=1600" : text;
 }
 
 }  // namespace trawl::dataplane

@@ -112,9 +112,12 @@ void PollLoop::run(const std::atomic<bool>& stop) noexcept {
 
 // A burst of two frames costs the link and its peer about as much as one of twenty.
 bool PollLoop::flush_replies() noexcept {
-  if (replies_.size() < kFewReplies && bursts_waited_ < kBurstsToWait) return true;
+  // What the link refused goes before anything else is taken.
+  const bool may_wait = replies_.refusals == 0 && replies_.size() < kFewReplies;
+  if (may_wait && bursts_waited_ < kBurstsToWait) return true;
+  if (!flush(replies_)) return false;
   bursts_waited_ = 0;
-  return flush(replies_);
+  return true;
 }
 
 bool PollLoop::flush(Output& output) noexcept {

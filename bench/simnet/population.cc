@@ -151,20 +151,11 @@ const Population::Special* Population::special(Ipv4Address address) const noexce
   return found != specials_.end() && found->address == address ? &*found : nullptr;
 }
 
-bool Population::is_inside(Ipv4Address address) const noexcept {
-  if (address < bounds_.first || address > bounds_.last) return false;
-  return is_one_interval_ || addresses_.rank(address).has_value();
-}
-
 Host Population::special_host(Ipv4Address address, std::uint64_t drawn) const noexcept {
   if (const Special* found = special(address); found != nullptr) {
     return Host{found->presence, drawn, found->open_ports, found->fixed};
   }
-  for (const Ipv4Prefix& prefix : options_.forward) {
-    if (prefix.contains(address)) return Host{Presence::Forwarded, drawn, {}, false};
-  }
-  if (!is_inside(address)) return Host{Presence::Outside, drawn, {}, false};
-  return Host{presence(drawn), drawn, {}, false};
+  return complex_host(address, drawn);
 }
 
 PortAnswer Population::port(const Host& host, std::uint16_t port) const noexcept {

@@ -50,9 +50,9 @@ class Population {
   // One hash for an address without special rules.
   [[nodiscard]] Host host(Ipv4Address address) const noexcept {
     const std::uint64_t drawn = draw(address);
-    if (filter_[static_cast<std::size_t>(drawn % kFilterBits)] || is_complex_) [[unlikely]] {
+    if (filter_[static_cast<std::size_t>(drawn % kFilterBits)]) [[unlikely]]
       return special_host(address, drawn);
-    }
+    if (is_complex_) return complex_host(address, drawn);
     if (address < bounds_.first || address > bounds_.last) return {Presence::Outside, drawn, {}};
     return {presence(drawn), drawn, {}};
   }
@@ -89,14 +89,25 @@ class Population {
 
   Population(PopulationOptions options, const Ipv4Set& set);
   void add_specials();
-  // host() where there are specials, forwarded prefixes or several intervals.
+  // host() of what may be one of the specials.
   [[nodiscard]] Host special_host(Ipv4Address address, std::uint64_t drawn) const noexcept;
+  // host() of what is no special, where there are forwarded prefixes or several intervals.
+  [[nodiscard]] Host complex_host(Ipv4Address address, std::uint64_t drawn) const noexcept {
+    for (const Ipv4Prefix& prefix : options_.forward) {
+      if (prefix.contains(address)) return {Presence::Forwarded, drawn, {}, false};
+    }
+    if (!is_inside(address)) return {Presence::Outside, drawn, {}, false};
+    return {presence(drawn), drawn, {}, false};
+  }
   [[nodiscard]] Presence presence(std::uint64_t drawn) const noexcept {
     if ((drawn & 0x7fffffffU) < live_) return Presence::Live;
     return drawn >> 33U < unreachable_ ? Presence::Unreachable : Presence::Dead;
   }
   [[nodiscard]] const Special* special(Ipv4Address address) const noexcept;
-  [[nodiscard]] bool is_inside(Ipv4Address address) const noexcept;
+  [[nodiscard]] bool is_inside(Ipv4Address address) const noexcept {
+    if (address < bounds_.first || address > bounds_.last) return false;
+    return is_one_interval_ || addresses_.rank(address).has_value();
+  }
   [[nodiscard]] static bool is_drawn(const Host& host) noexcept {
     return host.presence == Presence::Live && !host.is_fixed;
   }

@@ -18,6 +18,10 @@ constexpr std::uint64_t kWordBits = 64;
 Result<ProbeRecord> ProbeRecord::make(const RankedSet<Ipv4Address>& addresses,
                                       std::span<const std::uint16_t> ports) {
   const std::uint64_t bits = std::uint64_t{addresses.size()} * ports.size();
+  if (bits > kMostBits) {
+    return fail(ExitCode::Usage,
+                fmt::format("--seen: {} bits are too many; give fewer ports", bits));
+  }
   ZeroPages<std::uint64_t> words{static_cast<std::size_t>(bits / kWordBits + 1)};
   if (words.empty()) {
     return fail(ExitCode::Usage,
@@ -39,7 +43,7 @@ ProbeRecord::ProbeRecord(const RankedSet<Ipv4Address>& addresses,
       words_{std::move(words)},
       entries_{std::move(entries)} {
   const std::uint64_t bits = std::uint64_t{addresses.size()} * ports.size();
-  // Whole words; 2^41 bits, more than memory has, would not need all bits of an entry.
+  // Whole words at least; no more than an entry's 32 bits tell apart.
   part_bits_ = std::max(6U, static_cast<unsigned>(std::bit_width((bits - 1) / kParts)));
   for (std::size_t i = 0; i < ports.size() && i < kNoPort; ++i) {
     port_ranks_[ports[i]] = static_cast<std::uint16_t>(i);

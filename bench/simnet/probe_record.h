@@ -41,6 +41,7 @@ class ProbeRecord {
   // That wait for each, a cache line of them apart from the others: see note().
   static constexpr std::size_t kPartEntries = std::size_t{1} << 16U;
   static constexpr std::size_t kLineEntries = 16;
+  static constexpr std::uint64_t kMostBits = kParts << 32U;
   struct alignas(64) Line : std::array<std::uint32_t, kLineEntries> {};
 
   static constexpr std::uint64_t kOther = ~std::uint64_t{0};  // No TCP over IPv4.

@@ -93,6 +93,7 @@ Result<ExitCode> resume(const ResumeOptions& asked) {
   auto options = options_of(**checkpoint);
   if (!options) return Failure{options.error()};
   asked.apply_to(*options);
+  if (auto fit = check_automatic_rate(*options); !fit) return Failure{fit.error()};
   const auto configuration = load_configuration();
   if (!configuration) return Failure{configuration.error()};
   apply_configuration(*configuration, *options);

@@ -339,19 +339,10 @@ Result<void> check_ports(const SurveyOptions& options) {
   return {};
 }
 
-Result<void> check_stamps(const CLI::App& app, const SurveyOptions& options) {
-  const bool syn = options.probe == dataplane::ProbeKind::TcpSyn;
-  if (app.count("--tcp-options") > 0 && !syn) {
-    return usage(fmt::format("--tcp-options is about TCP SYNs; --probe {} sends none",
-                             to_string(options.probe)));
-  }
-  const bool unstamped = options.probe == dataplane::ProbeKind::TcpAck ||
-                         options.probe == dataplane::ProbeKind::Udp ||
-                         (syn && options.syn_options == dataplane::SynOptions::Mss);
-  if (!options.rate.is_automatic() || !unstamped) return {};
-  return usage(
-      "--rate auto needs replies that tell which probe they answer, which those to tcp-ack and udp "
-      "probes, and to SYNs with --tcp-options mss, do not; give a rate");
+Result<void> check_syn_options(const CLI::App& app, const SurveyOptions& options) {
+  if (app.count("--tcp-options") == 0 || options.probe == dataplane::ProbeKind::TcpSyn) return {};
+  return usage(fmt::format("--tcp-options is about TCP SYNs; --probe {} sends none",
+                           to_string(options.probe)));
 }
 
 // Options that are each in order, but not together.
@@ -360,7 +351,8 @@ Result<void> check_together(const CLI::App& app, const SurveyOptions& options) {
     return usage("no targets are given; name addresses or prefixes, or a file with -f FILE");
   }
   if (auto fit = check_ports(options); !fit) return fit;
-  if (auto fit = check_stamps(app, options); !fit) return fit;
+  if (auto fit = check_syn_options(app, options); !fit) return fit;
+  if (auto fit = check_automatic_rate(options); !fit) return fit;
   if (options.link.empty() && !options.dry_run) {
     return usage("no link is given; name a network card such as --link eth1, or add --dry-run");
   }
@@ -488,6 +480,17 @@ Failure bad_command_line(const CLI::ParseError& error) {
 std::string help_of(const CLI::App& app) { return app.help() + std::string{kExamples}; }
 
 }  // namespace
+
+Result<void> check_automatic_rate(const SurveyOptions& options) {
+  const bool unstamped = options.probe == dataplane::ProbeKind::TcpAck ||
+                         options.probe == dataplane::ProbeKind::Udp ||
+                         (options.probe == dataplane::ProbeKind::TcpSyn &&
+                          options.syn_options == dataplane::SynOptions::Mss);
+  if (!options.rate.is_automatic() || !unstamped) return {};
+  return usage(
+      "--rate auto needs replies that tell which probe they answer, which those to tcp-ack and udp "
+      "probes, and to SYNs with --tcp-options mss, do not; give a rate");
+}
 
 Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
     std::span<const char* const> args) {

@@ -90,6 +90,9 @@ struct PrintAndExit {
   std::string text;
 };
 
+// Fails with Usage where --rate auto has nothing to go by: see RateController.
+[[nodiscard]] Result<void> check_automatic_rate(const SurveyOptions& options);
+
 // Parses the words after `trawl survey`. Fails with Usage: unknown options (the nearest is
 // suggested), bad values, options that contradict each other, no targets, no ports, no link.
 [[nodiscard]] Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(

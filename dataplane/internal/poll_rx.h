@@ -42,7 +42,7 @@ class BasicRxLoop {
   // One burst from one queue. True when a frame was received.
   bool poll(Ticks now) noexcept;
   // Whether to poll after a burst was sent; asked once after each.
-  [[nodiscard]] bool is_due() noexcept { return rest_.is_over(); }
+  [[nodiscard]] bool is_due() noexcept { return seat_.queues > 1 || rest_.is_over(); }
 
  private:
   static constexpr bool kIsV4 = std::is_same_v<Address, Ipv4Address>;

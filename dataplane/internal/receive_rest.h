@@ -8,7 +8,7 @@ namespace trawl::dataplane::internal {
 //
 // A poll that finds two frames costs about as much as one that finds twenty: most of it is waiting
 // for cache lines that the other end of the link has just written. While few come, several bursts
-// are sent between two polls.
+// are sent between two polls. For one queue: what an empty one tells says nothing of others.
 // Thread: one polling core.
 class ReceiveRest {
  public:

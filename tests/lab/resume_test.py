@@ -163,6 +163,17 @@ class Resume(unittest.TestCase):
         counters = self.expect_whole()
         self.assertLess(counters["sent"], TARGET_COUNT * 1.1)
 
+    def test_survey_without_time_stamps_goes_on_as_it_began(self) -> None:
+        options = ("--tcp-options", "mss", "--rate", "20k")
+        self.assertTrue(self.kill_after(self.survey(*options), 2))
+        refused = labs.run(self.resume("--rate", "auto"))
+        self.assertEqual(2, refused.returncode, refused.stderr)
+        self.assertIn("--tcp-options mss", refused.stderr)
+        done = labs.run(self.resume())
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.expect_whole()
+        self.assertNotIn("rtt_us", self.found.read_text())
+
     def test_what_is_no_checkpoint_of_ours_is_refused(self) -> None:
         self.assertTrue(self.kill_after(self.survey("--rate", "10k"), 1.5))
         again = labs.run(self.survey("--rate", "10k"))

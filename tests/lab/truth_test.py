@@ -57,6 +57,9 @@ class OverVeth(TruthCase):
     def test_af_packet(self) -> None:
         self.over_veth(labs.AF_PACKET_LINK, "af_packet")
 
+    def test_syns_with_the_segment_size_alone(self) -> None:
+        self.over_veth(labs.AF_PACKET_LINK, "af_packet", "--tcp-options", "mss")
+
     def test_plain_interface_name(self) -> None:
         self.over_veth("scan0", "auto")
 
