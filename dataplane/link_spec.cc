@@ -89,8 +89,12 @@ std::string LinkSpec::device() const {
   if (driver() != "net_memif" || device_argument(text, "role") == "server") return text;
   // The driver's 2048 bytes put the heads of all frames into a few sets of the caches; 1600, an odd
   // multiple of a line, do not, and hold any frame of Ethernet. None may need two: the driver mixes
-  // up what comes after it.
-  return device_argument(text, "bsize").empty() ? text + ",bsize=1600" : text;
+  // up what comes after it. In a long ring a line has left the other end's cache when its turn
+  // comes.
+  std::string device = text;
+  if (device_argument(text, "bsize").empty()) device += ",bsize=1600";
+  if (device_argument(text, "rsize").empty()) device += ",rsize=12";
+  return device;
 }
 
 }  // namespace trawl::dataplane

@@ -27,10 +27,10 @@ Result<ProbeRecord> ProbeRecord::make(const RankedSet<Ipv4Address>& addresses,
     return fail(ExitCode::Usage,
                 fmt::format("--seen: no memory for {} bits; give fewer ports", bits));
   }
-  words.prefer_large_pages();
+  words.expect_use_all_over();
   ZeroPages<std::uint32_t> entries{kParts * kPartEntries};
   if (entries.empty()) return fail(ExitCode::Usage, "--seen: no memory");
-  entries.prefer_large_pages();
+  entries.expect_use_all_over();
   return ProbeRecord{addresses, ports, std::move(words), std::move(entries)};
 }
 

@@ -36,9 +36,13 @@ class ZeroPages {
     return *this;
   }
 
-  // For arrays that are used all over: fewer page faults and address translations.
-  void prefer_large_pages() noexcept {
-    (void)madvise(values_, count_ * sizeof(Value), MADV_HUGEPAGE);
+  // For arrays that are used all over: fewer page faults and address translations. What is not too
+  // much is taken now, so that no probe waits for it.
+  void expect_use_all_over() noexcept {
+    constexpr std::size_t kTakenNow = std::size_t{1} << 30U;
+    const std::size_t size = count_ * sizeof(Value);
+    (void)madvise(values_, size, MADV_HUGEPAGE);
+    if (size <= kTakenNow) (void)madvise(values_, size, MADV_POPULATE_WRITE);  // Linux 5.14.
   }
 
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }

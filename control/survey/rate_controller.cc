@@ -28,6 +28,8 @@ constexpr double kBaselineMemory = 4000.0;
 constexpr double kSlowStartSentinels = 20.0;
 constexpr double kProbingSentinels = 60.0;
 constexpr double kSlowStartFactor = 2.0;
+constexpr double kSlowStartMiddle = 0.75;
+constexpr int kQueueRounds = 3;
 constexpr double kFirstStep = 0.04;
 constexpr double kLargestStep = 0.64;
 // Of the capacity measured.
@@ -106,6 +108,7 @@ PacketsPerSecond RateController::update(const RateSample& sample) {
   sentinels_.sent(sample.sentinels_sent);
   sentinels_.answered(sample.sentinels_answered, sample.now);
   if (sample.hits > 0.0) sentinels_.hits(sample.hits, sample.hit_rtt, sample.now);
+  if (sample.hit_rtt) hit_delay_.saw(sample.hits, *sample.hit_rtt, sample.now);
   trial_.local_drops += sample.local_drops;
   trial_.sent += sample.probes + static_cast<double>(sample.sentinels_sent.size());
   trial_.pressed += sample.back_pressure ? 1U : 0U;
@@ -228,10 +231,15 @@ double RateController::capacity_by(const Trial& trial, const Overload& overload)
   return trial.rate * std::max(kLeastKept, 1.0 - loss);
 }
 
+// Sentinels tell it host by host once they have answered before, ordinary hits where they are many.
+nanoseconds RateController::queue_delay() const {
+  return std::max(sentinels_.queue_delay(trial_.number), hit_delay_.since(trial_.start));
+}
+
 bool RateController::queue_grows() const {
   const nanoseconds least = std::max(
       kLeastQueue, std::chrono::duration_cast<nanoseconds>(sentinels_.typical_rtt() * kQueueShare));
-  return sentinels_.queue_delay(trial_.number) > least;
+  return queue_delay() > least;
 }
 
 // From setting a rate to knowing what nearly all of its first probes came to.
@@ -271,7 +279,14 @@ void RateController::learn_baseline() {
 
 void RateController::slow_start(SurveyTime now) {
   if (const auto found = overload(trial_)) return back_off(now, *found);
-  if (now - trial_.start < round() || back_pressure_ || held_up_ || queue_grows()) return;
+  if (now - trial_.start < round() || back_pressure_ || held_up_) return;
+  if (queue_grows()) {
+    if (now - trial_.start < kQueueRounds * round()) return;
+    // It stands: the path bears less than this, and more than half of it, which had none.
+    capacity_ = rate_;
+    good_rate_ = kSlowStartMiddle * rate_;
+    return set_rate(now, good_rate_, RatePhase::Hold, RateReason::QueueGrows);
+  }
   const bool blind = !enough(kSlowStartSentinels, now);
   if (!blind && in_doubt(kSlowStartSentinels, now)) return;
   // Nothing to go by: go on carefully, and look for sentinels.
@@ -420,8 +435,7 @@ void RateController::set_rate(SurveyTime now, double rate, RatePhase phase, Rate
        .loss = trial_.loss.ratio(),
        .baseline = baseline_.ratio(),
        .samples = trial_.loss.trials,
-       .queue_ms = std::chrono::duration<double, std::milli>(sentinels_.queue_delay(trial_.number))
-                       .count()});
+       .queue_ms = std::chrono::duration<double, std::milli>(queue_delay()).count()});
   phase_ = phase;
   rate_ = next;
   start_trial(now);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "control/survey/hit_delay.h"
 #include "control/survey/proportion.h"
 #include "control/survey/rate_decision.h"
 #include "control/survey/sentinel_loss.h"
@@ -128,6 +129,7 @@ class RateController {
                                                    double deviations, double least) const;
   [[nodiscard]] double excess(const Counted& loss) const noexcept;
   [[nodiscard]] double capacity_by(const Trial& trial, const Overload& overload) const;
+  [[nodiscard]] std::chrono::nanoseconds queue_delay() const;
   [[nodiscard]] bool queue_grows() const;
   [[nodiscard]] bool enough(double sentinels, SurveyTime now) const;
   [[nodiscard]] bool enough_hits(SurveyTime now) const;
@@ -147,6 +149,7 @@ class RateController {
 
   Limits limits_;
   SentinelLoss sentinels_;
+  HitDelay hit_delay_;
   RatePhase phase_ = RatePhase::SlowStart;
   double rate_;
   double capacity_;

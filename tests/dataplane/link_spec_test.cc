@@ -75,9 +75,10 @@ TEST(LinkSpec, DeviceIsWhatWasAskedForAndWhatMakesItDo) {
   constexpr Made kMade[] = {
       {"net_null0", "net_null0,no-rx=1"},
       {"net_null0,size=60", "net_null0,size=60"},
-      {"net_memif0", "net_memif0,bsize=1600"},
+      {"net_memif0", "net_memif0,bsize=1600,rsize=12"},
       {"net_memif0,role=client,rsize=10", "net_memif0,role=client,rsize=10,bsize=1600"},
       {"net_memif0,bsize=128,rsize=13", "net_memif0,bsize=128,rsize=13"},
+      {"net_memif0,bsize=2048", "net_memif0,bsize=2048,rsize=12"},
       {"net_memif0,role=server,socket=/run/x", "net_memif0,role=server,socket=/run/x"},
       {"net_ring0", "net_ring0"}};
   for (const auto& [text, device] : kMade) {
