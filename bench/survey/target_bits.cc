@@ -26,7 +26,7 @@ Result<TargetBits> TargetBits::make(const Ipv4Prefix& space, std::span<const std
     return fail(ExitCode::BadInput,
                 fmt::format("no memory for {} bits; give fewer targets", addresses * ports.size()));
   }
-  bits.prefer_large_pages();
+  bits.expect_use_all_over();
   return TargetBits{space, ports, std::move(bits), std::move(expected)};
 }
 
