@@ -24,8 +24,8 @@ struct LinkSpec {
 
   // The vdev driver without its number ("net_memif"), "" for other kinds.
   [[nodiscard]] std::string driver() const;
-  // A vdev as DPDK gets it: the text, and what makes it do for a scanner where the text does not say
-  // otherwise.
+  // A vdev as DPDK gets it: the text, and what makes it do for a scanner where the text does not
+  // say otherwise.
   [[nodiscard]] std::string device() const;
   // memif works only in a DPDK process with shared configuration files.
   [[nodiscard]] bool needs_multiprocess() const { return driver() == "net_memif"; }

@@ -30,8 +30,8 @@ wire::ChecksumPart write_constants(std::span<std::byte> segment, std::uint8_t fl
 
 }  // namespace
 
-template <typename Address, SynOptions kOptions>
-BasicTcpSynTemplate<Address, kOptions>::BasicTcpSynTemplate(
+template <typename Address, SynOptions Options>
+BasicTcpSynTemplate<Address, Options>::BasicTcpSynTemplate(
     const BasicProbeSource<Address>& source) noexcept
     : start_{source, wire::kProtocolTcp, kPacketSize} {
   std::copy_n(std::as_bytes(std::span{kSynOptions}).begin(), kSegmentSize - wire::kTcpSize,
@@ -42,8 +42,8 @@ BasicTcpSynTemplate<Address, kOptions>::BasicTcpSynTemplate(
   sum_ = write_constants(segment_, wire::kSyn, start_);
 }
 
-template <typename Address, SynOptions kOptions>
-void BasicTcpSynTemplate<Address, kOptions>::prepare(std::byte* frame) const noexcept {
+template <typename Address, SynOptions Options>
+void BasicTcpSynTemplate<Address, Options>::prepare(std::byte* frame) const noexcept {
   start_.prepare(frame);
   std::copy(segment_.begin(), segment_.end(), frame + start_.payload());
 }

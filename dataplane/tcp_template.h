@@ -22,11 +22,11 @@ namespace trawl::dataplane {
 // targets.
 //
 // Thread: immutable once made. Cost: bench/dataplane/probe_template_bench.cc.
-template <typename Address, SynOptions kOptions>
+template <typename Address, SynOptions Options>
 class BasicTcpSynTemplate {
  public:
   static constexpr std::size_t kSegmentSize =
-      wire::kTcpSize + (kOptions == SynOptions::Linux ? 20 : 4);
+      wire::kTcpSize + (Options == SynOptions::Linux ? 20 : 4);
   static constexpr ByteCount kPacketSize =
       BasicFrameStart<Address>::kHeader + ByteCount{kSegmentSize};
 
@@ -46,7 +46,7 @@ class BasicTcpSynTemplate {
     sum.add(ip);
     sum.add(ports);
     sum.add(sequence);
-    if constexpr (kOptions == SynOptions::Linux) {
+    if constexpr (Options == SynOptions::Linux) {
       const std::uint32_t stamp = wire::swap32(probe_stamp);
       sum.add(stamp);
       wire::store(frame + start_.payload() + kTimestampValue, stamp);

@@ -147,12 +147,13 @@ TEST(ProbeTemplate, SynHasTheOptionsAskedFor) {
   ProbeSource source = kSource;
   source.syn_options = SynOptions::Mss;
   bool is_mss = false;
-  ProbeTemplate{ProbeKind::TcpSyn, source}.visit([&]<typename Probe>([[maybe_unused]] const Probe& probe) {
-    if constexpr (std::is_same_v<Probe, TcpMssSynTemplate>) {
-      is_mss = true;
-      EXPECT_EQ(probe.size(), ProbeTemplate::frame_size(ProbeKind::TcpSyn, SynOptions::Mss));
-    }
-  });
+  ProbeTemplate{ProbeKind::TcpSyn, source}.visit(
+      [&]<typename Probe>([[maybe_unused]] const Probe& probe) {
+        if constexpr (std::is_same_v<Probe, TcpMssSynTemplate>) {
+          is_mss = true;
+          EXPECT_EQ(probe.size(), ProbeTemplate::frame_size(ProbeKind::TcpSyn, SynOptions::Mss));
+        }
+      });
   EXPECT_TRUE(is_mss);
   EXPECT_EQ(ProbeTemplate6::frame_size(ProbeKind::TcpSyn, SynOptions::Mss).count(), 78U);
 }
