@@ -29,8 +29,8 @@ def measure(figures: Figures, work: pathlib.Path, small: bool) -> None:
         run = programs.run_survey(
             ["--link", simulation.link, "--retries", "none", "--rate", "max", "--lcores",
              str(programs.SENDER_CPU), "-p", PORT, space, "--contact", programs.CONTACT,
-             "--tcp-options", "mss", "--memory", LEDGER, "--cooldown", "1s", "--fields", "ip,port", "-q", "-o",
-             str(found)], codes=(0, 5))
+             "--tcp-options", "mss", "--memory", LEDGER, "--cooldown", "1s", "--fields", "ip,port",
+             "-q", "-o", str(found)], codes=(0, 5))
         simulated = simulation.stop()
     with open(found, "rb") as lines:
         checked = check_targets(["--targets", SPACE, "--ports", PORT, "--expect", str(truth)],
