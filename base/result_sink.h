@@ -15,6 +15,12 @@ class ResultSink {
  public:
   virtual ~ResultSink() = default;
 
+  // Whether write() might keep verdicts of this state; one that it would drop need not be made.
+  // Always the same answer.
+  [[nodiscard]] virtual bool takes(PortState state) const noexcept {
+    static_cast<void>(state);
+    return true;
+  }
   // Takes the verdicts, in this order. May hold them in memory until flush().
   [[nodiscard]] virtual Result<void> write(std::span<const Verdict> verdicts) = 0;
   // Hands everything taken so far to the operating system; call at least once a second, so that a

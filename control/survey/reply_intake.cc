@@ -52,6 +52,7 @@ ReplyIntake::ReplyIntake(const SweepPlanner& planner, dataplane::Scanner& scanne
       scanner_{scanner},
       sink_{sink},
       keeper_{keeper},
+      needs_networks_{planner.config().retries == RetryMode::Responsive},
       ledger_{planner.config().space->size(), memory},
       batch_(kBatch) {
   verdicts_.reserve(kBatch);
@@ -72,7 +73,7 @@ Result<std::size_t> ReplyIntake::take_batch() {
     if (i % kAhead == 0) locate(std::span{batch_}.subspan(i, std::min(kAhead, count - i)), places);
     bool repeat = false;
     const auto index = accept(batch_[i], places[i % kAhead], repeat);
-    if (!index) continue;
+    if (!index || !is_kept(batch_[i].state)) continue;
     verdicts_.push_back(to_verdict(batch_[i], scanner_));
     verdicts_.back().repeat = repeat;
     verdicts_.back().cooldown = all_sent;
@@ -133,7 +134,7 @@ void ReplyIntake::locate(std::span<const dataplane::Reply> replies,
     places[i] = space.index_of_any({replies[i].ip, replies[i].port});
     if (!places[i]) continue;
     ledger_.prefetch(*places[i]);
-    answering_.prefetch(replies[i].ip);
+    if (needs_networks_) answering_.prefetch(replies[i].ip);
   }
 }
 
@@ -163,7 +164,7 @@ std::optional<std::uint64_t> ReplyIntake::accept(const dataplane::Reply& reply,
       repeat = true;
       break;
     case ReplyLedger::Outcome::First:
-      answering_.add(reply.ip);
+      if (needs_networks_) answering_.add(reply.ip);
       if (auto_rate_ != nullptr) auto_rate_->found(reply);
       break;
   }
@@ -177,7 +178,7 @@ void ReplyIntake::note(std::uint64_t index, const IpAddress& ip, PortState state
   const auto outcome = ledger_.record(index, state, before);
   if (outcome == ReplyLedger::Outcome::Duplicate) return;
   if (outcome == ReplyLedger::Outcome::Improved) --counts_.found[static_cast<std::size_t>(before)];
-  answering_.add(ip);
+  if (needs_networks_) answering_.add(ip);
   ++counts_.found[static_cast<std::size_t>(state)];
 }
 

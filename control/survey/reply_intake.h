@@ -64,6 +64,10 @@ class ReplyIntake {
   [[nodiscard]] std::optional<std::uint64_t> accept(const dataplane::Reply& reply,
                                                     std::optional<std::uint64_t> index,
                                                     bool& repeat);
+  // Whether a finding of this state goes anywhere but into the counts.
+  [[nodiscard]] bool is_kept(PortState state) const noexcept {
+    return keeper_ != nullptr || sink_.takes(state);
+  }
   [[nodiscard]] Result<void> record_in_journal();
   void note(std::uint64_t index, const IpAddress& ip, PortState state);
   [[nodiscard]] bool probed_already(std::uint64_t index) const;
@@ -72,6 +76,7 @@ class ReplyIntake {
   dataplane::Scanner& scanner_;
   ResultSink& sink_;
   CheckpointKeeper* const keeper_;
+  const bool needs_networks_;  // For the retries, at the price of a cache miss a target.
   AutoRate* auto_rate_ = nullptr;
   CaptureIntake* capture_ = nullptr;
   ReplyLedger ledger_;

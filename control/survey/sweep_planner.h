@@ -10,6 +10,7 @@
 
 #include "base/ip.h"
 #include "control/survey/reply_ledger.h"
+#include "control/survey/reserved_memory.h"
 #include "control/survey/retry_mode.h"
 #include "dataplane/sweep.h"
 
@@ -18,6 +19,9 @@ namespace trawl::control {
 // The /24s in which something answered; of IPv6 the /64s, which are what a link has there.
 class AnsweringNetworks {
  public:
+  // Throws std::bad_alloc.
+  AnsweringNetworks() { memory_.prefer_large_pages(); }
+
   void add(const IpAddress& address) {
     if (!address.is_v4()) {
       networks6_.insert(static_cast<std::uint64_t>(address.v6().value() >> 64U));
@@ -42,7 +46,12 @@ class AnsweringNetworks {
   [[nodiscard]] Ipv6Set of(const RankedSet<Ipv6Address>& all) const;
 
  private:
-  std::vector<std::uint64_t> bits_ = std::vector<std::uint64_t>(std::size_t{1} << 18U);
+  static constexpr std::size_t kWords = std::size_t{1} << 18U;  // A bit for each /24.
+
+  // In one large page: a word that is fetched ahead comes only while its page is known.
+  ReservedMemory memory_{ByteCount{kWords * sizeof(std::uint64_t)},
+                         ByteCount{kWords * sizeof(std::uint64_t)}};
+  std::span<std::uint64_t, kWords> bits_{static_cast<std::uint64_t*>(memory_.data()), kWords};
   std::unordered_set<std::uint64_t> networks6_;
 };
 

@@ -204,6 +204,18 @@ TEST(SurveyOutputs, WriteToEachOutputWhatStatesAndFilterBothWant) {
       "#masscan\nopen tcp 1 198.18.0.5 1767323045\nopen tcp 2 198.18.0.5 1767323045\n# end\n");
 }
 
+// A survey makes no verdict of what no output takes.
+TEST(SurveyOutputs, TakeTheStatesThatAreWritten) {
+  const TempFile csv{".csv"};
+  SurveyOutputsOptions options = options_for({{csv.path(), OutputFormat::Csv}});
+  options.states = StateSet::open_only();
+  options.states.add(PortState::Unreachable);
+  const auto outputs = opened(options);
+  EXPECT_TRUE(outputs->takes(PortState::Open));
+  EXPECT_TRUE(outputs->takes(PortState::Unreachable));
+  EXPECT_FALSE(outputs->takes(PortState::Closed));
+}
+
 TEST(SurveyOutputs, PositionsCountWholeRecordsOnTheSystemsSide) {
   const TempFile csv{".csv"};
   const TempFile json{".json"};

@@ -98,6 +98,9 @@ class SurveyOutputs final : public ResultSink {
   [[nodiscard]] static Result<std::unique_ptr<SurveyOutputs>> open(
       SurveyOutputsOptions options, std::span<const OutputPosition> resume_at = {});
 
+  [[nodiscard]] bool takes(PortState state) const noexcept override {
+    return options_.states.has(state);
+  }
   [[nodiscard]] Result<void> write(std::span<const Verdict> verdicts) override;
   [[nodiscard]] Result<void> flush() override;
   [[nodiscard]] Result<void> close() override;
