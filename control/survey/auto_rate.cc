@@ -9,6 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kInterval = 50ms;
+constexpr std::uint8_t kFirstAttempt = 1;
 constexpr double kUsedShare = 0.5;  // Of the rate; with less there was not enough to send.
 // Lanes are not exactly abreast, and a probe leaves a moment after it was taken.
 constexpr std::uint64_t kMargin = 2 * dataplane::kLanes * dataplane::LaneShare::kBlock;
@@ -16,27 +17,35 @@ constexpr auto kTimeMargin = 2 * kInterval;
 
 }  // namespace
 
-AutoRate::AutoRate(dataplane::Scanner& scanner, const RateController::Limits& limits,
-                   std::uint64_t seed)
-    : scanner_{scanner}, controller_{limits}, pool_{seed}, started_{Clock::now()} {
+AutoRate::AutoRate(dataplane::Scanner& scanner, const RateController::Limits& limits)
+    : scanner_{scanner}, controller_{limits}, started_{Clock::now()} {
   scanner_.set_rate(controller_.rate());
 }
 
+// How long a reply lay here must not make its probe look younger.
+SurveyTime AutoRate::sent_at(const dataplane::Reply& reply) const {
+  const std::chrono::duration<double> waited{static_cast<double>(TscClock::now() - reply.arrival) /
+                                             scanner_.clock().ticks_per_second()};
+  return Clock::now() - started_ - std::chrono::duration_cast<SurveyTime>(waited) -
+         std::chrono::microseconds{reply.rtt_us};
+}
+
+// Where replies say when they were asked for, one that does not could only be counted for about the
+// right time.
 void AutoRate::found(const dataplane::Reply& reply) {
-  hits_ += 1.0;
-  if (reply.rtt_us == dataplane::Reply::kNoRtt) return;
+  if (reply.rtt_us == dataplane::Reply::kNoRtt) {
+    hits_ += are_timed_ ? 0.0 : 1.0;
+    return;
+  }
+  are_timed_ = true;
+  timed_hits_.push_back({.sent = sent_at(reply), .rtt = std::chrono::microseconds{reply.rtt_us}});
   hit_rtts_.push_back(std::chrono::microseconds{reply.rtt_us});
   if (is_success(reply.state)) pool_.offer({reply.ip, reply.port});
 }
 
 void AutoRate::sentinel_answered(const dataplane::Reply& reply) {
-  const std::chrono::nanoseconds rtt = std::chrono::microseconds{reply.rtt_us};
-  // How long it lay here must not make its probe look younger.
-  const std::chrono::duration<double> waited{static_cast<double>(TscClock::now() - reply.arrival) /
-                                             scanner_.clock().ticks_per_second()};
-  const SurveyTime arrival =
-      Clock::now() - started_ - std::chrono::duration_cast<SurveyTime>(waited);
-  (void)pool_.answered({reply.ip, reply.port}, arrival, rtt);
+  (void)pool_.answered({reply.ip, reply.port}, sent_at(reply),
+                       std::chrono::microseconds{reply.rtt_us});
 }
 
 bool AutoRate::is_due(Clock::time_point now) const noexcept {
@@ -65,6 +74,7 @@ void AutoRate::step(Clock::time_point moment, const Totals& totals) {
   const PacketsPerSecond rate = controller_.update(
       {.now = now,
        .probes = totals.first_sweep ? static_cast<double>(sent - std::min(sent, sentinels)) : 0.0,
+       .timed_hits = timed_hits_,
        .hits = totals.first_sweep ? hits_ : 0.0,
        .hit_rtt = rtt,
        .sentinels_sent = pool_.asked(),
@@ -77,6 +87,7 @@ void AutoRate::step(Clock::time_point moment, const Totals& totals) {
   scanner_.set_rate(rate);
   pool_.clear();
   hits_ = 0.0;
+  timed_hits_.clear();
   hit_rtts_.clear();
   if (totals.first_sweep) marks_.push_back({now, totals.lowest, totals.highest});
   ask_sentinels(now, now - last_);

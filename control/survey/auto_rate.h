@@ -23,8 +23,8 @@ class AutoRate {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Needs `scanner` to outlive this. `seed` chooses among sentinels.
-  AutoRate(dataplane::Scanner& scanner, const RateController::Limits& limits, std::uint64_t seed);
+  // Needs `scanner` to outlive this.
+  AutoRate(dataplane::Scanner& scanner, const RateController::Limits& limits);
 
   // A target said something for the first time.
   void found(const dataplane::Reply& reply);
@@ -60,6 +60,8 @@ class AutoRate {
     std::uint64_t highest = 0;
   };
 
+  // When the probe that it answers left. Needs its round trip.
+  [[nodiscard]] SurveyTime sent_at(const dataplane::Reply& reply) const;
   void ask_sentinels(SurveyTime now, std::chrono::duration<double> since);
 
   dataplane::Scanner& scanner_;
@@ -69,7 +71,9 @@ class AutoRate {
   SurveyTime last_{0};
   Totals totals_;
   double owed_ = 0.0;  // Sentinels due and not yet asked.
-  double hits_ = 0.0;
+  double hits_ = 0.0;  // To probes of times that are not known.
+  std::vector<TimedHits> timed_hits_;
+  bool are_timed_ = false;  // Some were; then the others are left out.
   std::vector<std::chrono::nanoseconds> hit_rtts_;
   std::vector<Mark> marks_;  // Of the first sweep.
   std::uint64_t sentinels_sent_ = 0;

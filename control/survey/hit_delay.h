@@ -19,10 +19,16 @@ namespace trawl::control {
 // Thread: one user. A pure function of what it is told.
 class HitDelay {
  public:
-  // `hits` replies came since the last call, and the middle one of their round trips.
+  // `hits` replies came since the last call, and the middle one of their round trips. Few of them
+  // are put together with the next.
   void saw(double hits, std::chrono::nanoseconds middle, SurveyTime now) {
+    few_ += hits;
+    few_middles_ += hits * static_cast<double>(middle.count());
+    if (few_ < kFewest) return;
     const SurveyTime since = std::exchange(last_, now);
-    if (hits < kFewest) return;
+    hits = std::exchange(few_, 0.0);
+    middle = std::chrono::nanoseconds{static_cast<std::chrono::nanoseconds::rep>(
+        std::exchange(few_middles_, 0.0) / hits)};
     if (now >= next_turn_) {
       quickest_before_ = std::exchange(quickest_, std::chrono::nanoseconds::max());
       next_turn_ = now + std::chrono::seconds{10};
@@ -44,6 +50,8 @@ class HitDelay {
   static constexpr double kFewest = 50.0;
   static constexpr double kDeviations = 5.0;
 
+  double few_ = 0.0;          // Replies that were too few to look at...
+  double few_middles_ = 0.0;  // ...and their round trips, as a sum.
   SurveyTime last_{0};
   SurveyTime sent_{-1};  // When the first of the probes that were answered left.
   SurveyTime next_turn_{0};

@@ -27,9 +27,10 @@ constexpr double kBaselineMemory = 4000.0;
 // Sentinels a trial needs before the rate rises: to see half lost, and to see a few percent.
 constexpr double kSlowStartSentinels = 20.0;
 constexpr double kProbingSentinels = 60.0;
-constexpr double kSlowStartFactor = 2.0;
+constexpr double kSlowStartFactor = 2.5;
+constexpr double kFirstFactor = 2.5;  // The first rate is low for every path.
+constexpr SurveyTime kFirstLook = 100ms;
 constexpr double kSlowStartMiddle = 0.75;
-constexpr int kQueueRounds = 3;
 constexpr double kFirstStep = 0.04;
 constexpr double kLargestStep = 0.64;
 // Of the capacity measured.
@@ -107,8 +108,13 @@ PacketsPerSecond RateController::update(const RateSample& sample) {
   last_sample_ = sample.now;
   sentinels_.sent(sample.sentinels_sent);
   sentinels_.answered(sample.sentinels_answered, sample.now);
+  double hits = sample.hits;
+  for (const TimedHits& some : sample.timed_hits) hits += some.count;
   if (sample.hits > 0.0) sentinels_.hits(sample.hits, sample.hit_rtt, sample.now);
-  if (sample.hit_rtt) hit_delay_.saw(sample.hits, *sample.hit_rtt, sample.now);
+  sentinels_.hits(sample.timed_hits);
+  received_ += hits;
+  hits_are_timed_ = hits_are_timed_ || !sample.timed_hits.empty();
+  if (sample.hit_rtt) hit_delay_.saw(hits, *sample.hit_rtt, sample.now);
   trial_.local_drops += sample.local_drops;
   trial_.sent += sample.probes + static_cast<double>(sample.sentinels_sent.size());
   trial_.pressed += sample.back_pressure ? 1U : 0U;
@@ -130,7 +136,8 @@ void RateController::take_over_intervals(SurveyTime now) {
       trial->loss += interval->sentinels;
       trial->parts.push_back(interval->sentinels);
       const Counted hits{interval->hits, interval->probes};
-      if (trial == &trial_ && interval->begin >= trial->start + round()) trial->hits += hits;
+      const SurveyTime clear = hits_are_timed_ ? trial->start : trial->start + round();
+      if (trial == &trial_ && interval->begin >= clear) trial->hits += hits;
     }
     add_to_segment(*interval);
   }
@@ -250,12 +257,19 @@ SurveyTime RateController::round() const noexcept {
 // True when the present trial has seen so many sentinels, or as good hits, or waited in vain.
 bool RateController::enough(double sentinels, SurveyTime now) const {
   if (trial_.loss.trials >= sentinels) return true;
+  if (answers_at_all(now)) return true;
   // Nothing to compare with: that something answers has to do.
   if (baseline_hits_.trials <= 0.0 && trial_.hits.count >= kFewestHits) return true;
   const double expected = baseline_hits_.ratio() * trial_.hits.trials;
   if (trial_.loss.trials < kFewestSentinels && expected >= 4.0 * kFewestHits) return true;
   // Few hosts to ask: a third of the evidence after a long wait.
   return trial_.loss.trials >= sentinels / 3.0 && now - trial_.start > 10 * round();
+}
+
+// Of the first rate there is nothing more to learn.
+bool RateController::answers_at_all(SurveyTime now) const {
+  return trial_.number == 1 && received_ >= kFewestHits &&
+         now - trial_.start >= sentinels_.typical_rtt() + kFirstLook;
 }
 
 // True while more sentinels would help to tell chance from overload, and come soon.
@@ -265,8 +279,18 @@ bool RateController::in_doubt(double sentinels, SurveyTime now) const {
          now - trial_.start < kDoubtRounds * round();
 }
 
+// What looks like overload when there is nothing more to wait for.
+bool RateController::is_likely_overload() const {
+  return deviations_above(trial_.loss, reference()) > kLikely;
+}
+
 void RateController::learn_baseline() {
   if (trial_.rate > 1.001 * capacity_) return;
+  // Once a rate was too high, a loss that may be overload is not taken for the path's own before
+  // there is much to show it.
+  const double doubt =
+      trial_.loss.trials < kSettlingSamples * kProbingSentinels ? kDoubt : kLikely;
+  if (last_back_off_ != 0 && deviations_above(trial_.loss, reference()) > doubt) return;
   baseline_ += trial_.loss;
   baseline_hits_ += trial_.hits;
   for (Counted* counted : {&baseline_, &baseline_hits_}) {
@@ -279,16 +303,17 @@ void RateController::learn_baseline() {
 
 void RateController::slow_start(SurveyTime now) {
   if (const auto found = overload(trial_)) return back_off(now, *found);
-  if (now - trial_.start < round() || back_pressure_ || held_up_) return;
-  if (queue_grows()) {
-    if (now - trial_.start < kQueueRounds * round()) return;
-    // It stands: the path bears less than this, and more than half of it, which had none.
-    capacity_ = rate_;
-    good_rate_ = kSlowStartMiddle * rate_;
-    return set_rate(now, good_rate_, RatePhase::Hold, RateReason::QueueGrows);
+  if (back_pressure_ || held_up_) return;
+  // The path bears less than this, and not less than the rate before, which had no queue. What was
+  // lost, if anything, tells more.
+  if (queue_grows() && trial_.number > 1) {
+    capacity_ = kSlowStartMiddle * rate_;
+    return set_rate(now, good_rate_, RatePhase::BackOff, RateReason::QueueGrows);
   }
+  if (now - trial_.start < round() && !answers_at_all(now)) return;
   const bool blind = !enough(kSlowStartSentinels, now);
   if (!blind && in_doubt(kSlowStartSentinels, now)) return;
+  if (is_likely_overload()) return back_off(now, {RateReason::Loss, excess(trial_.loss)});
   // Nothing to go by: go on carefully, and look for sentinels.
   const bool patient = now - trial_.start > 2 * round() + 1s;
   if (blind && (!patient || rate_ >= limits_.blind.per_second())) return;
@@ -297,7 +322,7 @@ void RateController::slow_start(SurveyTime now) {
   }
   good_rate_ = rate_;
   learn_baseline();
-  const double next = rate_ * kSlowStartFactor;
+  const double next = rate_ * (trial_.number == 1 && !blind ? kFirstFactor : kSlowStartFactor);
   set_rate(now, blind ? std::min(next, limits_.blind.per_second()) : next, RatePhase::SlowStart,
            blind ? RateReason::Blind : RateReason::NoLoss);
 }
@@ -314,9 +339,11 @@ void RateController::hold(SurveyTime now) {
     return set_rate(now, good_rate_, RatePhase::Hold, RateReason::QueueGrows);
   }
   if (held < kHoldRounds * round() || !enough(kProbingSentinels, now) || back_pressure_ ||
-      held_up_) {
+      held_up_ || in_doubt(kProbingSentinels, now)) {
     return;
   }
+  // What was measured of a loss may have been too much.
+  if (is_likely_overload()) return back_off(now, {RateReason::Loss, excess(trial_.loss)});
   learn_baseline();
   good_rate_ = rate_;
   if (rate_ >= limits_.maximum.per_second()) return start_trial(now);
@@ -337,7 +364,7 @@ void RateController::probing_up(SurveyTime now) {
     return;
   }
   if (in_doubt(kProbingSentinels, now)) return;
-  if (deviations_above(trial_.loss, reference()) > kLikely) {
+  if (is_likely_overload()) {
     note_lossy(0.0);
     capacity_ = rate_;
     return set_rate(now, good_rate_, RatePhase::Hold, RateReason::Loss);
@@ -370,9 +397,11 @@ void RateController::back_off(SurveyTime now, const Overload& found) {
   }
   undo_rate_ = rate_;
   capacity_ = capacity_by(trial_, found);
-  // What slow start left behind lost nothing, nor did the rate before a small step.
-  const double floor = phase_ == RatePhase::SlowStart ? good_rate_ : 0.0;
-  set_rate(now, std::max(0.9 * capacity_, 0.9 * floor), RatePhase::BackOff, found.reason);
+  double next = 0.9 * capacity_;
+  // The rate that slow start left behind lost nothing. It is only half as high, but at one between,
+  // taken from the first that is seen of a loss, more may be lost than it is worth.
+  if (phase_ == RatePhase::SlowStart) next = std::clamp(next, 0.9 * good_rate_, good_rate_);
+  set_rate(now, next, RatePhase::BackOff, found.reason);
 }
 
 // Waits for the last results of the rate that was too high, which tell how much too high it was.

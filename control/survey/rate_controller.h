@@ -19,7 +19,10 @@ namespace trawl::control {
 struct RateSample {
   SurveyTime now{0};
   double probes = 0.0;  // Normal ones, sent since the last sample.
-  double hits = 0.0;    // Targets newly found open or closed since then...
+  // Targets newly found open or closed since then: by when they were asked, or, where that is not
+  // known of any, how many...
+  std::span<const TimedHits> timed_hits;
+  double hits = 0.0;
   std::optional<std::chrono::nanoseconds> hit_rtt;  // ...and their typical round trip.
   std::span<const SentinelProbe> sentinels_sent;
   std::span<const SentinelReply> sentinels_answered;
@@ -99,7 +102,7 @@ class RateController {
     double rate = 0.0;
     Counted loss;
     std::vector<Counted> parts;  // `loss` by interval, in the order of time.
-    Counted hits;                // Of probes, but for those that a change of rate blurs.
+    Counted hits;                // Of probes, but for those whose replies may be of others.
     double local_drops = 0.0;
     double sent = 0.0;
     unsigned pressed = 0;  // Samples with back-pressure.
@@ -132,8 +135,10 @@ class RateController {
   [[nodiscard]] std::chrono::nanoseconds queue_delay() const;
   [[nodiscard]] bool queue_grows() const;
   [[nodiscard]] bool enough(double sentinels, SurveyTime now) const;
+  [[nodiscard]] bool answers_at_all(SurveyTime now) const;
   [[nodiscard]] bool enough_hits(SurveyTime now) const;
   [[nodiscard]] bool in_doubt(double sentinels, SurveyTime now) const;
+  [[nodiscard]] bool is_likely_overload() const;
   [[nodiscard]] SurveyTime round() const noexcept;
   void learn_baseline();
 
@@ -168,6 +173,8 @@ class RateController {
   std::deque<LossyTrial> lossy_trials_;
   SurveyTime last_sample_{0};
   std::size_t sentinel_hosts_ = 0;
+  double received_ = 0.0;  // New replies in all.
+  bool hits_are_timed_ = false;
   bool back_pressure_ = false;
   bool held_up_ = false;
   std::vector<RateDecision> decisions_;

@@ -9,12 +9,13 @@ namespace {
 using std::chrono::nanoseconds;
 using namespace std::chrono_literals;
 
-constexpr double kStepsPerDoubling = 6.0;
+constexpr double kStepsPerDoubling = 12.0;
 constexpr double kNearlyAll = 0.98;
 constexpr double kTimeoutFactor = 1.25;
 // While few round trips are known, the slower hosts may be still to come.
 constexpr double kFirstTimeoutFactor = 3.0;
 constexpr std::uint32_t kManyReplies = 100;
+constexpr std::size_t kHitsTimed = 200;  // Of one sample.
 constexpr nanoseconds kTimeoutMargin = 20ms;
 constexpr nanoseconds kLongestTimeout = 5s;
 constexpr std::size_t kDelaysKept = 64;
@@ -53,7 +54,8 @@ void SentinelLoss::sent(std::span<const SentinelProbe> probes) {
 void SentinelLoss::answered(std::span<const SentinelReply> replies, SurveyTime now) {
   for (const SentinelReply& reply : replies) {
     Pending* const pending = find(reply.sent);
-    note_rtt(reply, pending != nullptr ? pending->interval.trial : 0);
+    note_rtt(reply.rtt);
+    note_host(reply, pending != nullptr ? pending->interval.trial : 0);
     if (pending == nullptr) continue;
     // Duplicates do not make up for others.
     if (pending->answered < pending->interval.sentinels.trials) pending->answered += 1.0;
@@ -61,21 +63,33 @@ void SentinelLoss::answered(std::span<const SentinelReply> replies, SurveyTime n
   update_timeout(now);
 }
 
+void SentinelLoss::hits(std::span<const TimedHits> hits) {
+  for (const TimedHits& some : hits) {
+    if (Pending* pending = find(some.sent)) pending->interval.hits += some.count;
+  }
+  // They tell how long replies take before sentinels can.
+  if (known_replies_ >= kManyReplies) return;
+  for (const TimedHits& some : hits.first(std::min(hits.size(), kHitsTimed))) note_rtt(some.rtt);
+}
+
 void SentinelLoss::hits(double count, std::optional<nanoseconds> rtt, SurveyTime now) {
   if (rtt && rtts_[0].total + rtts_[1].total == 0) {
     // Before any sentinel has answered, other hosts tell how long that takes.
-    typical_rtt_ = *rtt;
+    typical_rtt_ = nearly_all_rtt_ = *rtt;
     timeout_ = std::min<nanoseconds>(timeout_, 3 * *rtt + kTimeoutMargin);
   }
   if (Pending* pending = find(now - rtt.value_or(typical_rtt_))) pending->interval.hits += count;
 }
 
-void SentinelLoss::note_rtt(const SentinelReply& reply, std::uint32_t trial) {
-  const float us = std::max(in_microseconds(reply.rtt), 1.0F);
-  const auto step =
-      static_cast<std::size_t>(std::log2(static_cast<double>(us)) * kStepsPerDoubling);
+void SentinelLoss::note_rtt(nanoseconds rtt) noexcept {
+  const auto us = static_cast<double>(std::max(in_microseconds(rtt), 1.0F));
+  const auto step = static_cast<std::size_t>(std::log2(us) * kStepsPerDoubling);
   ++rtts_[0].counts[std::min(step, kSteps - 1)];
   ++rtts_[0].total;
+}
+
+void SentinelLoss::note_host(const SentinelReply& reply, std::uint32_t trial) {
+  const float us = std::max(in_microseconds(reply.rtt), 1.0F);
   Host& host = hosts_[reply.host];
   if (host.replies >= kRepliesToKnow) {
     delays_.push_back({trial, std::max(0.0F, us - host.shortest_us)});
@@ -99,8 +113,9 @@ void SentinelLoss::update_timeout(SurveyTime now) {
   if (rtts_[0].total + rtts_[1].total == 0) return;
   known_replies_ = std::max(known_replies_, rtts_[0].total + rtts_[1].total);
   const double factor = known_replies_ < kManyReplies ? kFirstTimeoutFactor : kTimeoutFactor;
-  timeout_ =
-      std::min(kLongestTimeout, microseconds(rtt_us_at(kNearlyAll) * factor) + kTimeoutMargin);
+  const double nearly_all_us = rtt_us_at(kNearlyAll);
+  nearly_all_rtt_ = microseconds(nearly_all_us);
+  timeout_ = std::min(kLongestTimeout, microseconds(nearly_all_us * factor) + kTimeoutMargin);
   typical_rtt_ = microseconds(rtt_us_at(0.5));
   if (now < next_turn_ || rtts_[0].total < kFewestDelays) return;
   rtts_[1] = rtts_[0];
@@ -113,7 +128,7 @@ std::optional<SentInterval> SentinelLoss::take_over(SurveyTime now) {
   const Pending& oldest = intervals_.front();
   const bool complete = oldest.interval.sentinels.trials > 0.0 &&
                         oldest.answered >= oldest.interval.sentinels.trials &&
-                        now >= oldest.interval.end + typical_rtt_;
+                        now >= oldest.interval.end + nearly_all_rtt_;
   if (!complete && now < oldest.interval.end + timeout_) return std::nullopt;
   SentInterval interval = oldest.interval;
   interval.sentinels.count = interval.sentinels.trials - oldest.answered;

@@ -25,6 +25,13 @@ struct SentinelReply {
   std::chrono::nanoseconds rtt{0};
 };
 
+// New replies to ordinary probes that left at one time.
+struct TimedHits {
+  SurveyTime sent{0};
+  std::chrono::nanoseconds rtt{0};
+  double count = 1.0;
+};
+
 // What was sent in one interval at one rate, and what came of it.
 struct SentInterval {
   SurveyTime begin{0};
@@ -47,7 +54,10 @@ class SentinelLoss {
   void sent(std::span<const SentinelProbe> probes);
   // Replies to intervals that are over are late and count as lost.
   void answered(std::span<const SentinelReply> replies, SurveyTime now);
-  // New replies that came in at `now`.
+  // New replies, each to a probe whose time is known; those to intervals that are over do not
+  // count.
+  void hits(std::span<const TimedHits> hits);
+  // New replies that came in at `now` to probes that left about one `rtt` before.
   void hits(double count, std::optional<std::chrono::nanoseconds> rtt, SurveyTime now);
 
   // The oldest interval if it is over: complete, or older than the timeout.
@@ -62,8 +72,8 @@ class SentinelLoss {
   [[nodiscard]] std::chrono::nanoseconds typical_rtt() const noexcept { return typical_rtt_; }
 
  private:
-  // Round trips on a logarithmic scale, six steps to each doubling, from 1 us to over a minute.
-  static constexpr std::size_t kSteps = 160;
+  // Round trips on a logarithmic scale, twelve steps to each doubling, from 1 us to over a minute.
+  static constexpr std::size_t kSteps = 320;
   struct Histogram {
     std::array<std::uint32_t, kSteps> counts{};
     std::uint32_t total = 0;
@@ -82,7 +92,8 @@ class SentinelLoss {
   };
 
   [[nodiscard]] Pending* find(SurveyTime sent) noexcept;
-  void note_rtt(const SentinelReply& reply, std::uint32_t trial);
+  void note_rtt(std::chrono::nanoseconds rtt) noexcept;
+  void note_host(const SentinelReply& reply, std::uint32_t trial);
   void update_timeout(SurveyTime now);
   [[nodiscard]] double rtt_us_at(double share) const noexcept;
 
@@ -94,6 +105,7 @@ class SentinelLoss {
   SurveyTime next_turn_{0};
   std::chrono::nanoseconds timeout_ = std::chrono::seconds{1};
   std::chrono::nanoseconds typical_rtt_ = std::chrono::milliseconds{200};
+  std::chrono::nanoseconds nearly_all_rtt_ = std::chrono::milliseconds{200};
 };
 
 }  // namespace trawl::control

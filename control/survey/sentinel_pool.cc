@@ -24,15 +24,8 @@ std::size_t SentinelPool::Hash::operator()(const dataplane::AnyTarget& target) c
   return mix64(mix64(high ^ static_cast<std::uint64_t>(ip)) ^ target.port);
 }
 
-// Reservoir sampling: each of the first n offered is in with the same chance.
 void SentinelPool::offer(dataplane::AnyTarget target) {
-  if (networks_.contains(network_of(target))) return;
-  ++offered_;
-  if (hosts_.size() == kMost) {
-    const std::uint64_t at = random_() % offered_;
-    if (at >= kMost) return;
-    remove(at);
-  }
+  if (hosts_.size() == kMost || networks_.contains(network_of(target))) return;
   networks_.insert(network_of(target));
   place_[target] = hosts_.size();
   hosts_.push_back({.target = target, .number = next_number_++});
@@ -64,7 +57,7 @@ void SentinelPool::take_back() noexcept {
   asked_.pop_back();
 }
 
-bool SentinelPool::answered(dataplane::AnyTarget target, SurveyTime now,
+bool SentinelPool::answered(dataplane::AnyTarget target, SurveyTime sent,
                             std::chrono::nanoseconds rtt) {
   const auto place = place_.find(target);
   if (place == place_.end()) return false;
@@ -73,7 +66,7 @@ bool SentinelPool::answered(dataplane::AnyTarget target, SurveyTime now,
     ++host.answered;
     ++answered_in_all_;
   }
-  replies_.push_back({.host = host.number, .sent = now - rtt, .rtt = rtt});
+  replies_.push_back({.host = host.number, .sent = sent, .rtt = rtt});
   return true;
 }
 

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <random>
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
@@ -24,9 +23,9 @@ class SentinelPool {
  public:
   static constexpr std::size_t kMost = 4096;
 
-  explicit SentinelPool(std::uint64_t seed) : random_{seed} {}
-
-  // A target that was found open and echoes time stamps. Takes a fair sample of all that come.
+  // A target that was found open and echoes time stamps. Once there are kMost, no more are taken:
+  // the order of targets is random, so the first are as good a sample as any, and one that makes
+  // room while its probe is on the way would count as lost.
   void offer(dataplane::AnyTarget target);
   [[nodiscard]] std::size_t size() const noexcept { return hosts_.size(); }
 
@@ -36,7 +35,7 @@ class SentinelPool {
   // since clear().
   void take_back() noexcept;
   // A reply to a sentinel's probe, which took `rtt`; false when it is no sentinel's.
-  bool answered(dataplane::AnyTarget target, SurveyTime now, std::chrono::nanoseconds rtt);
+  bool answered(dataplane::AnyTarget target, SurveyTime sent, std::chrono::nanoseconds rtt);
 
   // What happened since clear().
   [[nodiscard]] std::span<const SentinelProbe> asked() const noexcept { return asked_; }
@@ -59,14 +58,12 @@ class SentinelPool {
   [[nodiscard]] bool misses_too_often(const Host& host) const noexcept;
   void remove(std::size_t at);
 
-  std::minstd_rand random_;
   std::vector<Host> hosts_;
   std::unordered_map<dataplane::AnyTarget, std::size_t, Hash> place_;  // Of a target in hosts_.
   std::unordered_set<std::uint64_t> networks_;
   std::vector<SentinelProbe> asked_;
   std::vector<SentinelReply> replies_;
   std::size_t turn_ = 0;
-  std::uint64_t offered_ = 0;
   std::uint64_t asked_in_all_ = 0;
   std::uint64_t answered_in_all_ = 0;
   std::uint32_t next_number_ = 0;

@@ -125,8 +125,7 @@ void SurveyController::start_auto_rate() {
     const PacketsPerSecond most = options_.max_rate->for_frame(BitsPerSecond::kShortestFrame);
     if (!most.is_unlimited()) limits.maximum = most;
   }
-  auto_rate_ = std::make_unique<AutoRate>(scanner_, limits,
-                                          static_cast<std::uint64_t>(planner_.config().seed));
+  auto_rate_ = std::make_unique<AutoRate>(scanner_, limits);
   intake_.set_auto_rate(auto_rate_.get());
 }
 

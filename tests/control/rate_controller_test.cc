@@ -79,6 +79,34 @@ INSTANTIATE_TEST_SUITE_P(Matrix, AutoRateTest,
                                           testing::Values(0, 1, 5), testing::Values(1.0, 0.5, 2.0)),
                          [](const auto& tested) { return case_name(tested.param); });
 
+// Over in seconds, so that slow start, overshoot and what has to be asked again weigh much, on
+// paths where a round trip may be fifteen times what the queue holds.
+class ShortSurveyTest : public testing::TestWithParam<Case> {};
+
+TEST_P(ShortSurveyTest, FindsNearlyAllNearlyAsFastAsTheBestFixedRate) {
+  const auto [share, rtt_ms, loss, change] = GetParam();
+  SurveyModel survey{.open_share = 0.06, .maximum = 6.7e6};
+  PathModel path{.capacity = share * survey.maximum,
+                 .queue = 0.02,
+                 .rtt = rtt_ms / 1000.0,
+                 .loss = loss / 100.0};
+  path.changed_capacity = change * path.capacity;
+  path.change_at = 3.0;
+  survey.targets = 3.0 * (path.capacity + path.changed_capacity);
+  const SurveyResult result = survey_by_controller(path, survey);
+  const SurveyResult best = best_fixed_survey(path, survey);
+  print_row("Short" + case_name(GetParam()), result, best);
+  EXPECT_GE(result.recall, kLeastRecall);
+  EXPECT_LE(result.seconds, kMostTime * best.seconds);
+  if (HasFailure()) print_decisions(result);
+}
+
+INSTANTIATE_TEST_SUITE_P(Matrix, ShortSurveyTest,
+                         testing::Combine(testing::Values(0.1, 0.25, 0.5),
+                                          testing::Values(1, 30, 300), testing::Values(0),
+                                          testing::Values(0.5, 2.0)),
+                         [](const auto& tested) { return case_name(tested.param); });
+
 // Neither a twentieth nor two fifths lost at any rate keep it from what the path bears.
 class LossBegins : public testing::TestWithParam<double> {};
 INSTANTIATE_TEST_SUITE_P(Shares, LossBegins, testing::Values(0.05, 0.4),
@@ -157,6 +185,7 @@ class Samples : public testing::Test {
       now_ += std::chrono::milliseconds{50};
       controller_.update({.now = now_,
                           .probes = controller_.rate().per_second() * 0.05,
+                          .timed_hits = {},
                           .hits = hits,
                           .hit_rtt = std::chrono::milliseconds{5},
                           .sentinels_sent = {},
@@ -207,6 +236,7 @@ TEST_F(Samples, SentinelsAreNotBelievedAgainstEverybodyElse) {
     const double probes = controller_.rate().per_second() * 0.05;
     controller_.update({.now = now_,
                         .probes = probes,
+                        .timed_hits = {},
                         .hits = 0.1 * probes * share_that_arrives,
                         .hit_rtt = std::chrono::milliseconds{5},
                         .sentinels_sent = asked,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace trawl::control {
 namespace {
@@ -98,6 +99,26 @@ TEST_F(SentinelLossTest, HitsBelongToTheIntervalTheirProbesWereSentIn) {
   ASSERT_TRUE(first && second);
   EXPECT_EQ(first->hits, 7.0);
   EXPECT_EQ(second->hits, 3.0);
+}
+
+// However late they come in, and whatever else comes with them.
+TEST_F(SentinelLossTest, TimedHitsCountForTheIntervalTheyWereAskedIn) {
+  loss_.begin_interval(0ms, 50ms, 1, 500.0);
+  loss_.begin_interval(50ms, 100ms, 2, 500.0);
+  loss_.begin_interval(100ms, 450ms, 3, 0.0);
+  const std::vector<TimedHits> hits{{.sent = 90ms, .rtt = 310ms, .count = 3.0},
+                                    {.sent = 10ms, .rtt = 390ms, .count = 2.0},
+                                    {.sent = 49ms, .rtt = 351ms},
+                                    {.sent = 51ms, .rtt = 349ms}};
+  loss_.hits(hits);
+  const auto first = loss_.take_over(10s);
+  const auto second = loss_.take_over(10s);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->hits, 3.0);
+  EXPECT_EQ(second->hits, 4.0);
+  // That interval is over: nobody else's.
+  loss_.hits(std::vector<TimedHits>{{.sent = 20ms, .rtt = 9980ms}});
+  EXPECT_EQ(loss_.take_over(10s)->hits, 0.0);
 }
 
 }  // namespace

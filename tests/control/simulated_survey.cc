@@ -164,7 +164,8 @@ class ControlledSurvey {
         bottleneck_{path, kStep},
         sentinels_{path, survey},
         random_{survey.seed + 1},
-        hits_on_their_way_(static_cast<std::size_t>((path.rtt + 2.0) / kStep)) {}
+        hits_on_their_way_(static_cast<std::size_t>((path.rtt + 2.0) / kStep)),
+        asked_at_(hits_on_their_way_.size()) {}
 
   SurveyResult run() {
     const double open = survey_.targets * survey_.open_share;
@@ -178,6 +179,7 @@ class ControlledSurvey {
       is_first_sweep_ = false;
       todo = again(pass.done(), [&](const Stretch& stretch) { return loss_at(stretch.time); });
     }
+    result_.seconds = last_sent_;
     result_.recall = found_ / open;
     result_.decisions.assign(controller_.decisions().begin(), controller_.decisions().end());
     result_.degraded.assign(controller_.degraded().begin(), controller_.degraded().end());
@@ -201,14 +203,20 @@ class ControlledSurvey {
       const double sent = pass->probe(now, normal, lost, found);
       probes_ += sent;
       result_.probes += sent;
+      last_sent_ = now + kStep;
     }
     found_ += found;
     const auto slot = static_cast<std::size_t>(now / kStep + 0.5);
     const auto delay = static_cast<std::size_t>((path_.rtt + bottleneck_.delay()) / kStep);
     const std::size_t ring = hits_on_their_way_.size();
     hits_on_their_way_[(slot + std::min(delay, ring - 1)) % ring] += found;
+    asked_at_[(slot + std::min(delay, ring - 1)) % ring] = now;
     double& arrived = hits_on_their_way_[slot % ring];
-    hits_ += arrived;
+    std::poisson_distribution<int> hits{std::max(1e-12, arrived)};
+    const double asked = asked_at_[slot % ring];
+    if (const int count = hits(random_); count > 0) {
+      hits_.push_back({at(asked), at(now - asked), static_cast<double>(count)});
+    }
     sentinels_.found(arrived);
     arrived = 0.0;
     result_.seconds += kStep;
@@ -219,10 +227,9 @@ class ControlledSurvey {
   void sample() {
     next_sample_ += kSampleEvery;
     sentinels_.collect(result_.seconds);
-    std::poisson_distribution<int> hits{std::max(1e-12, hits_)};
     controller_.update({.now = at(result_.seconds),
                         .probes = is_first_sweep_ ? probes_ : 0.0,
-                        .hits = is_first_sweep_ ? static_cast<double>(hits(random_)) : 0.0,
+                        .timed_hits = is_first_sweep_ ? std::span{hits_} : std::span<TimedHits>{},
                         .hit_rtt = at(path_.rtt + bottleneck_.delay()),
                         .sentinels_sent = sentinels_.sent_,
                         .sentinels_answered = sentinels_.answered_,
@@ -230,7 +237,8 @@ class ControlledSurvey {
                         .held_up = is_idle_,
                         .idle = is_idle_});
     sentinels_.sent_.clear();
-    probes_ = hits_ = 0.0;
+    hits_.clear();
+    probes_ = 0.0;
   }
 
   void note_settling() {
@@ -255,10 +263,12 @@ class ControlledSurvey {
   Sentinels sentinels_;
   std::mt19937_64 random_;
   std::vector<double> hits_on_their_way_;
+  std::vector<double> asked_at_;  // When those were asked.
   SurveyResult result_;
+  double last_sent_ = 0.0;
   double found_ = 0.0;
   double probes_ = 0.0;
-  double hits_ = 0.0;
+  std::vector<TimedHits> hits_;
   bool is_idle_ = false;
   bool is_first_sweep_ = true;  // Of repeats hits say nothing.
   double next_sample_ = kSampleEvery;

@@ -36,7 +36,7 @@ struct SurveyModel {
 };
 
 struct SurveyResult {
-  double seconds = 0.0;
+  double seconds = 0.0;  // From the first probe to the last.
   double recall = 0.0;  // Found of open targets.
   double probes = 0.0;  // Without sentinels.
   double sentinels = 0.0;
