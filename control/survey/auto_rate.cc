@@ -30,16 +30,18 @@ SurveyTime AutoRate::sent_at(const dataplane::Reply& reply) const {
          std::chrono::microseconds{reply.rtt_us};
 }
 
-// Where replies say when they were asked for, one that does not could only be counted for about the
-// right time.
+// Of a repeat neither hits nor round trips say anything: it asks who was silent. Replies to the
+// first sweep keep coming for a round trip into it.
 void AutoRate::found(const dataplane::Reply& reply) {
   if (reply.rtt_us == dataplane::Reply::kNoRtt) {
-    hits_ += are_timed_ ? 0.0 : 1.0;
+    hits_ += 1.0;
     return;
   }
-  are_timed_ = true;
-  timed_hits_.push_back({.sent = sent_at(reply), .rtt = std::chrono::microseconds{reply.rtt_us}});
-  hit_rtts_.push_back(std::chrono::microseconds{reply.rtt_us});
+  const std::chrono::nanoseconds rtt = std::chrono::microseconds{reply.rtt_us};
+  if (reply.attempt == kFirstAttempt) {
+    timed_hits_.push_back({.sent = sent_at(reply), .rtt = rtt});
+    hit_rtts_.push_back(rtt);
+  }
   if (is_success(reply.state)) pool_.offer({reply.ip, reply.port});
 }
 

@@ -73,7 +73,6 @@ class AutoRate {
   double owed_ = 0.0;  // Sentinels due and not yet asked.
   double hits_ = 0.0;  // To probes of times that are not known.
   std::vector<TimedHits> timed_hits_;
-  bool are_timed_ = false;  // Some were; then the others are left out.
   std::vector<std::chrono::nanoseconds> hit_rtts_;
   std::vector<Mark> marks_;  // Of the first sweep.
   std::uint64_t sentinels_sent_ = 0;

@@ -27,8 +27,8 @@ class HitDelay {
     if (few_ < kFewest) return;
     const SurveyTime since = std::exchange(last_, now);
     hits = std::exchange(few_, 0.0);
-    middle = std::chrono::nanoseconds{static_cast<std::chrono::nanoseconds::rep>(
-        std::exchange(few_middles_, 0.0) / hits)};
+    middle = std::chrono::nanoseconds{
+        static_cast<std::chrono::nanoseconds::rep>(std::exchange(few_middles_, 0.0) / hits)};
     if (now >= next_turn_) {
       quickest_before_ = std::exchange(quickest_, std::chrono::nanoseconds::max());
       next_turn_ = now + std::chrono::seconds{10};

@@ -19,6 +19,8 @@ constexpr double kFewestHits = 20.0;
 constexpr double kFewestHitsToDoubt = 200.0;
 constexpr double kBeyondDoubt = 6.0;
 constexpr double kMuchFewer = 0.25;
+constexpr double kFairShare = 0.1;
+constexpr std::uint32_t kFirstTrial = 1;
 // Before anything is known of a path it is taken to lose 1 %, with the weight of 20 sentinels.
 constexpr Counted kPrior{.count = 0.2, .trials = 20.0};
 // The baseline follows the path: older sentinels count less once there are this many.
@@ -28,9 +30,8 @@ constexpr double kBaselineMemory = 4000.0;
 constexpr double kSlowStartSentinels = 20.0;
 constexpr double kProbingSentinels = 60.0;
 constexpr double kSlowStartFactor = 2.5;
-constexpr double kFirstFactor = 2.5;  // The first rate is low for every path.
 constexpr SurveyTime kFirstLook = 100ms;
-constexpr double kSlowStartMiddle = 0.75;
+constexpr double kSlowStartMiddle = 0.63;  // Of it and of 1, on a logarithmic scale.
 constexpr double kFirstStep = 0.04;
 constexpr double kLargestStep = 0.64;
 // Of the capacity measured.
@@ -44,8 +45,10 @@ constexpr double kProbingRounds = 1.25;
 // what still looks like overload is taken for it.
 constexpr double kDoubt = 1.0;
 constexpr double kLikely = 2.0;
+constexpr double kVeryLikely = 2.6;
 constexpr double kSettlingSamples = 4.0;
 constexpr int kDoubtRounds = 3;
+constexpr SurveyTime kLongDoubt = 1500ms;
 constexpr double kSameLoss = 0.6;  // Loss that stays at least this much did not follow the rate.
 
 constexpr double kSentinelShare = 0.02;
@@ -108,13 +111,7 @@ PacketsPerSecond RateController::update(const RateSample& sample) {
   last_sample_ = sample.now;
   sentinels_.sent(sample.sentinels_sent);
   sentinels_.answered(sample.sentinels_answered, sample.now);
-  double hits = sample.hits;
-  for (const TimedHits& some : sample.timed_hits) hits += some.count;
-  if (sample.hits > 0.0) sentinels_.hits(sample.hits, sample.hit_rtt, sample.now);
-  sentinels_.hits(sample.timed_hits);
-  received_ += hits;
-  hits_are_timed_ = hits_are_timed_ || !sample.timed_hits.empty();
-  if (sample.hit_rtt) hit_delay_.saw(hits, *sample.hit_rtt, sample.now);
+  take_hits(sample);
   trial_.local_drops += sample.local_drops;
   trial_.sent += sample.probes + static_cast<double>(sample.sentinels_sent.size());
   trial_.pressed += sample.back_pressure ? 1U : 0U;
@@ -128,16 +125,41 @@ PacketsPerSecond RateController::update(const RateSample& sample) {
   return rate();
 }
 
+// What answers and tells no time can only be counted for about the right moment, so it counts while
+// there is little else: resets from everywhere and one open port in a million is a survey too. The
+// change to timed hits alone, once they are a fair share, starts their count anew.
+void RateController::take_hits(const RateSample& sample) {
+  double timed = 0.0;
+  for (const TimedHits& some : sample.timed_hits) timed += some.count;
+  timed_ += timed;
+  received_ += timed + sample.hits;
+  if (!timed_from_ && timed_ >= kFewestHits && timed_ > kFairShare * received_) {
+    timed_from_ = sample.now;
+    baseline_hits_ = trial_.hits = {};
+  }
+  if (!timed_from_ && sample.hits > 0.0) {
+    sentinels_.hits(sample.hits, sample.hit_rtt, sample.now);
+  }
+  sentinels_.hits(sample.timed_hits);
+  if (sample.hit_rtt) hit_delay_.saw(timed + sample.hits, *sample.hit_rtt, sample.now);
+}
+
 void RateController::take_over_intervals(SurveyTime now) {
   while (const auto interval = sentinels_.take_over(now)) {
     total_loss_ += interval->sentinels;
+    const Counted hits{interval->hits, interval->probes};
     for (Trial* trial : {&trial_, &before_}) {
       if (trial->number != interval->trial) continue;
       trial->loss += interval->sentinels;
       trial->parts.push_back(interval->sentinels);
-      const Counted hits{interval->hits, interval->probes};
-      const SurveyTime clear = hits_are_timed_ ? trial->start : trial->start + round();
+      const SurveyTime clear = std::max(trial->start, timed_from_.value_or(trial->start + round()));
       if (trial == &trial_ && interval->begin >= clear) trial->hits += hits;
+    }
+    // The first rate is left before its results are in.
+    if (before_.number == kFirstTrial && interval->trial == kFirstTrial &&
+        phase_ == RatePhase::SlowStart) {
+      baseline_ += interval->sentinels;
+      if (timed_from_.value_or(interval->begin) <= interval->begin) baseline_hits_ += hits;
     }
     add_to_segment(*interval);
   }
@@ -261,35 +283,39 @@ bool RateController::enough(double sentinels, SurveyTime now) const {
   // Nothing to compare with: that something answers has to do.
   if (baseline_hits_.trials <= 0.0 && trial_.hits.count >= kFewestHits) return true;
   const double expected = baseline_hits_.ratio() * trial_.hits.trials;
-  if (trial_.loss.trials < kFewestSentinels && expected >= 4.0 * kFewestHits) return true;
+  if (expected >= 4.0 * kFewestHits) return true;
   // Few hosts to ask: a third of the evidence after a long wait.
   return trial_.loss.trials >= sentinels / 3.0 && now - trial_.start > 10 * round();
 }
 
 // Of the first rate there is nothing more to learn.
 bool RateController::answers_at_all(SurveyTime now) const {
-  return trial_.number == 1 && received_ >= kFewestHits &&
+  return trial_.number == kFirstTrial && received_ >= kFewestHits &&
          now - trial_.start >= sentinels_.typical_rtt() + kFirstLook;
 }
 
 // True while more sentinels would help to tell chance from overload, and come soon.
-bool RateController::in_doubt(double sentinels, SurveyTime now) const {
+bool RateController::in_doubt(double sentinels, int rounds, SurveyTime now) const {
   return deviations_above(trial_.loss, reference()) > kDoubt &&
-         trial_.loss.trials < kSettlingSamples * sentinels &&
-         now - trial_.start < kDoubtRounds * round();
+         trial_.loss.trials < kSettlingSamples * sentinels && now - trial_.start < rounds * round();
 }
 
-// What looks like overload when there is nothing more to wait for.
-bool RateController::is_likely_overload() const {
-  return deviations_above(trial_.loss, reference()) > kLikely;
+// What looks like overload when there is nothing more to wait for. While there are few sentinels to
+// compare with, ordinary hits have to look so too: a path may lose much of everything.
+bool RateController::is_overload_by(double deviations) const {
+  if (trial_.loss.trials < kFewestSentinels ||
+      deviations_above(trial_.loss, reference()) <= deviations) {
+    return false;
+  }
+  return baseline_.trials >= kSlowStartSentinels ||
+         fewer_hits(trial_.hits, kFewestHits, kLikely, 0.0).has_value();
 }
 
 void RateController::learn_baseline() {
   if (trial_.rate > 1.001 * capacity_) return;
   // Once a rate was too high, a loss that may be overload is not taken for the path's own before
   // there is much to show it.
-  const double doubt =
-      trial_.loss.trials < kSettlingSamples * kProbingSentinels ? kDoubt : kLikely;
+  const double doubt = trial_.loss.trials < kSettlingSamples * kProbingSentinels ? kDoubt : kLikely;
   if (last_back_off_ != 0 && deviations_above(trial_.loss, reference()) > doubt) return;
   baseline_ += trial_.loss;
   baseline_hits_ += trial_.hits;
@@ -308,12 +334,20 @@ void RateController::slow_start(SurveyTime now) {
   // lost, if anything, tells more.
   if (queue_grows() && trial_.number > 1) {
     capacity_ = kSlowStartMiddle * rate_;
+    undo_rate_ = rate_;
+    last_overload_ = {RateReason::QueueGrows, 0.0};
     return set_rate(now, good_rate_, RatePhase::BackOff, RateReason::QueueGrows);
   }
   if (now - trial_.start < round() && !answers_at_all(now)) return;
   const bool blind = !enough(kSlowStartSentinels, now);
-  if (!blind && in_doubt(kSlowStartSentinels, now)) return;
-  if (is_likely_overload()) return back_off(now, {RateReason::Loss, excess(trial_.loss)});
+  if (!blind && in_doubt(kSlowStartSentinels, kDoubtRounds, now)) return;
+  if (!blind && is_overload_by(kLikely)) {
+    return back_off(now, {RateReason::Loss, excess(trial_.loss)});
+  }
+  // Lossy from the start, or too fast already: more hits will tell.
+  const bool may_be = trial_.loss.trials >= kFewestSentinels &&
+                      deviations_above(trial_.loss, reference()) > kLikely;
+  if (may_be && now - trial_.start < kLongDoubt) return;
   // Nothing to go by: go on carefully, and look for sentinels.
   const bool patient = now - trial_.start > 2 * round() + 1s;
   if (blind && (!patient || rate_ >= limits_.blind.per_second())) return;
@@ -322,7 +356,7 @@ void RateController::slow_start(SurveyTime now) {
   }
   good_rate_ = rate_;
   learn_baseline();
-  const double next = rate_ * (trial_.number == 1 && !blind ? kFirstFactor : kSlowStartFactor);
+  const double next = rate_ * kSlowStartFactor;
   set_rate(now, blind ? std::min(next, limits_.blind.per_second()) : next, RatePhase::SlowStart,
            blind ? RateReason::Blind : RateReason::NoLoss);
 }
@@ -339,11 +373,13 @@ void RateController::hold(SurveyTime now) {
     return set_rate(now, good_rate_, RatePhase::Hold, RateReason::QueueGrows);
   }
   if (held < kHoldRounds * round() || !enough(kProbingSentinels, now) || back_pressure_ ||
-      held_up_ || in_doubt(kProbingSentinels, now)) {
+      held_up_ || in_doubt(kProbingSentinels, kHoldRounds + kDoubtRounds, now)) {
     return;
   }
-  // What was measured of a loss may have been too much.
-  if (is_likely_overload()) return back_off(now, {RateReason::Loss, excess(trial_.loss)});
+  // The capacity that was measured may be more than there is.
+  if (is_overload_by(kVeryLikely)) {
+    return back_off(now, {RateReason::Loss, excess(trial_.loss)});
+  }
   learn_baseline();
   good_rate_ = rate_;
   if (rate_ >= limits_.maximum.per_second()) return start_trial(now);
@@ -363,8 +399,8 @@ void RateController::probing_up(SurveyTime now) {
       !enough(kProbingSentinels, now)) {
     return;
   }
-  if (in_doubt(kProbingSentinels, now)) return;
-  if (is_likely_overload()) {
+  if (in_doubt(kProbingSentinels, kDoubtRounds, now)) return;
+  if (is_overload_by(kVeryLikely)) {
     note_lossy(0.0);
     capacity_ = rate_;
     return set_rate(now, good_rate_, RatePhase::Hold, RateReason::Loss);
@@ -398,8 +434,8 @@ void RateController::back_off(SurveyTime now, const Overload& found) {
   undo_rate_ = rate_;
   capacity_ = capacity_by(trial_, found);
   double next = 0.9 * capacity_;
-  // The rate that slow start left behind lost nothing. It is only half as high, but at one between,
-  // taken from the first that is seen of a loss, more may be lost than it is worth.
+  // The rate that slow start left behind lost nothing. It is much lower, but at one between, taken
+  // from the first that is seen of a loss, more may be lost than it is worth.
   if (phase_ == RatePhase::SlowStart) next = std::clamp(next, 0.9 * good_rate_, good_rate_);
   set_rate(now, next, RatePhase::BackOff, found.reason);
 }
@@ -425,7 +461,7 @@ void RateController::judge_half(SurveyTime now) {
   const bool stays =
       by_hits ? fewer_hits(trial_.hits, kFewestHits, kLikely, kSameLoss * last_overload_.loss)
                     .has_value()
-              : deviations_above(trial_.loss, reference()) > kSure &&
+              : deviations_above(trial_.loss, reference()) > kLikely &&
                     trial_.loss.ratio() > kSameLoss * before_.loss.ratio();
   if (stays) {
     if (!by_hits) baseline_ = trial_.loss;

@@ -19,8 +19,8 @@ namespace trawl::control {
 struct RateSample {
   SurveyTime now{0};
   double probes = 0.0;  // Normal ones, sent since the last sample.
-  // Targets newly found open or closed since then: by when they were asked, or, where that is not
-  // known of any, how many...
+  // Targets newly found open or closed since then: by when they were asked, and, where that is not
+  // known, how many...
   std::span<const TimedHits> timed_hits;
   double hits = 0.0;
   std::optional<std::chrono::nanoseconds> hit_rtt;  // ...and their typical round trip.
@@ -45,20 +45,20 @@ struct DegradedInterval {
 //
 // Every rate is a trial. Its sentinels, hosts known to answer, tell how much is lost at it; that is
 // compared with the loss at low rates, so that a path which loses 5 % of everything is still used
-// to its full. The rate doubles while a trial loses no more than that (slow start). Loss L beyond
-// it at rate r means that the path bears r(1 - L): the rate drops below that at once (back off),
-// stays there (hold), and now and then tries a few percent more (probing up), in growing steps once
-// it is beyond what was lost before. Round trips that grow announce a full queue and end an
-// increase before anything is lost. Loss that stays when the rate falls by half has nothing to do
-// with the rate: it becomes the path's own and the rate is restored. With too few sentinels the
-// share of normal probes that finds something takes their place: the order is random, so it is the
-// same all through a survey.
+// to its full. The rate is multiplied by 2.5 while a trial loses no more than that (slow start).
+// Loss L beyond it at rate r means that the path bears r(1 - L): the rate drops below that at once
+// (back off), stays there (hold), and now and then tries a few percent more (probing up), in
+// growing steps once it is beyond what was lost before. Round trips that grow announce a full queue
+// and end an increase before anything is lost. Loss that stays when the rate falls by half has
+// nothing to do with the rate: it becomes the path's own and the rate is restored. With too few
+// sentinels the share of normal probes that finds something takes their place: the order is random,
+// so it is the same all through a survey.
 //
 // Whatever was lost before the rate fell is not forgotten: degraded() lists the times whose silent
 // targets deserve another probe.
 //
 // Thread: one user. A pure function of its samples: no clock, no input, no output.
-// Cost:   a few microseconds a sample.
+// Cost:   a few microseconds a sample, and some tens of nanoseconds a timed hit.
 class RateController {
  public:
   struct Limits {
@@ -123,6 +123,7 @@ class RateController {
     double loss = 0.0;  // Beyond the baseline.
   };
 
+  void take_hits(const RateSample& sample);
   void take_over_intervals(SurveyTime now);
   void add_to_segment(const SentInterval& interval);
   void close_segment();
@@ -137,8 +138,8 @@ class RateController {
   [[nodiscard]] bool enough(double sentinels, SurveyTime now) const;
   [[nodiscard]] bool answers_at_all(SurveyTime now) const;
   [[nodiscard]] bool enough_hits(SurveyTime now) const;
-  [[nodiscard]] bool in_doubt(double sentinels, SurveyTime now) const;
-  [[nodiscard]] bool is_likely_overload() const;
+  [[nodiscard]] bool in_doubt(double sentinels, int rounds, SurveyTime now) const;
+  [[nodiscard]] bool is_overload_by(double deviations) const;
   [[nodiscard]] SurveyTime round() const noexcept;
   void learn_baseline();
 
@@ -173,8 +174,9 @@ class RateController {
   std::deque<LossyTrial> lossy_trials_;
   SurveyTime last_sample_{0};
   std::size_t sentinel_hosts_ = 0;
-  double received_ = 0.0;  // New replies in all.
-  bool hits_are_timed_ = false;
+  double received_ = 0.0;                 // New replies in all.
+  double timed_ = 0.0;                    // Of them with the time of their probe.
+  std::optional<SurveyTime> timed_from_;  // Since when only those count.
   bool back_pressure_ = false;
   bool held_up_ = false;
   std::vector<RateDecision> decisions_;

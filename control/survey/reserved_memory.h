@@ -15,7 +15,8 @@ class ReservedMemory {
  public:
   ReservedMemory() noexcept = default;
   // Reserves `wanted`, or the largest half, quarter, ... of it that the system allows, but no less
-  // than `least`. Throws std::bad_alloc when even that is refused.
+  // than `least`; from 2 MiB on it begins where a large page does. Throws std::bad_alloc when even
+  // that is refused.
   ReservedMemory(ByteCount wanted, ByteCount least);
   ReservedMemory(ReservedMemory&& other) noexcept
       : data_{std::exchange(other.data_, nullptr)},

@@ -15,6 +15,7 @@ constexpr double kTimeoutFactor = 1.25;
 // While few round trips are known, the slower hosts may be still to come.
 constexpr double kFirstTimeoutFactor = 3.0;
 constexpr std::uint32_t kManyReplies = 100;
+constexpr int kPatience = 2;             // Round trips.
 constexpr std::size_t kHitsTimed = 200;  // Of one sample.
 constexpr nanoseconds kTimeoutMargin = 20ms;
 constexpr nanoseconds kLongestTimeout = 5s;
@@ -31,6 +32,7 @@ float in_microseconds(nanoseconds time) { return static_cast<float>(time.count()
 
 void SentinelLoss::begin_interval(SurveyTime begin, SurveyTime end, std::uint32_t trial,
                                   double probes) {
+  if (!begun_) begun_ = begin;
   intervals_.push_back(
       {.interval = {
            .begin = begin, .end = end, .trial = trial, .probes = probes, .sentinels = {}}});
@@ -54,6 +56,7 @@ void SentinelLoss::sent(std::span<const SentinelProbe> probes) {
 void SentinelLoss::answered(std::span<const SentinelReply> replies, SurveyTime now) {
   for (const SentinelReply& reply : replies) {
     Pending* const pending = find(reply.sent);
+    ++sentinel_replies_;
     note_rtt(reply.rtt);
     note_host(reply, pending != nullptr ? pending->interval.trial : 0);
     if (pending == nullptr) continue;
@@ -68,7 +71,7 @@ void SentinelLoss::hits(std::span<const TimedHits> hits) {
     if (Pending* pending = find(some.sent)) pending->interval.hits += some.count;
   }
   // They tell how long replies take before sentinels can.
-  if (known_replies_ >= kManyReplies) return;
+  if (sentinel_replies_ >= kManyReplies) return;
   for (const TimedHits& some : hits.first(std::min(hits.size(), kHitsTimed))) note_rtt(some.rtt);
 }
 
@@ -111,10 +114,13 @@ double SentinelLoss::rtt_us_at(double share) const noexcept {
 
 void SentinelLoss::update_timeout(SurveyTime now) {
   if (rtts_[0].total + rtts_[1].total == 0) return;
-  known_replies_ = std::max(known_replies_, rtts_[0].total + rtts_[1].total);
-  const double factor = known_replies_ < kManyReplies ? kFirstTimeoutFactor : kTimeoutFactor;
   const double nearly_all_us = rtt_us_at(kNearlyAll);
   nearly_all_rtt_ = microseconds(nearly_all_us);
+  known_replies_ = std::max(known_replies_, rtts_[0].total + rtts_[1].total);
+  // Nor do many replies tell of hosts that had no time to answer.
+  const bool is_known =
+      known_replies_ >= kManyReplies && begun_ && now - *begun_ >= kPatience * nearly_all_rtt_;
+  const double factor = is_known ? kTimeoutFactor : kFirstTimeoutFactor;
   timeout_ = std::min(kLongestTimeout, microseconds(nearly_all_us * factor) + kTimeoutMargin);
   typical_rtt_ = microseconds(rtt_us_at(0.5));
   if (now < next_turn_ || rtts_[0].total < kFewestDelays) return;

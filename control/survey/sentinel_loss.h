@@ -102,6 +102,8 @@ class SentinelLoss {
   std::deque<Delay> delays_;         // The latest.
   std::array<Histogram, 2> rtts_;    // This second and the last one with replies.
   std::uint32_t known_replies_ = 0;  // The most there were in the two.
+  std::uint64_t sentinel_replies_ = 0;
+  std::optional<SurveyTime> begun_;
   SurveyTime next_turn_{0};
   std::chrono::nanoseconds timeout_ = std::chrono::seconds{1};
   std::chrono::nanoseconds typical_rtt_ = std::chrono::milliseconds{200};

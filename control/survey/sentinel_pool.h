@@ -34,7 +34,7 @@ class SentinelPool {
   // The one that next() named last could not be asked: it does not count, and rests. Needs one
   // since clear().
   void take_back() noexcept;
-  // A reply to a sentinel's probe, which took `rtt`; false when it is no sentinel's.
+  // A reply, which took `rtt`, to the probe that left at `sent`; false when it is no sentinel's.
   bool answered(dataplane::AnyTarget target, SurveyTime sent, std::chrono::nanoseconds rtt);
 
   // What happened since clear().

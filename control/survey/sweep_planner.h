@@ -21,6 +21,8 @@ class AnsweringNetworks {
  public:
   // Throws std::bad_alloc.
   AnsweringNetworks() { memory_.prefer_large_pages(); }
+  AnsweringNetworks(const AnsweringNetworks&) = delete;
+  AnsweringNetworks& operator=(const AnsweringNetworks&) = delete;
 
   void add(const IpAddress& address) {
     if (!address.is_v4()) {

@@ -36,6 +36,15 @@ TEST(HitDelay, TakesWhatMayBeChanceForNothing) {
   EXPECT_EQ(delay.since(0ms), 0ms) << "too few to have a middle";
 }
 
+TEST(HitDelay, PutsFewTogether) {
+  HitDelay delay;
+  delay.saw(kMany, 10ms, 100ms);
+  delay.saw(30.0, 100ms, 150ms);
+  EXPECT_EQ(delay.since(0ms), 0ms);
+  delay.saw(30.0, 110ms, 200ms);
+  EXPECT_EQ(delay.since(-5ms), 95ms) << "the first left 105 ms before 100 ms";
+}
+
 TEST(HitDelay, ForgetsARouteThatWasShorter) {
   HitDelay delay;
   delay.saw(kMany, 10ms, 1s);
