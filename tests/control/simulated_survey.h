@@ -37,8 +37,8 @@ struct SurveyModel {
 
 struct SurveyResult {
   double seconds = 0.0;  // From the first probe to the last.
-  double recall = 0.0;  // Found of open targets.
-  double probes = 0.0;  // Without sentinels.
+  double recall = 0.0;   // Found of open targets.
+  double probes = 0.0;   // Without sentinels.
   double sentinels = 0.0;
   double highest_rate = 0.0;
   double settled_after = -1.0;  // Seconds from the change to a held rate near the new capacity.
