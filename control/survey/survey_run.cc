@@ -170,10 +170,14 @@ Result<ExitCode> run_survey(SurveyJob job) {
   // Whoever was excluded since the survey began has opted out of the rest.
   if (resumed) survey->scanner->block(blocklist.blocked().v4, blocklist.blocked().v6);
   if (!survey->link->wait_until_up()) {
+    const std::uint16_t queues = survey->link->queues();
+    const std::string with =
+        queues > 1 ? fmt::format(", which may lack the {} queues that so many threads use", queues)
+                   : std::string{};
     return discard({.code = ExitCode::Device,
                     .message = fmt::format("link {} does not come up; check the cable, the peer or "
-                                           "the process at the other end",
-                                           job.options.link)});
+                                           "the process at the other end{}",
+                                           job.options.link, with)});
   }
   if (interrupted.load()) return discard({.code = ExitCode::Interrupted, .message = "interrupted"});
   // Last of all, since it empties files that are there.
