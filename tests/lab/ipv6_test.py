@@ -15,6 +15,8 @@ IPV6 = 0x86dd
 OURS, PEER, PEER2 = "2001:db8::1", "2001:db8::2", "2001:db8::3"
 ABSENT, FAR = "2001:db8::9", "2001:db8:9::5"
 SOLICITATION, ADVERTISEMENT = 135, 136
+SILENCE = ("table ip6 lab { chain output { type filter hook output priority 0; "
+           "meta l4proto icmpv6 drop; }; }")
 LINKS = {"af_xdp": "near0", "af_packet": "net_af_packet0,iface=near0,qdisc_bypass=1"}
 
 
@@ -82,6 +84,8 @@ class Kernel(unittest.TestCase):
             labs.must("ip", "-n", name, "-6", "address", "add", f"{address}/64", "dev", interface,
                       "nodad")
         labs.must("ip", "-n", sim, "-6", "address", "add", f"{FAR}/128", "dev", "lo", "nodad")
+        # The kernel beside the scanner asks and answers too; let neighbour discovery be ours alone.
+        labs.must("ip", "netns", "exec", scan, "nft", SILENCE)
         cls.near_mac = bytes.fromhex(cls.lab.mac("scan", "near0").replace(":", ""))
         cls.listener = labs.in_namespace(sim, lambda: socket.create_server(
             ("::", 80), family=socket.AF_INET6, backlog=64))
@@ -146,7 +150,9 @@ class Kernel(unittest.TestCase):
         packets = [Packet(frame) for _, frame in wire.frames(path)]
         self.assertEqual({(PEER, OURS, 6), (PEER2, OURS, 6)},
                          {(p.source, p.target, p.next_header) for p in packets})
-        self.assertEqual((4, 4), (len(packets), survey.counters["replies"]))
+        # A peer that was not reset says it again.
+        self.assertGreaterEqual(len(packets), 4)
+        self.assertEqual(len(packets), survey.counters["replies"])
 
     def test_our_own_address_is_advertised_to_who_asks(self) -> None:
         """Nobody is asked, so the peer learns of us only what its own question tells it."""
