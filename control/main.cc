@@ -1,14 +1,18 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdio>
 #include <span>
+#include <string>
 #include <string_view>
 
+#include "control/audit/audit_command.h"
 #include "control/lab/lab_command.h"
 #include "control/steward/blocklist_command.h"
 #include "control/steward/probing_txt_command.h"
 #include "control/survey/resume_command.h"
 #include "control/survey/survey_command.h"
+#include "control/survey/text.h"
 #include "control/survey/version.h"
 
 namespace {
@@ -17,8 +21,10 @@ constexpr std::string_view kHelp =
     R"(trawl, a network scanner that says what it could not see
 
 usage: trawl COMMAND [OPTIONS...]
+       trawl [NMAP'S OPTIONS...] TARGETS...
 
 commands:
+  scan         look at chosen hosts, with Nmap's options; the command when none is named
   survey       sweep a target space statelessly over DPDK
   resume       go on with a survey from its checkpoint
   blocklist    say whether an address is blocked and why, or print all that is
@@ -26,21 +32,32 @@ commands:
   lab          bring up, inspect and take down the sealed practice network
 
 'trawl COMMAND --help' explains a command; trawl(1) and the page of each command, such as
-trawl-survey(1), say more.
+trawl-survey(1), say more. Called as "nmap", it is trawl scan.
 )";
 
+constexpr std::array<std::string_view, 6> kCommands{"scan",      "survey",      "resume",
+                                                    "blocklist", "probing-txt", "lab"};
+
 int to_int(trawl::ExitCode code) { return static_cast<int>(code); }
+
+std::string_view name_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::span<const char* const> words{argv + 1, static_cast<std::size_t>(argc - 1)};
+  const std::string_view program = name_of(argv[0]);
+  if (program == "nmap") return trawl::control::audit_main(words, program);
   if (words.empty()) {
     fmt::print(stderr, "{}", kHelp);
     return to_int(trawl::ExitCode::Usage);
   }
   const std::string_view command = words.front();
   const auto rest = words.subspan(1);
+  if (command == "scan") return trawl::control::audit_main(rest, "trawl");
   if (command == "survey") return to_int(trawl::control::survey_main(rest));
   if (command == "resume") return to_int(trawl::control::resume_main(rest));
   if (command == "blocklist") return trawl::control::blocklist_main(rest);
@@ -54,9 +71,15 @@ int main(int argc, char** argv) {
     fmt::print("trawl {}\n", trawl::control::kVersion);
     return 0;
   }
-  fmt::print(stderr,
-             "trawl: unknown command '{}'; the commands are survey, resume, blocklist, probing-txt "
-             "and lab (see trawl --help)\n",
-             command);
-  return to_int(trawl::ExitCode::Usage);
+  // Anything else is Nmap's, but for what looks like a command: to resolve it as a name would ask
+  // strangers about a slip of the finger.
+  const std::string hint = trawl::control::did_you_mean(command, kCommands);
+  if (!command.starts_with('-') && !hint.empty()) {
+    fmt::print(stderr,
+               "trawl: unknown command '{}'{}; a host of that name is looked at by 'trawl scan' "
+               "(see trawl --help)\n",
+               command, hint);
+    return to_int(trawl::ExitCode::Usage);
+  }
+  return trawl::control::audit_main(words, "trawl");
 }

@@ -14,6 +14,7 @@ import tree
 # Page: the --help texts whose options it describes; "simnet" are those `lab` passes on.
 PAGES = {
     "trawl.1": [["trawl"]],
+    "trawl-scan.1": [["trawl", "scan"]],
     "trawl-survey.1": [["trawl", "survey"]],
     "trawl-resume.1": [["trawl", "resume"]],
     "trawl-blocklist.1": [["trawl", "blocklist", command] for command in ("check", "show")],

@@ -1,0 +1,43 @@
+#include "control/audit/list_scan.h"
+
+#include <utility>
+#include <vector>
+
+#include "service/dns/name_resolver.h"
+
+namespace trawl::control {
+namespace {
+
+constexpr std::size_t kNamesTogether = 256;
+
+}  // namespace
+
+Result<void> list_targets(TargetList& targets, service::NameResolver* names, AuditReports& reports,
+                          AuditTotals& totals) {
+  for (;;) {
+    std::vector<HostReport> group;
+    std::vector<IpAddress> addresses;
+    while (group.size() < kNamesTogether) {
+      auto target = targets.next();
+      if (!target) break;
+      addresses.push_back(target->ip);
+      group.push_back({.ip = target->ip,
+                       .name = std::move(target->name),
+                       .reverse_name = {},
+                       .others = std::move(target->others)});
+    }
+    if (group.empty()) return {};
+    if (names != nullptr) {
+      std::vector<std::string> found = names->names_of(addresses);
+      for (std::size_t i = 0; i < group.size(); ++i) group[i].reverse_name = std::move(found[i]);
+    }
+    for (const HostReport& report : group) {
+      ++totals.hosts;
+      if (auto added = reports.add(report); !added) return added;
+    }
+    totals.tell_time();
+    if (auto flushed = reports.flush(totals); !flushed) return flushed;
+  }
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,168 @@
+#include "service/dns/name_resolver.h"
+
+#include <ares.h>
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+namespace trawl::service {
+namespace {
+
+constexpr int kLookMs = 200;  // Between looks at c-ares' own timers.
+
+IpAddress address_of(const sockaddr* address) {
+  if (address->sa_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, address, sizeof v4);
+    return Ipv4Address{ntohl(v4.sin_addr.s_addr)};
+  }
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, address, sizeof v6);
+  Uint128 value = 0;
+  for (const std::uint8_t byte : v6.sin6_addr.s6_addr) value = value << 8U | byte;
+  return Ipv6Address{value};
+}
+
+struct Lookup {
+  std::vector<IpAddress> addresses;
+  bool done = false;
+};
+
+void take_answer(void* argument, int status, int /*timeouts*/, ares_addrinfo* info) {
+  auto* const lookup = static_cast<Lookup*>(argument);
+  lookup->done = true;
+  if (status == ARES_SUCCESS) {
+    for (const ares_addrinfo_node* node = info->nodes; node != nullptr; node = node->ai_next) {
+      if (node->ai_family == AF_INET || node->ai_family == AF_INET6) {
+        lookup->addresses.push_back(address_of(node->ai_addr));
+      }
+    }
+  }
+  if (info != nullptr) ares_freeaddrinfo(info);
+}
+
+struct NameLookup {
+  std::string name;
+  std::size_t* waiting = nullptr;
+};
+
+void take_name(void* argument, int status, int /*timeouts*/, hostent* host) {
+  auto* const lookup = static_cast<NameLookup*>(argument);
+  --*lookup->waiting;
+  if (status == ARES_SUCCESS && host != nullptr && host->h_name != nullptr) {
+    lookup->name = host->h_name;
+  }
+}
+
+}  // namespace
+
+struct NameResolver::Impl {
+  ares_channel channel = nullptr;
+
+  void ask_name(const IpAddress& address, NameLookup& into);
+
+  std::vector<IpAddress> look_up(const std::string& name, int family);
+  void wait_a_little();
+};
+
+NameResolver::NameResolver() : impl_{std::make_unique<Impl>()} {
+  static std::once_flag once;
+  std::call_once(once, [] { ares_library_init(ARES_LIB_INIT_ALL); });
+  if (ares_init(&impl_->channel) != ARES_SUCCESS) impl_->channel = nullptr;
+}
+
+NameResolver::~NameResolver() {
+  if (impl_->channel != nullptr) ares_destroy(impl_->channel);
+}
+
+std::vector<IpAddress> NameResolver::Impl::look_up(const std::string& name, int family) {
+  if (channel == nullptr) return {};
+  Lookup lookup;
+  ares_addrinfo_hints hints{};
+  hints.ai_family = family;
+  hints.ai_socktype = SOCK_STREAM;
+  ares_getaddrinfo(channel, name.c_str(), nullptr, &hints, take_answer, &lookup);
+  while (!lookup.done) wait_a_little();
+  return std::move(lookup.addresses);
+}
+
+void NameResolver::Impl::wait_a_little() {
+  std::array<ares_socket_t, ARES_GETSOCK_MAXNUM> sockets{};
+  const int wanted = ares_getsock(channel, sockets.data(), static_cast<int>(sockets.size()));
+  std::array<pollfd, ARES_GETSOCK_MAXNUM> polled{};
+  nfds_t count = 0;
+  for (unsigned i = 0; i < sockets.size(); ++i) {
+    short events = 0;
+    if (ARES_GETSOCK_READABLE(static_cast<unsigned>(wanted), i)) events |= POLLIN;
+    if (ARES_GETSOCK_WRITABLE(static_cast<unsigned>(wanted), i)) events |= POLLOUT;
+    if (events != 0) polled[count++] = {.fd = sockets[i], .events = events, .revents = 0};
+  }
+  const int ready = poll(polled.data(), count, kLookMs);
+  bool any = false;
+  for (nfds_t i = 0; ready > 0 && i < count; ++i) {
+    const bool can_read = (polled[i].revents & ~POLLOUT) != 0;
+    const bool can_write = (polled[i].revents & POLLOUT) != 0;
+    if (!can_read && !can_write) continue;
+    any = true;
+    ares_process_fd(channel, can_read ? polled[i].fd : ARES_SOCKET_BAD,
+                    can_write ? polled[i].fd : ARES_SOCKET_BAD);
+  }
+  if (!any) ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+}
+
+NameResolver::Answer NameResolver::resolve(const std::string& name, AddressFamily family) {
+  Answer answer;
+  if (name.empty()) return answer;
+  in_addr old_form{};
+  if (family == AddressFamily::V4 && inet_aton(name.c_str(), &old_form) == 1) {
+    // inet_aton() stops at a blank and takes the rest for granted.
+    if (name.find_first_of(" \t\n\v\f\r") != std::string::npos) return answer;
+    answer.addresses.emplace_back(Ipv4Address{ntohl(old_form.s_addr)});
+    return answer;
+  }
+  const int wanted = family == AddressFamily::V4 ? AF_INET : AF_INET6;
+  answer.addresses = impl_->look_up(name, wanted);
+  if (answer.addresses.empty()) {
+    answer.has_other_family = !impl_->look_up(name, wanted == AF_INET ? AF_INET6 : AF_INET).empty();
+  }
+  return answer;
+}
+
+void NameResolver::Impl::ask_name(const IpAddress& address, NameLookup& into) {
+  std::array<std::uint8_t, 16> bytes{};
+  if (address.is_v4()) {
+    const std::uint32_t value = htonl(address.v4().value());
+    std::memcpy(bytes.data(), &value, sizeof value);
+    ares_gethostbyaddr(channel, bytes.data(), sizeof value, AF_INET, take_name, &into);
+    return;
+  }
+  Uint128 value = address.v6().value();
+  for (std::size_t i = bytes.size(); i-- > 0; value >>= 8U) {
+    bytes[i] = static_cast<std::uint8_t>(value);
+  }
+  ares_gethostbyaddr(channel, bytes.data(), static_cast<int>(bytes.size()), AF_INET6, take_name,
+                     &into);
+}
+
+std::vector<std::string> NameResolver::names_of(std::span<const IpAddress> addresses) {
+  std::vector<std::string> names(addresses.size());
+  if (impl_->channel == nullptr) return names;
+  std::size_t waiting = addresses.size();
+  std::vector<NameLookup> lookups(addresses.size());
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    lookups[i].waiting = &waiting;
+    impl_->ask_name(addresses[i], lookups[i]);
+  }
+  while (waiting > 0) impl_->wait_a_little();
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = std::move(lookups[i].name);
+  return names;
+}
+
+}  // namespace trawl::service
