@@ -2,15 +2,38 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/ip.h"
+#include "base/mac.h"
+#include "control/audit/port_report.h"
 
 namespace trawl::control {
 
 enum class HostStatus : std::uint8_t { Unknown, Up, Down };
+
+// One router on the way to a host, as traceroute saw it.
+struct HopReport {
+  unsigned ttl = 0;
+  IpAddress ip;
+  std::string name;  // Of its PTR record, "" for none.
+  std::chrono::duration<double, std::milli> rtt{0};
+};
+struct TraceReport {
+  std::string_view protocol = "tcp";  // "tcp", "udp", "sctp", "icmp"...
+  std::uint16_t port = 0;             // 0 for those without.
+  std::vector<HopReport> hops;        // In rising order; those without an answer are left out.
+};
+
+// The round trips of a host, in microseconds as Nmap's <times> has them.
+struct HostTimes {
+  std::int64_t srtt_us = -1;  // -1 when nothing was measured.
+  std::int64_t rttvar_us = -1;
+  std::int64_t timeout_us = 0;
+};
 
 // What an audit has to say of one host.
 struct HostReport {
@@ -19,8 +42,17 @@ struct HostReport {
   std::string reverse_name;       // Of its PTR record, "" for none.
   std::vector<IpAddress> others;  // Addresses of that name which were left alone.
   HostStatus status = HostStatus::Unknown;
-  std::string_view reason = "user-set";
-  std::uint8_t reason_ttl = 0;
+  Reason reason{.word = "user-set"};
+
+  std::optional<MacAddress> mac;  // Of a host on our link...
+  std::string vendor;             // ...and who made it, "" when unknown.
+  bool ports_scanned = false;
+  bool timed_out = false;         // --host-timeout ended it; `ports` has what was found until then.
+  std::vector<PortReport> ports;  // Every port that was asked for, by protocol and number.
+  std::vector<TraceReport> traces;  // None or one.
+  HostTimes times;
+  std::chrono::system_clock::time_point started;
+  std::chrono::system_clock::time_point ended;
 
   [[nodiscard]] std::string_view shown_name() const noexcept {
     return name.empty() ? reverse_name : name;
@@ -34,6 +66,11 @@ struct AuditRun {
   std::chrono::system_clock::time_point started;
   int verbosity = 0;
   int debugging = 0;
+  std::vector<ScanInfo> scans;   // None for a list or a ping scan.
+  bool shows_reasons = false;    // --reason
+  bool only_open = false;        // --open
+  bool names_downs = false;      // Hosts that are down are told of too (-v, or -sL's "unknown").
+  std::string stylesheet;        // href of the XML report, "" for none.
 };
 
 struct AuditTotals {
@@ -42,6 +79,9 @@ struct AuditTotals {
   std::chrono::steady_clock::time_point started;
   std::chrono::system_clock::time_point now;  // The end, or so far...
   std::chrono::duration<double> elapsed{0};   // ...and how long it took until then.
+  std::uint64_t raw_packets_sent = 0, raw_bytes_sent = 0;  // For -v; 0 when none were.
+  std::uint64_t raw_packets_received = 0, raw_bytes_received = 0;
+  std::string failure;  // Why it ended early ("interrupted"), "" when it did not.
 
   void tell_time() {
     now = std::chrono::system_clock::now();
