@@ -25,11 +25,6 @@ std::vector<OptionName> all_names() {
 }
 
 AuditResult<void> check(const AuditOptions& options) {
-  if (!options.list_only) {
-    return bad_value(
-        "For now trawl lists targets (-sL), and `trawl survey` scans ports; what Nmap does with "
-        "neither is not there yet.");
-  }
   int to_stdout = 0;
   for (const AuditOptions::Output& output : options.outputs)
     to_stdout += output.path == "-" ? 1 : 0;

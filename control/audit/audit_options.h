@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -7,6 +9,10 @@
 #include <vector>
 
 #include "control/audit/command_words.h"
+#include "control/audit/engine/probe_set.h"
+#include "control/audit/engine/probe_writer.h"
+#include "control/audit/engine/timing.h"
+#include "control/audit/ports/port_choice.h"
 
 namespace trawl::control {
 
@@ -22,15 +28,59 @@ struct AuditOptions {
   bool resolve_all = false;
   bool randomize_hosts = false;
   bool reverse_dns = true;
+  bool names_downs = false;  // -R
+
+  // Host discovery.
+  struct Ping {
+    char kind = 'E';    // As after -P.
+    std::string ports;  // "" for the default.
+  };
+  std::vector<Ping> pings;  // None for the default.
+  bool no_ping = false;     // -Pn
+  bool arp_ping = true;
+  bool ignores_resets = false;
+
+  // Scans.
+  std::vector<ScanType> scans;  // None for the default.
+  bool ping_only = false;       // -sn
+  bool list_only = false;       // -sL
+  PortRequest ports;
+  bool random_ports = true;
+  std::string datadir;
+  std::string servicedb;
+
+  // Timing: what was said of it, whatever came first. A template is no more than the defaults.
+  int timing_level = 3;
+  struct TimingWords {
+    std::optional<Moment> min_rtt, max_rtt, initial_rtt, host_timeout, scan_delay, max_scan_delay;
+    std::optional<unsigned> max_retries, min_parallelism, max_parallelism;
+    std::optional<unsigned> min_hostgroup, max_hostgroup;
+    std::optional<double> min_rate, max_rate;
+  } timing;
+
+  // What probes look like.
+  ProbeStyle style;
+  std::size_t fragment = 0;
+  std::string interface;
+  std::string source;
+  std::string spoof_mac;
+  std::string decoys;
+  bool through_kernel = false;        // --send-ip
+  std::optional<bool> is_privileged;  // As the user says.
 
   // What comes out.
   struct Output {
-    enum class Format { Normal, Xml, Grepable };
+    enum class Format { Normal, Xml, Grepable, Json, Kiddie };
     Format format = Format::Normal;
     std::string path;  // "-" is standard output.
   };
   std::vector<Output> outputs;
-  bool list_only = false;
+  bool appends = false;
+  bool shows_reasons = false;
+  bool only_open = false;
+  bool traces_packets = false;
+  std::string stylesheet;
+  Moment stats_every{0};
   int verbosity = 0;
   int debugging = 0;
 
@@ -44,5 +94,8 @@ enum class AuditQuestion { Help, Version };
 // yet is refused by name.
 [[nodiscard]] AuditResult<std::variant<AuditOptions, AuditQuestion>> parse_audit_options(
     std::span<const char* const> words, std::string_view program);
+
+// The timing that the options ask for: the template's, with what was said besides.
+[[nodiscard]] AuditResult<Timing> timing_of(const AuditOptions& options);
 
 }  // namespace trawl::control

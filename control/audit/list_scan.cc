@@ -21,10 +21,11 @@ Result<void> list_targets(TargetList& targets, service::NameResolver* names, Aud
       auto target = targets.next();
       if (!target) break;
       addresses.push_back(target->ip);
-      group.push_back({.ip = target->ip,
-                       .name = std::move(target->name),
-                       .reverse_name = {},
-                       .others = std::move(target->others)});
+      HostReport report;
+      report.ip = target->ip;
+      report.name = std::move(target->name);
+      report.others = std::move(target->others);
+      group.push_back(std::move(report));
     }
     if (group.empty()) return {};
     if (names != nullptr) {

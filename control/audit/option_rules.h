@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "control/audit/audit_options.h"
 #include "control/audit/command_words.h"
@@ -17,7 +18,30 @@ struct OptionRule {
 };
 
 // The options that trawl knows how to do.
-[[nodiscard]] std::span<const OptionRule> option_rules() noexcept;
+[[nodiscard]] const std::vector<OptionRule>& option_rules();
+
+// For rules that set a member, or add the value to one.
+template <auto Member>
+AuditResult<void> set_option(AuditOptions& options, const OptionWord& /*word*/) {
+  options.*Member = true;
+  return {};
+}
+template <auto Member>
+AuditResult<void> keep_value(AuditOptions& options, const OptionWord& word) {
+  options.*Member = word.value;
+  return {};
+}
+template <auto Member>
+AuditResult<void> add_value(AuditOptions& options, const OptionWord& word) {
+  (options.*Member).push_back(word.value);
+  return {};
+}
+
+// Parts of option_rules(), by what they are for.
+[[nodiscard]] std::span<const OptionRule> scan_option_rules() noexcept;
+[[nodiscard]] std::span<const OptionRule> timing_option_rules() noexcept;
+[[nodiscard]] std::span<const OptionRule> style_option_rules() noexcept;
+[[nodiscard]] std::span<const OptionRule> report_option_rules() noexcept;
 
 // An option of Nmap 7.93's that trawl does not do yet.
 struct LaterOption {

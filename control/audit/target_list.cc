@@ -62,11 +62,6 @@ class TargetList::File {
 
 void TargetList::Closer::operator()(File* file) const noexcept { delete file; }
 
-std::size_t TargetList::AddressHash::operator()(const IpAddress& address) const noexcept {
-  const Uint128 value = address.v6().value();
-  return mix64(mix64(static_cast<std::uint64_t>(value >> 64U)) ^ static_cast<std::uint64_t>(value));
-}
-
 TargetList::TargetList(const AuditOptions& options, std::shared_ptr<service::NameResolver> resolver,
                        Warn warn)
     : family_{options.ipv6 ? AddressFamily::V6 : AddressFamily::V4},

@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "control/audit/address_hash.h"
 #include "control/audit/audit_options.h"
 #include "control/audit/target_block.h"
 #include "service/dns/name_resolver.h"
@@ -67,10 +68,6 @@ class TargetList {
     std::string name{};
     std::vector<IpAddress> others{};
   };
-  struct AddressHash {
-    std::size_t operator()(const IpAddress& address) const noexcept;
-  };
-
   AddressFamily family_;
   bool resolve_all_;
   bool unique_;

@@ -1,0 +1,285 @@
+#include "control/audit/engine/audit_engine.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "control/survey/payload_file.h"
+
+namespace trawl::control {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kBurst = 64;       // Probes of one host before the next has its turn.
+constexpr unsigned kReceiveBursts = 4;   // Of a turn.
+constexpr Moment kTickEvery{100'000};
+constexpr Moment kLongestWait{200'000};
+
+std::vector<std::uint16_t> udp_ports(const AuditPlan& plan) {
+  std::vector<std::uint16_t> ports;
+  const auto add = [&ports](const ProbeSet& set) {
+    for (const ProbeSpec& spec : set.specs()) {
+      if (spec.kind == ProbeKind::Udp) ports.push_back(spec.number);
+    }
+  };
+  if (plan.discovery) add(*plan.discovery);
+  for (const auto& scan : plan.scans) add(*scan);
+  return ports;
+}
+
+}  // namespace
+
+AuditEngine::AuditEngine(AuditPlan plan, TargetList& targets, Hooks hooks)
+    : plan_{std::move(plan)},
+      targets_{targets},
+      hooks_{std::move(hooks)},
+      payloads_{builtin_payloads(), udp_ports(plan_)},
+      writer_{plan_.style, payloads_},
+      group_{plan_.timing},
+      group_rtt_{plan_.timing},
+      neighbour_probe_{std::make_shared<ProbeSet>(
+          ScanType::Neighbour, std::vector<ProbeSpec>{{.kind = ProbeKind::Neighbour}})},
+      start_{steady_clock::now()} {}
+
+AuditEngine::~AuditEngine() = default;
+
+Moment AuditEngine::now() const noexcept {
+  return duration_cast<Moment>(steady_clock::now() - start_);
+}
+
+dataplane::PacketCounters AuditEngine::counters() noexcept {
+  return network_ ? network_->counters() : dataplane::PacketCounters{};
+}
+
+Result<void> AuditEngine::run() {
+  if (plan_.raw) {
+    auto network = dataplane::RawNetwork::open(plan_.network);
+    if (!network) return Failure{network.error()};
+    network_ = std::move(*network);
+    if (hooks_.trace) network_->trace(hooks_.trace);
+  }
+  auto connects = ConnectPool::open({.interface = plan_.network.interface,
+                                     .source = plan_.network.source,
+                                     .source_port = plan_.style.source_port});
+  if (!connects) return Failure{connects.error()};
+  connects_.emplace(std::move(*connects));
+  if (plan_.reverse_dns) {
+    names_ = std::make_unique<NameThread>(std::make_shared<service::NameResolver>());
+  }
+  while (!was_stopped()) {
+    turn();
+    if (hosts_.empty() && !has_targets_ && postponed_.empty()) break;
+    wait_for_work();
+  }
+  if (was_stopped()) interrupt_hosts();
+  if (hooks_.tick) hooks_.tick(now());
+  return {};
+}
+
+void AuditEngine::turn() {
+  now_ = now();
+  admit();
+  if (network_) {
+    const dataplane::RawNetwork::Handler handler{
+        .packet = [this](const dataplane::Dissection& reply,
+                         std::span<const std::byte> bytes) { take_packet(reply, bytes); },
+        .neighbour = [this](const dataplane::NeighbourAnswer& answer) { take_neighbour(answer); }};
+    for (unsigned i = 0; i < kReceiveBursts && network_->receive(handler) > 0; ++i) now_ = now();
+  }
+  take_connections();
+  take_names();
+  while (!wakes_.empty() && wakes_.top().at <= now_) {
+    const Wake wake = wakes_.top();
+    wakes_.pop();
+    const auto found = hosts_.find(wake.host);
+    if (found == hosts_.end() || found->second->wake != wake.at) continue;
+    found->second->wake = Moment{-1};
+    make_ready(*found->second);
+  }
+  // Whoever was held up has its turn before newer ones.
+  if (!blocked_.empty() && group_.may_send(now_)) {
+    for (const std::uint64_t id : blocked_) {
+      const auto found = hosts_.find(id);
+      if (found == hosts_.end()) continue;
+      found->second->is_blocked = false;
+      make_ready(*found->second);
+    }
+    blocked_.clear();
+  }
+  for (std::size_t i = ready_.size(); i > 0; --i) {
+    const auto found = hosts_.find(ready_.front());
+    ready_.pop_front();
+    if (found == hosts_.end()) continue;
+    found->second->is_ready = false;
+    look_at(*found->second);
+  }
+  if (network_) network_->flush();
+  if (hooks_.tick && now_ >= last_tick_ + kTickEvery) {
+    last_tick_ = now_;
+    hooks_.tick(now_);
+  }
+}
+
+void AuditEngine::wait_for_work() {
+  constexpr Moment kPoll{1000};  // For what no descriptor tells of: names, a least rate.
+  if (!ready_.empty()) return;
+  Moment until = now_ + kLongestWait;
+  if (!wakes_.empty()) until = std::min(until, wakes_.top().at);
+  if (hooks_.tick) until = std::min(until, last_tick_ + kTickEvery);
+  if (!blocked_.empty()) {
+    until = std::min(until, group_.is_held_by_rate(now_) ? group_.next_send() : now_ + kPoll);
+  }
+  if (names_) until = std::min(until, now_ + 2 * kPoll);
+  const Moment most = until - now();
+  if (most <= Moment{0}) return;
+  const std::array<int, 1> others{connects_->fd()};
+  if (network_) {
+    network_->wait(most, others);
+  } else {
+    dataplane::wait_for(others, most);
+  }
+}
+
+void AuditEngine::make_ready(AuditHost& host) {
+  if (host.is_ready) return;
+  host.is_ready = true;
+  ready_.push_back(host.id);
+}
+
+unsigned AuditEngine::needed_by(const AuditHost& host) const noexcept {
+  constexpr double kEnough = 20;
+  const LossEstimate& own = host.pace->loss();
+  return own.outcomes() >= kEnough ? own.attempts_needed() : group_.loss().attempts_needed();
+}
+
+Moment AuditEngine::timeout_of(const AuditHost& host) const noexcept {
+  return host.rtt.has_sample() || !group_rtt_.has_sample() ? host.rtt.timeout()
+                                                           : group_rtt_.timeout();
+}
+
+void AuditEngine::look_at(AuditHost& host) {
+  using enum AuditHost::Stage;
+  if (host.stage == Naming) return;
+  const Moment limit = plan_.timing.host_timeout;
+  if (limit > Moment{0} && now_ - host.started >= limit) {
+    host.report.timed_out = true;
+    finish(host);
+    return;
+  }
+  expire(host, now_);
+  send_what_may(host, now_);
+  if (host.schedule->is_done(needed_by(host))) {
+    end_stage(host);
+    return;
+  }
+  schedule_wake(host);
+}
+
+void AuditEngine::expire(AuditHost& host, Moment now) {
+  bool any = false;
+  while (const auto expired =
+             host.schedule->expire(now, host.pace->last_reaction(), needed_by(host))) {
+    any = true;
+    host.pace->landed();
+    group_.landed();
+    if (expired->is_ping) host.pace->ping_lost(expired->sent_at, now);
+  }
+  if (any) host.pace->judge(now, host.rtt.has_sample() ? host.rtt : group_rtt_);
+}
+
+void AuditEngine::send_what_may(AuditHost& host, Moment now) {
+  const bool discovers = host.stage == AuditHost::Stage::Discovery;
+  const std::size_t most = discovers ? 1 : kBurst;
+  const unsigned needed = needed_by(host);
+  const auto quiet = static_cast<unsigned>(std::clamp(host.pace->window() / 2, 16.0, 64.0));
+  for (std::size_t i = 0; i < most; ++i) {
+    if (!host.pace->has_window() || now < host.pace->next_send()) return;
+    const bool may = group_.may_send(now);
+    const auto send = may ? host.schedule->next(needed, quiet) : std::nullopt;
+    if (may && !send) return;
+    if (!may || !send_one(host, *send, now, now + timeout_of(host))) {
+      if (!host.is_blocked) blocked_.push_back(host.id);
+      host.is_blocked = true;
+      return;
+    }
+  }
+  make_ready(host);
+}
+
+bool AuditEngine::send_one(AuditHost& host, const ProbeSchedule::Send& send, Moment now,
+                           Moment deadline) {
+  const ProbeSpec& spec = host.probes->specs()[send.index];
+  if (spec.kind == ProbeKind::Connect) {
+    if (!connects_->has_room()) return false;
+    connects_->start({host.id, send.index, send.attempt}, host.target.ip, spec.number, deadline);
+  } else {
+    if (!dataplane::RawNetwork::has_room(host.way)) network_->flush();
+    if (!dataplane::RawNetwork::has_room(host.way)) return false;
+    if (spec.kind == ProbeKind::Neighbour) {
+      network_->ask_neighbour(host.way, host.target.ip);
+    } else {
+      send_raw(host, spec, send.attempt);
+    }
+  }
+  host.schedule->sent(send, now, deadline);
+  host.pace->sent(now, !send.is_ping && send.attempt == 0);
+  group_.sent(now);
+  return true;
+}
+
+void AuditEngine::send_raw(AuditHost& host, const ProbeSpec& spec, unsigned attempt) {
+  dataplane::PacketSpec packet = writer_.write(host.target.ip, spec, attempt);
+  packet.source = host.way.source;
+  const std::size_t own = plan_.own_place.value_or(plan_.decoys.size());
+  for (std::size_t i = 0; i <= plan_.decoys.size(); ++i) {
+    if (!dataplane::RawNetwork::has_room(host.way)) network_->flush();
+    if (!dataplane::RawNetwork::has_room(host.way)) return;
+    packet.source = i == own ? host.way.source : plan_.decoys[i < own ? i : i - 1];
+    (void)network_->send(host.way, packet);
+  }
+}
+
+void AuditEngine::schedule_wake(AuditHost& host) {
+  if (host.is_ready || host.stage == AuditHost::Stage::Naming) return;
+  auto at = host.schedule->next_deadline();
+  if (host.pace->next_send() > now_) at = std::min(at.value_or(Moment::max()), host.pace->next_send());
+  const Moment limit = plan_.timing.host_timeout;
+  if (limit > Moment{0}) at = std::min(at.value_or(Moment::max()), host.started + limit);
+  if (!at) return;
+  if (host.wake >= Moment{0} && host.wake <= *at) return;
+  host.wake = *at;
+  wakes_.push({*at, host.id});
+}
+
+void AuditEngine::interrupt_hosts() {
+  std::vector<std::uint64_t> ids;
+  for (const auto& [id, host] : hosts_) ids.push_back(id);
+  std::ranges::sort(ids);
+  for (const std::uint64_t id : ids) {
+    AuditHost& host = *hosts_.at(id);
+    // Hosts that nothing is known of are not told of.
+    if (host.report.status != HostStatus::Up) {
+      hosts_.erase(id);
+      continue;
+    }
+    host.report.timed_out = host.stage != AuditHost::Stage::Naming;
+    host.awaits_name = false;
+    finish(host);
+  }
+}
+
+AuditEngine::Progress AuditEngine::progress() const {
+  Progress progress{.hosts_done = done_, .hosts_up = up_, .hosts_active = hosts_.size(), .scan = {}};
+  for (const auto& [id, host] : hosts_) {
+    ++progress.in_stage[static_cast<std::size_t>(host->stage)];
+    if (host->stage != AuditHost::Stage::Scan) continue;
+    progress.probes_left += host->schedule->unanswered();
+    progress.probes_of_scans += host->probes->size();
+    progress.scan = xml_name_of(host->probes->type());
+  }
+  return progress;
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,145 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "control/audit/engine/audit_host.h"
+#include "control/audit/engine/audit_plan.h"
+#include "control/audit/engine/connect_pool.h"
+#include "control/audit/engine/group_pace.h"
+#include "control/audit/engine/name_thread.h"
+#include "control/audit/engine/probe_writer.h"
+#include "control/audit/address_hash.h"
+#include "control/audit/target_list.h"
+#include "dataplane/packet/raw_network.h"
+
+namespace trawl::control {
+
+// Runs an audit: takes targets, moves each host through its stages by itself, and hands it on as
+// soon as nothing is left to learn. One thread does everything: it reads replies, expires probes,
+// and sends what hosts and group allow.
+//
+// Thread: one user; stop() from anywhere.
+class AuditEngine {
+ public:
+  struct Hooks {
+    std::function<void(HostReport&&)> done;
+    std::function<void(std::string_view)> warn;
+    std::function<void(Moment)> tick;  // Now and then, while it runs.
+    dataplane::RawNetwork::Trace trace;
+  };
+
+  AuditEngine(AuditPlan plan, TargetList& targets, Hooks hooks);
+  ~AuditEngine();
+
+  // Until all targets are done, or stop(). Fails with Device when raw packets are impossible.
+  [[nodiscard]] Result<void> run();
+  void stop() noexcept { is_stopped_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool was_stopped() const noexcept {
+    return is_stopped_.load(std::memory_order_relaxed);
+  }
+
+  struct Progress {
+    std::uint64_t hosts_done = 0;
+    std::uint64_t hosts_up = 0;
+    std::uint64_t hosts_active = 0;
+    std::uint64_t in_stage[6] = {};     // Of the active ones, by AuditHost::Stage.
+    std::uint64_t probes_left = 0;      // Of scans.
+    std::uint64_t probes_of_scans = 0;  // Of hosts in a scan.
+    std::string_view scan;              // What most of them are at.
+  };
+  [[nodiscard]] Progress progress() const;
+  [[nodiscard]] dataplane::PacketCounters counters() noexcept;
+  [[nodiscard]] Moment now() const noexcept;
+
+ private:
+  struct Wake {
+    Moment at;
+    std::uint64_t host = 0;
+    friend bool operator>(const Wake& a, const Wake& b) noexcept { return a.at > b.at; }
+  };
+  using HostPointer = std::unique_ptr<AuditHost>;
+
+  // Targets and stages: audit_stages.cc.
+  void admit();
+  bool begin(AuditTarget target);
+  void begin_host(AuditHost& host);
+  void begin_stage(AuditHost& host, AuditHost::Stage stage,
+                   std::shared_ptr<const ProbeSet> probes);
+  void end_stage(AuditHost& host);
+  void host_is_up(AuditHost& host, const Reason& reason);
+  void host_is_down(AuditHost& host, std::string_view word);
+  void begin_scan(AuditHost& host);
+  void ask_name(AuditHost& host);
+  void finish(AuditHost& host);
+  void fill_ports(AuditHost& host);
+  void take_names();
+  [[nodiscard]] HostPace::Limits pace_limits(const ProbeSet& probes) const noexcept;
+
+  // Sending: audit_engine.cc.
+  void look_at(AuditHost& host);
+  void expire(AuditHost& host, Moment now);
+  void send_what_may(AuditHost& host, Moment now);
+  [[nodiscard]] bool send_one(AuditHost& host, const ProbeSchedule::Send& send, Moment now,
+                              Moment deadline);
+  void send_raw(AuditHost& host, const ProbeSpec& spec, unsigned attempt);
+  void schedule_wake(AuditHost& host);
+  void make_ready(AuditHost& host);
+  [[nodiscard]] unsigned needed_by(const AuditHost& host) const noexcept;
+  [[nodiscard]] Moment timeout_of(const AuditHost& host) const noexcept;
+  void turn();
+  void wait_for_work();
+  void interrupt_hosts();
+
+  // Receiving: audit_replies.cc.
+  void take_packet(const dataplane::Dissection& reply, std::span<const std::byte> bytes);
+  void take_neighbour(const dataplane::NeighbourAnswer& answer);
+  void take_connections();
+  void probe_answered(AuditHost& host, std::uint32_t index, int attempt);
+  void note(AuditHost& host, std::uint32_t index, PortState state, const Reason& reason);
+  void read_reply(AuditHost& host, const ProbeWriter::Match& match,
+                  const dataplane::Dissection& reply);
+  [[nodiscard]] std::uint16_t word_number(std::string_view word);
+
+  AuditPlan plan_;
+  TargetList& targets_;
+  Hooks hooks_;
+  dataplane::UdpPayloads payloads_;
+  ProbeWriter writer_;
+  GroupPace group_;
+  RttEstimator group_rtt_;
+  std::shared_ptr<const ProbeSet> neighbour_probe_;
+  std::unique_ptr<dataplane::RawNetwork> network_;
+  std::optional<ConnectPool> connects_;
+  std::unique_ptr<NameThread> names_;
+  std::vector<ConnectPool::Result> connect_results_;
+
+  std::unordered_map<std::uint64_t, HostPointer> hosts_;
+  std::unordered_map<IpAddress, std::uint64_t, AddressHash> by_address_;
+  std::priority_queue<Wake, std::vector<Wake>, std::greater<>> wakes_;
+  std::deque<std::uint64_t> ready_;
+  std::deque<std::uint64_t> blocked_;  // By the group's window, rate, or a full socket.
+  std::deque<AuditTarget> postponed_;  // Targets whose address is being audited already.
+  std::vector<std::string_view> words_;
+  bool has_targets_ = true;
+  std::uint64_t next_id_ = 1;
+  std::uint64_t active_probes_ = 0;  // Of all hosts' stages: what memory depends on.
+  std::uint64_t done_ = 0;
+  std::uint64_t up_ = 0;
+  std::chrono::steady_clock::time_point start_;
+  Moment now_{0};
+  Moment last_tick_{0};
+  std::atomic<bool> is_stopped_ = false;
+};
+
+}  // namespace trawl::control

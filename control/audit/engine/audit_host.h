@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "control/audit/engine/host_pace.h"
+#include "control/audit/engine/probe_schedule.h"
+#include "control/audit/engine/probe_set.h"
+#include "control/audit/engine/rtt_estimator.h"
+#include "control/audit/port_report.h"
+#include "control/audit/report/host_report.h"
+#include "control/audit/target_list.h"
+#include "dataplane/packet/raw_network.h"
+
+namespace trawl::control {
+
+// What is known so far of one port of a host, small: there are many.
+struct PortResult {
+  PortState state = PortState::Filtered;
+  std::uint8_t ttl = 0;
+  bool is_known = false;
+  bool has_sender = false;  // Then its address is in AuditHost::senders.
+  std::uint16_t word = 0;   // Of the engine's list.
+};
+
+// A host that is being audited. Its stages follow one another; each is a set of probes.
+struct AuditHost {
+  enum class Stage : std::uint8_t { Neighbour, Discovery, Scan, Trace, Naming, Done };
+
+  AuditHost(AuditTarget audited, const Timing& timing)
+      : target{std::move(audited)}, rtt{timing} {}
+
+  AuditTarget target;
+  std::uint64_t id = 0;
+  Stage stage = Stage::Discovery;
+  dataplane::Way way;
+  RttEstimator rtt;
+  std::shared_ptr<const ProbeSet> probes;  // Of the stage.
+  std::optional<ProbeSchedule> schedule;
+  std::optional<HostPace> pace;
+  std::size_t scan = 0;                          // Which of the plan's scans it is at.
+  std::vector<std::vector<PortResult>> results;  // Of each scan so far, by probe.
+  std::map<std::pair<std::size_t, std::uint32_t>, IpAddress> senders;
+  HostReport report;
+  Moment started{0};
+  Moment wake{-1};         // When it is to be looked at; -1 for never.
+  bool is_ready = false;   // It is in the list of those to be looked at now.
+  bool is_blocked = false; // It is in the list of those that wait for the group.
+  bool was_unreachable = false;  // The kernel said so of a connection.
+  bool awaits_name = false;
+};
+
+}  // namespace trawl::control

@@ -1,0 +1,138 @@
+#include <algorithm>
+
+#include "control/audit/engine/audit_engine.h"
+#include "control/audit/engine/reply_reader.h"
+#include "dataplane/wire.h"
+
+namespace trawl::control {
+
+using enum AuditHost::Stage;
+
+std::uint16_t AuditEngine::word_number(std::string_view word) {
+  const auto found = std::ranges::find(words_, word);
+  if (found != words_.end()) return static_cast<std::uint16_t>(found - words_.begin());
+  words_.push_back(word);
+  return static_cast<std::uint16_t>(words_.size() - 1);
+}
+
+void AuditEngine::take_packet(const dataplane::Dissection& reply,
+                              std::span<const std::byte> bytes) {
+  const IpAddress& about = reply.quoted ? reply.quoted->destination : reply.packet.source;
+  const auto found = by_address_.find(about);
+  if (found == by_address_.end()) return;
+  AuditHost& host = *hosts_.at(found->second);
+  if (!host.schedule || (host.stage != Discovery && host.stage != Scan)) return;
+  const auto match = writer_.match(about, *host.probes, reply);
+  if (!match) return;
+  if (hooks_.trace) hooks_.trace(false, bytes, false);
+  read_reply(host, *match, reply);
+}
+
+void AuditEngine::read_reply(AuditHost& host, const ProbeWriter::Match& match,
+                             const dataplane::Dissection& reply) {
+  const ProbeSpec& spec = host.probes->specs()[match.index];
+  if (host.stage == Discovery) {
+    const auto reason = read_host_reply(spec, reply);
+    if (!reason) return;
+    if (plan_.ignores_resets && reason->word == "reset") return;
+    probe_answered(host, match.index, match.attempt);
+    host_is_up(host, *reason);
+    return;
+  }
+  const auto verdict = read_port_reply(host.probes->type(), reply);
+  if (!verdict) return;
+  // An error of ICMP's own proves that the host has ICMP.
+  const std::uint16_t icmp =
+      host.target.ip.is_v4() ? dataplane::wire::kProtocolIcmp : dataplane::wire::kProtocolIcmpv6;
+  const bool from_host = reply.packet.source == host.target.ip;
+  if (host.probes->type() == ScanType::IpProtocol && reply.quoted && from_host) {
+    const int index = host.probes->find(ProbeKind::IpProtocol, icmp);
+    if (index >= 0 && static_cast<std::uint32_t>(index) != match.index) {
+      const auto other = static_cast<std::uint32_t>(index);
+      note(host, other, PortState::Open, verdict->reason);
+      if (!host.schedule->is_answered(other)) probe_answered(host, other, -1);
+    }
+  }
+  note(host, match.index, verdict->state, verdict->reason);
+  probe_answered(host, match.index, match.attempt);
+}
+
+void AuditEngine::note(AuditHost& host, std::uint32_t index, PortState state,
+                       const Reason& reason) {
+  PortResult& result = host.results[host.scan][index];
+  // Only better news replaces what is known.
+  if (result.is_known && (result.state == PortState::Open || state != PortState::Open)) return;
+  result = {.state = state,
+            .ttl = reason.ttl,
+            .is_known = true,
+            .has_sender = reason.from.has_value(),
+            .word = word_number(reason.word)};
+  if (reason.from) host.senders[{host.scan, index}] = *reason.from;
+}
+
+void AuditEngine::probe_answered(AuditHost& host, std::uint32_t index, int attempt) {
+  const auto answer = host.schedule->answered(index, attempt, now_);
+  if (!answer) return;
+  if (answer->rtt) {
+    host.rtt.add(*answer->rtt);
+    group_rtt_.add(*answer->rtt);
+  }
+  if (answer->was_in_flight) {
+    host.pace->landed();
+    group_.landed();
+  }
+  const bool lost = answer->is_first && answer->hit.lost_at >= Moment{0};
+  HostPace::Hit hit = answer->hit;
+  if (!lost && hit.attempt > 0) hit.lost_at = Moment{-1};
+  // Hosts that are known to limit say nothing of the path.
+  const bool limits = host.pace->last_reaction() >= Moment{0};
+  group_.hit(lost && !limits ? hit.attempt : 0, now_, group_rtt_.srtt());
+  host.pace->hit(hit, now_, host.rtt.has_sample() ? host.rtt : group_rtt_);
+  make_ready(host);
+}
+
+void AuditEngine::take_neighbour(const dataplane::NeighbourAnswer& answer) {
+  const auto found = by_address_.find(answer.ip);
+  if (found == by_address_.end()) return;
+  AuditHost& host = *hosts_.at(found->second);
+  if (host.stage != Neighbour) return;
+  probe_answered(host, 0, -1);
+  host.way.next_hop = answer.mac;
+  host.report.mac = answer.mac;
+  if (!plan_.discovery) {
+    host_is_up(host, {.word = "user-set"});
+  } else if (plan_.asks_neighbours) {
+    host_is_up(host, {.word = answer.ip.is_v4() ? "arp-response" : "nd-response"});
+  } else {
+    begin_stage(host, Discovery, plan_.discovery);
+  }
+}
+
+void AuditEngine::take_connections() {
+  connect_results_.clear();
+  connects_->poll(now_, connect_results_);
+  for (const ConnectPool::Result& result : connect_results_) {
+    const auto found = hosts_.find(result.owner.host);
+    if (found == hosts_.end()) continue;
+    AuditHost& host = *found->second;
+    if (!host.schedule || result.owner.index >= host.probes->size()) continue;
+    const auto verdict = read_connect_error(result.error);
+    if (!verdict) continue;
+    if (host.probes->specs()[result.owner.index].kind != ProbeKind::Connect) continue;
+    const int attempt = static_cast<int>(result.owner.attempt % ProbeSchedule::kAttemptNumbers);
+    if (host.stage == Scan) {
+      note(host, result.owner.index, verdict->state, {.word = verdict->word});
+      probe_answered(host, result.owner.index, attempt);
+    } else if (host.stage == Discovery) {
+      if (verdict->state == PortState::Filtered) {
+        host.was_unreachable = host.was_unreachable || verdict->word == "host-unreach";
+        continue;
+      }
+      if (plan_.ignores_resets && verdict->state == PortState::Closed) continue;
+      probe_answered(host, result.owner.index, attempt);
+      host_is_up(host, {.word = verdict->word});
+    }
+  }
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,235 @@
+#include <algorithm>
+#include <utility>
+
+#include "control/audit/engine/audit_engine.h"
+
+namespace trawl::control {
+namespace {
+
+using enum AuditHost::Stage;
+
+constexpr std::size_t kMostHosts = 65536;                  // At once...
+constexpr std::uint64_t kMostProbes = 8U * 1024U * 1024U;  // ...with this many probes in all.
+constexpr std::size_t kAdmittedTogether = 512;
+
+bool needs_raw(const ProbeSet& set) noexcept {
+  return std::ranges::any_of(
+      set.specs(), [](const ProbeSpec& spec) { return spec.kind != ProbeKind::Connect; });
+}
+
+// What silence proves, in the order of Nmap's reports: by protocol, then by number.
+bool comes_before(const PortReport& a, const PortReport& b) noexcept {
+  return std::pair{a.protocol, a.number} < std::pair{b.protocol, b.number};
+}
+
+}  // namespace
+
+void AuditEngine::admit() {
+  std::uint64_t each = plan_.discovery ? plan_.discovery->size() : 1;
+  for (const auto& scan : plan_.scans) each = std::max<std::uint64_t>(each, scan->size());
+  const std::uint64_t group = plan_.timing.max_hostgroup;
+  const std::uint64_t fits = std::clamp<std::uint64_t>(
+      group != 0 ? group : kMostProbes / std::max<std::uint64_t>(each, 1), 1, kMostHosts);
+  for (std::size_t i = 0; i < kAdmittedTogether && hosts_.size() < fits; ++i) {
+    if (!postponed_.empty() && !by_address_.contains(postponed_.front().ip)) {
+      AuditTarget target = std::move(postponed_.front());
+      postponed_.pop_front();
+      (void)begin(std::move(target));
+      continue;
+    }
+    if (!has_targets_) return;
+    auto target = targets_.next();
+    if (!target) {
+      has_targets_ = false;
+      return;
+    }
+    if (by_address_.contains(target->ip)) {
+      postponed_.push_back(std::move(*target));
+    } else {
+      (void)begin(std::move(*target));
+    }
+  }
+}
+
+bool AuditEngine::begin(AuditTarget target) {
+  auto made = std::make_unique<AuditHost>(std::move(target), plan_.timing);
+  AuditHost& host = *made;
+  host.id = next_id_++;
+  host.started = now_;
+  host.report.ip = host.target.ip;
+  host.report.name = host.target.name;
+  host.report.others = host.target.others;
+  host.report.started = std::chrono::system_clock::now();
+  by_address_.emplace(host.target.ip, host.id);
+  hosts_.emplace(host.id, std::move(made));
+  begin_host(host);
+  return true;
+}
+
+void AuditEngine::begin_host(AuditHost& host) {
+  const bool only_named = !plan_.discovery && plan_.scans.empty() && !plan_.traceroute;
+  if (only_named) {
+    host_is_up(host, {.word = "user-set"});
+    return;
+  }
+  bool wants_raw = plan_.discovery && needs_raw(*plan_.discovery);
+  for (const auto& scan : plan_.scans) wants_raw = wants_raw || needs_raw(*scan);
+  if (network_ && (wants_raw || plan_.asks_neighbours || plan_.traceroute)) {
+    auto way = network_->way_to(host.target.ip);
+    if (!way) {
+      if (hooks_.warn) hooks_.warn(way.error().message);
+      host_is_down(host, "no-response");
+      return;
+    }
+    host.way = *way;
+  }
+  if (host.way.is_local && plan_.discovery) {
+    host_is_up(host, {.word = "localhost-response"});
+  } else if (host.way.asks_neighbour && (wants_raw || plan_.discovery)) {
+    begin_stage(host, Neighbour, neighbour_probe_);
+  } else if (plan_.discovery) {
+    begin_stage(host, Discovery, plan_.discovery);
+  } else {
+    host_is_up(host, {.word = "user-set"});
+  }
+}
+
+HostPace::Limits AuditEngine::pace_limits(const ProbeSet& probes) const noexcept {
+  const Timing& timing = plan_.timing;
+  const bool udp = probes.type() == ScanType::Udp || probes.type() == ScanType::IpProtocol;
+  HostPace::Limits limits;
+  limits.least_window = std::max(1U, timing.min_parallelism);
+  if (timing.max_parallelism != 0) limits.most_window = timing.max_parallelism;
+  if (timing.scan_delay > Moment{0}) limits.most_window = 1;
+  limits.delay = timing.scan_delay;
+  limits.most_delay = udp ? timing.max_udp_delay : std::max(timing.max_tcp_delay, Moment{1000});
+  limits.random_order = plan_.random_ports;
+  return limits;
+}
+
+void AuditEngine::begin_stage(AuditHost& host, AuditHost::Stage stage,
+                              std::shared_ptr<const ProbeSet> probes) {
+  host.stage = stage;
+  host.probes = std::move(probes);
+  const Timing& timing = plan_.timing;
+  const bool scans = stage == Scan;
+  host.schedule.emplace(ProbeSchedule::Limits{
+      .most_attempts = timing.max_retries + 1,
+      .strict = timing.retries_given,
+      .pings = scans && timing.scan_delay == Moment{0} && host.probes->size() > 1,
+      .probes = host.probes->size()});
+  host.pace.emplace(pace_limits(*host.probes));
+  if (scans) host.results.emplace_back(host.probes->size());
+  make_ready(host);
+}
+
+void AuditEngine::end_stage(AuditHost& host) {
+  for (unsigned i = host.pace->in_flight(); i > 0; --i) group_.landed();
+  switch (host.stage) {
+    case Neighbour:
+    case Discovery:
+      host_is_down(host, host.was_unreachable ? "host-unreach" : "no-response");
+      return;
+    case Scan:
+      ++host.scan;
+      begin_scan(host);
+      return;
+    default: finish(host); return;
+  }
+}
+
+void AuditEngine::host_is_up(AuditHost& host, const Reason& reason) {
+  if (host.pace) {
+    for (unsigned i = host.pace->in_flight(); i > 0; --i) group_.landed();
+    host.pace.reset();
+  }
+  host.report.status = HostStatus::Up;
+  host.report.reason = reason;
+  if (names_) ask_name(host);
+  begin_scan(host);
+}
+
+void AuditEngine::host_is_down(AuditHost& host, std::string_view word) {
+  host.report.status = HostStatus::Down;
+  host.report.reason = {.word = word, .ttl = 0, .from = {}};
+  if (names_ && plan_.names_downs) ask_name(host);
+  finish(host);
+}
+
+void AuditEngine::begin_scan(AuditHost& host) {
+  host.schedule.reset();
+  if (host.scan < plan_.scans.size()) {
+    host.report.ports_scanned = true;
+    begin_stage(host, Scan, plan_.scans[host.scan]);
+    return;
+  }
+  finish(host);
+}
+
+void AuditEngine::ask_name(AuditHost& host) {
+  host.awaits_name = true;
+  names_->ask(host.id, host.target.ip);
+}
+
+void AuditEngine::take_names() {
+  if (!names_) return;
+  for (NameThread::Name& name : names_->take()) {
+    const auto found = hosts_.find(name.host);
+    if (found == hosts_.end()) continue;
+    AuditHost& host = *found->second;
+    host.awaits_name = false;
+    host.report.reverse_name = std::move(name.text);
+    if (host.stage == Naming) finish(host);
+  }
+}
+
+void AuditEngine::fill_ports(AuditHost& host) {
+  std::vector<PortReport>& ports = host.report.ports;
+  for (std::size_t scan = 0; scan < host.results.size(); ++scan) {
+    const ProbeSet& set = *plan_.scans[scan];
+    const bool is_whole = scan < host.scan || !host.report.timed_out;
+    for (std::uint32_t i = 0; i < set.size(); ++i) {
+      const PortResult& result = host.results[scan][i];
+      // Of a scan that was cut short, silence proves nothing.
+      if (!result.is_known && !is_whole) continue;
+      PortReport port{.protocol = protocol_of(set.type()),
+                      .number = set.specs()[i].number,
+                      .state = silent_state(set.type()),
+                      .reason = {}};
+      if (result.is_known) {
+        port.state = result.state;
+        port.reason.word = words_[result.word];
+        port.reason.ttl = result.ttl;
+        if (result.has_sender) port.reason.from = host.senders.at({scan, i});
+      }
+      ports.push_back(port);
+    }
+  }
+  std::ranges::sort(ports, comes_before);
+}
+
+void AuditEngine::finish(AuditHost& host) {
+  if (host.pace && host.stage != Naming) {
+    for (unsigned i = host.pace->in_flight(); i > 0; --i) group_.landed();
+    host.pace.reset();
+  }
+  if (host.awaits_name) {
+    host.stage = Naming;
+    return;
+  }
+  fill_ports(host);
+  HostReport& report = host.report;
+  report.ended = std::chrono::system_clock::now();
+  if (host.rtt.has_sample()) {
+    report.times.srtt_us = host.rtt.srtt().count();
+    report.times.rttvar_us = host.rtt.rttvar().count();
+  }
+  report.times.timeout_us = host.rtt.timeout().count();
+  ++done_;
+  if (report.status == HostStatus::Up) ++up_;
+  hooks_.done(std::move(report));
+  by_address_.erase(host.target.ip);
+  hosts_.erase(host.id);
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/ip.h"
+#include "service/dns/name_resolver.h"
+
+namespace trawl::control {
+
+// Asks for the names of hosts beside the scan: what is asked for while an answer is awaited goes out
+// together after it.
+//
+// Thread: ask() and take() from one other thread.
+class NameThread {
+ public:
+  struct Name {
+    std::uint64_t host = 0;
+    std::string text;  // "" for none.
+  };
+
+  explicit NameThread(std::shared_ptr<service::NameResolver> resolver);
+  ~NameThread();
+  NameThread(const NameThread&) = delete;
+  NameThread& operator=(const NameThread&) = delete;
+
+  void ask(std::uint64_t host, const IpAddress& ip);
+  // Those found since the last call.
+  [[nodiscard]] std::vector<Name> take();
+
+ private:
+  void work();
+
+  std::shared_ptr<service::NameResolver> resolver_;
+  std::mutex mutex_;
+  std::condition_variable wanted_;
+  std::vector<std::pair<std::uint64_t, IpAddress>> asked_;
+  std::vector<Name> found_;
+  bool is_over_ = false;
+  std::thread thread_;
+};
+
+}  // namespace trawl::control

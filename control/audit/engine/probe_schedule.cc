@@ -1,0 +1,166 @@
+#include "control/audit/engine/probe_schedule.h"
+
+#include <algorithm>
+
+namespace trawl::control {
+namespace {
+
+constexpr unsigned kMostCounted = 250;  // Attempts a slot can count.
+constexpr unsigned kUnfairPasses = 6;   // Attempts in an overload, for each that is allowed.
+
+}  // namespace
+
+ProbeSchedule::ProbeSchedule(const Limits& limits)
+    : limits_{limits}, slots_(limits.probes), unanswered_{limits.probes} {}
+
+bool ProbeSchedule::may_retry(const Slot& slot, unsigned needed) const noexcept {
+  const unsigned total =
+      limits_.strict ? limits_.most_attempts
+                     : std::min(limits_.most_attempts * kUnfairPasses, kMostCounted);
+  return slot.fair < std::min(needed, limits_.most_attempts) && slot.attempts < total;
+}
+
+void ProbeSchedule::call_from_bench(unsigned needed) {
+  if (needed <= bench_needed_ || bench_.empty()) return;
+  bench_needed_ = needed;
+  std::erase_if(bench_, [&](std::uint32_t index) {
+    Slot& slot = slots_[index];
+    if (slot.status != Status::Benched) return true;
+    if (!may_retry(slot, needed)) return false;
+    slot.status = Status::Waiting;
+    retries_.push_back(index);
+    return true;
+  });
+}
+
+bool ProbeSchedule::is_done(unsigned needed) {
+  if (unanswered_ == 0) return true;
+  if (next_fresh_ < slots_.size()) return false;
+  call_from_bench(needed);
+  while (!retries_.empty() && slots_[retries_.front()].status != Status::Waiting) {
+    retries_.pop_front();
+  }
+  return retries_.empty() && !next_deadline();
+}
+
+std::optional<ProbeSchedule::Send> ProbeSchedule::next(unsigned needed, unsigned quiet_after) {
+  if (unanswered_ == 0) return std::nullopt;
+  if (limits_.pings && ping_ && quiet_ >= quiet_after) {
+    return Send{*ping_, slots_[*ping_].attempts, true};
+  }
+  while (!retries_.empty() && slots_[retries_.front()].status != Status::Waiting) {
+    retries_.pop_front();
+  }
+  const bool has_fresh = next_fresh_ < slots_.size();
+  if (!has_fresh && retries_.empty()) call_from_bench(needed);
+  // Repeats tell of losses early, first probes find more.
+  const bool retry = !retries_.empty() && (!has_fresh || ++turn_ % 4 == 0);
+  if (retry) return Send{retries_.front(), slots_[retries_.front()].attempts, false};
+  if (!has_fresh) return std::nullopt;
+  return Send{next_fresh_, 0, false};
+}
+
+void ProbeSchedule::sent(const Send& send, Moment now, Moment deadline) {
+  Slot& slot = slots_[send.index];
+  ++quiet_;
+  if (send.is_ping) {
+    quiet_ = 0;
+  } else if (slot.status == Status::Fresh) {
+    ++next_fresh_;
+    slot.status = Status::Flying;
+  } else {
+    retries_.pop_front();
+    slot.status = Status::Flying;
+  }
+  slot.previous = slot.sent;
+  slot.sent = now;
+  flights_.push_back(
+      {send.index, slot.attempts, send.is_ping, false, now, deadline});
+  if (slot.attempts < kMostCounted + 1) ++slot.attempts;
+}
+
+void ProbeSchedule::give_up(std::uint32_t index) noexcept {
+  Slot& slot = slots_[index];
+  if (slot.status == Status::Fresh) ++next_fresh_;
+  slot.status = Status::Benched;
+  slot.fair = 255;
+}
+
+std::optional<ProbeSchedule::Answer> ProbeSchedule::ping_answered(std::uint32_t index, int number,
+                                                                  Moment now) {
+  for (Flight& flight : flights_) {
+    if (!flight.is_ping || flight.landed || flight.index != index) continue;
+    if (number >= 0 && flight.attempt % kAttemptNumbers != static_cast<unsigned>(number)) continue;
+    flight.landed = true;
+    return Answer{.is_first = false,
+                  .was_in_flight = true,
+                  .hit = {.sent_at = flight.sent, .attempt = 1},
+                  .rtt = now - flight.sent};
+  }
+  return std::nullopt;
+}
+
+std::optional<ProbeSchedule::Answer> ProbeSchedule::answered(std::uint32_t index, int number,
+                                                             Moment now) {
+  if (index >= slots_.size()) return std::nullopt;
+  Slot& slot = slots_[index];
+  if (slot.attempts == 0) return std::nullopt;
+  if (slot.status == Status::Done) return ping_answered(index, number, now);
+  Answer answer{.is_first = true, .was_in_flight = slot.status == Status::Flying, .hit = {}, .rtt = {}};
+  const unsigned last = slot.attempts - 1U;
+  unsigned attempt = last;
+  if (number >= 0) {
+    const unsigned back = (last - static_cast<unsigned>(number)) % kAttemptNumbers;
+    attempt = back <= last ? last - back : last;
+  }
+  answer.hit.attempt = attempt;
+  if (attempt == last) {
+    answer.hit.sent_at = slot.sent;
+    answer.hit.lost_at = slot.previous;
+    // Without a number, a repeated probe's reply may be to any of them: Karn's rule.
+    if (number >= 0 || last == 0) answer.rtt = now - slot.sent;
+  } else {
+    answer.hit.sent_at = slot.previous;
+    // Late, not lost.
+    if (attempt + 1 == last && slot.previous >= Moment{0}) answer.rtt = now - slot.previous;
+  }
+  if (attempt < last) answer.hit.lost_at = Moment{-1};
+  slot.status = Status::Done;
+  --unanswered_;
+  ping_ = index;
+  quiet_ = 0;
+  return answer;
+}
+
+bool ProbeSchedule::is_over(const Flight& flight) const noexcept {
+  if (flight.is_ping) return flight.landed;
+  const Slot& slot = slots_[flight.index];
+  return slot.status != Status::Flying || slot.attempts != flight.attempt + 1U;
+}
+
+std::optional<Moment> ProbeSchedule::next_deadline() {
+  while (!flights_.empty() && is_over(flights_.front())) flights_.pop_front();
+  if (flights_.empty()) return std::nullopt;
+  return flights_.front().deadline;
+}
+
+std::optional<ProbeSchedule::Expired> ProbeSchedule::expire(Moment now, Moment fair_since,
+                                                            unsigned needed) {
+  const auto deadline = next_deadline();
+  if (!deadline || *deadline > now) return std::nullopt;
+  const Flight flight = flights_.front();
+  flights_.pop_front();
+  if (flight.is_ping) return Expired{true, flight.sent};
+  Slot& slot = slots_[flight.index];
+  if (flight.sent > fair_since && slot.fair < 255) ++slot.fair;
+  if (may_retry(slot, needed)) {
+    slot.status = Status::Waiting;
+    retries_.push_back(flight.index);
+  } else {
+    slot.status = Status::Benched;
+    bench_.push_back(flight.index);
+  }
+  return Expired{false, flight.sent};
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "control/audit/engine/host_pace.h"
+#include "control/audit/engine/timing.h"
+
+namespace trawl::control {
+
+// Which of one host's probes is sent next: each until it is answered, or silent after as many fair
+// attempts as the losses of the path call for. A fair attempt met no overload.
+//
+// Thread: one user.
+class ProbeSchedule {
+ public:
+  static constexpr unsigned kAttemptNumbers = 16;  // That a reply can tell apart.
+
+  struct Limits {
+    unsigned most_attempts = 11;
+    bool strict = false;     // Attempts in an overload count too.
+    bool pings = true;       // Ask who answered again when nobody else does.
+    std::uint32_t probes = 0;
+  };
+  struct Send {
+    std::uint32_t index = 0;
+    unsigned attempt = 0;
+    bool is_ping = false;
+  };
+  struct Answer {
+    bool is_first = false;  // The probe's first answer.
+    bool was_in_flight = false;
+    HostPace::Hit hit;
+    std::optional<Moment> rtt;
+  };
+
+  explicit ProbeSchedule(const Limits& limits);
+
+  // Nothing is left to send or to wait for.
+  [[nodiscard]] bool is_done(unsigned needed);
+  // nullopt when there is nothing to send now. `quiet_after`: probes without an answer before
+  // somebody is asked again.
+  [[nodiscard]] std::optional<Send> next(unsigned needed, unsigned quiet_after);
+  // What next() said has left.
+  void sent(const Send& send, Moment now, Moment deadline);
+  // What next() said cannot be sent at all: it is silent.
+  void give_up(std::uint32_t index) noexcept;
+
+  // `number`: the attempt as the reply tells it, modulo kAttemptNumbers; -1 when it does not.
+  [[nodiscard]] std::optional<Answer> answered(std::uint32_t index, int number, Moment now);
+  [[nodiscard]] bool is_answered(std::uint32_t index) const noexcept {
+    return slots_[index].status == Status::Done;
+  }
+
+  struct Expired {
+    bool is_ping = false;
+    Moment sent_at;
+  };
+  // The next probe whose time was over at `now`. `fair_since`: what was sent before counts as no
+  // attempt.
+  [[nodiscard]] std::optional<Expired> expire(Moment now, Moment fair_since, unsigned needed);
+  // When the next probe on its way runs out; nullopt when none is.
+  [[nodiscard]] std::optional<Moment> next_deadline();
+  // Probes that have no answer so far.
+  [[nodiscard]] std::uint32_t unanswered() const noexcept { return unanswered_; }
+
+ private:
+  enum class Status : std::uint8_t { Fresh, Flying, Waiting, Benched, Done };
+  struct Slot {
+    Moment sent{-1};
+    Moment previous{-1};
+    std::uint8_t attempts = 0;
+    std::uint8_t fair = 0;
+    Status status = Status::Fresh;
+  };
+  struct Flight {
+    std::uint32_t index = 0;
+    std::uint8_t attempt = 0;
+    bool is_ping = false;
+    bool landed = false;
+    Moment sent;
+    Moment deadline;
+  };
+
+  [[nodiscard]] bool is_over(const Flight& flight) const noexcept;
+  [[nodiscard]] bool may_retry(const Slot& slot, unsigned needed) const noexcept;
+  void call_from_bench(unsigned needed);
+  [[nodiscard]] std::optional<Answer> ping_answered(std::uint32_t index, int number, Moment now);
+
+  Limits limits_;
+  std::vector<Slot> slots_;
+  std::deque<Flight> flights_;
+  std::deque<std::uint32_t> retries_;
+  std::vector<std::uint32_t> bench_;
+  unsigned bench_needed_ = 0;  // When the bench was last looked at.
+  std::uint32_t next_fresh_ = 0;
+  std::uint32_t unanswered_;
+  std::optional<std::uint32_t> ping_;  // Who answered last.
+  unsigned quiet_ = 0;                 // Probes since there was an answer, or a ping.
+  unsigned turn_ = 0;
+};
+
+}  // namespace trawl::control

@@ -1,0 +1,154 @@
+#include "control/audit/report/json_format.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "control/audit/report/port_summary.h"
+#include "control/audit/report/report_text.h"
+#include "control/survey/output/text_writer.h"
+#include "control/survey/text.h"
+
+namespace trawl::control {
+namespace {
+
+// Of a failure in the footer, which has to stay short: a byte may become six.
+constexpr std::size_t kLongestFailure = 80;
+
+std::string quoted(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return out;
+}
+
+std::string timestamp(std::chrono::system_clock::time_point time) {
+  std::array<char, TimestampWriter::kSize> text{};
+  TimestampWriter{}.write(text.data(), time);
+  return {text.data(), text.size()};
+}
+
+// ,"reason":"reset","ttl":64,"from":"198.18.0.1"
+std::string reason_members(const Reason& reason) {
+  std::string text = fmt::format(",\"reason\":{}", quoted(reason.word));
+  if (reason.ttl != 0) text += fmt::format(",\"ttl\":{}", reason.ttl);
+  if (reason.from) text += fmt::format(",\"from\":\"{}\"", reason.from->to_string());
+  return text;
+}
+
+std::string names_member(const HostReport& report) {
+  std::string list;
+  const auto add = [&list](std::string_view name, std::string_view type) {
+    if (name.empty()) return;
+    list += fmt::format("{}{{\"name\":{},\"type\":\"{}\"}}", list.empty() ? "" : ",", quoted(name),
+                        type);
+  };
+  add(report.name, "user");
+  add(report.reverse_name, "ptr");
+  return fmt::format(",\"names\":[{}]", list);
+}
+
+std::string link_members(const HostReport& report) {
+  if (!report.mac) return {};
+  std::string text = fmt::format(",\"mac\":\"{}\"", report.mac->to_string());
+  if (!report.vendor.empty()) text += fmt::format(",\"vendor\":{}", quoted(report.vendor));
+  return text;
+}
+
+std::string port_object(const PortReport& port, const PortNames* names) {
+  std::string text =
+      fmt::format("{{\"port\":{},\"protocol\":\"{}\",\"state\":\"{}\"{}", port.number,
+                  name_of(port.protocol), name_of(port.state), reason_members(port.reason));
+  const std::string_view name = name_of_port(names, port);
+  if (!name.empty()) text += fmt::format(",\"service\":{}", quoted(name));
+  return text + '}';
+}
+
+std::string ignored_object(const IgnoredState& state) {
+  std::string reasons;
+  for (const IgnoredReason& reason : state.reasons) {
+    reasons +=
+        fmt::format("{}{{\"reason\":{},\"protocol\":\"{}\",\"count\":{},\"ports\":\"{}\"}}",
+                    reasons.empty() ? "" : ",", quoted(reason.word), name_of(reason.protocol),
+                    reason.ports.size(), ranges_text(reason.ports));
+  }
+  return fmt::format("{{\"state\":\"{}\",\"count\":{},\"reasons\":[{}]}}", name_of(state.state),
+                     state.count, reasons);
+}
+
+std::string port_members(const HostReport& report, const AuditRun& run, const PortNames* names) {
+  const PortSummary summary = summarize_ports(report, run);
+  std::string text = ",\"ports\":[";
+  for (const PortReport* port : summary.listed) {
+    if (!text.ends_with('[')) text += ',';
+    text += port_object(*port, names);
+  }
+  text += "],\"ignored\":[";
+  for (const IgnoredState& state : summary.ignored) {
+    if (!text.ends_with('[')) text += ',';
+    text += ignored_object(state);
+  }
+  return text + ']';
+}
+
+std::string trace_member(const TraceReport& trace) {
+  std::string text = ",\"trace\":{";
+  if (trace.port != 0 || trace.protocol == "icmp") {
+    text += fmt::format("\"protocol\":{},", quoted(trace.protocol));
+  }
+  if (trace.port != 0) text += fmt::format("\"port\":{},", trace.port);
+  text += "\"hops\":[";
+  for (const HopReport& hop : trace.hops) {
+    if (!text.ends_with('[')) text += ',';
+    text += fmt::format("{{\"ttl\":{},\"ip\":\"{}\"", hop.ttl, hop.ip.to_string());
+    if (!hop.name.empty()) text += fmt::format(",\"name\":{}", quoted(hop.name));
+    text += fmt::format(",\"rtt_ms\":{:.3f}}}", hop.rtt.count());
+  }
+  return text + "]}";
+}
+
+std::string times_member(const HostTimes& times) {
+  if (times.srtt_us < 0) return {};
+  return fmt::format(",\"times\":{{\"srtt_us\":{},\"rttvar_us\":{},\"timeout_us\":{}}}",
+                     times.srtt_us, times.rttvar_us, times.timeout_us);
+}
+
+}  // namespace
+
+std::string JsonFormat::header() const { return {}; }
+
+std::string JsonFormat::host(const HostReport& report) const {
+  if (!is_told(report, run_)) return {};
+  constexpr std::string_view kStatus[] = {"unknown", "up", "down"};
+  std::string text = fmt::format("{{\"schema\":\"trawl.v1\",\"record\":\"host\",\"ip\":\"{}\"{}",
+                                 report.ip.to_string(), names_member(report));
+  text += fmt::format(",\"status\":\"{}\"{}{}", kStatus[static_cast<std::size_t>(report.status)],
+                      reason_members(report.reason), link_members(report));
+  const bool scanned = report.ports_scanned || report.timed_out;
+  if (scanned || !report.traces.empty()) {
+    text += fmt::format(",\"start\":\"{}\",\"end\":\"{}\"", timestamp(report.started),
+                        timestamp(report.ended));
+  }
+  if (report.timed_out) text += ",\"timed_out\":true";
+  if (scanned) text += port_members(report, run_, names_);
+  if (!report.traces.empty()) text += trace_member(report.traces.front());
+  return text + times_member(report.times) + "}\n";
+}
+
+std::string JsonFormat::footer(const AuditTotals& totals) const {
+  std::string text = fmt::format(
+      "{{\"schema\":\"trawl.v1\",\"record\":\"run\",\"start\":\"{}\",\"end\":\"{}\","
+      "\"elapsed_ms\":{:.0f},\"hosts\":{},\"up\":{},\"down\":{}",
+      timestamp(run_.started), timestamp(totals.now), totals.elapsed.count() * 1e3, totals.hosts,
+      totals.up, totals.hosts - totals.up);
+  if (totals.raw_packets_sent != 0) {
+    text += fmt::format(
+        ",\"packets_sent\":{},\"bytes_sent\":{},\"packets_received\":{},\"bytes_received\":{}",
+        totals.raw_packets_sent, totals.raw_bytes_sent, totals.raw_packets_received,
+        totals.raw_bytes_received);
+  }
+  if (totals.failure.empty()) return text + ",\"exit\":\"success\"}\n";
+  return text + fmt::format(",\"exit\":\"error\",\"error\":{}}}\n",
+                            quoted(totals.failure.substr(0, kLongestFailure)));
+}
+
+}  // namespace trawl::control

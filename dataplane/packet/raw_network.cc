@@ -1,0 +1,235 @@
+#include "dataplane/packet/raw_network.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "dataplane/packet/craft.h"
+#include "dataplane/wire.h"
+
+namespace trawl::dataplane {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr int kGatewayQuestions = 5;
+constexpr milliseconds kGatewayPatience{300};
+
+void write_ethernet(std::byte* frame, MacAddress to, MacAddress from, bool v4) noexcept {
+  wire::write_mac(frame, to.to_integer());
+  wire::write_mac(frame + wire::kEthernetSource, from.to_integer());
+  wire::write16(frame + wire::kEthernetType, v4 ? wire::kTypeIpv4 : wire::kTypeIpv6);
+}
+
+void poll_for(std::vector<pollfd>& waits, std::chrono::microseconds most) {
+  const auto nanoseconds = std::chrono::nanoseconds{most}.count();
+  const timespec time{static_cast<time_t>(nanoseconds / 1'000'000'000),
+                      static_cast<long>(nanoseconds % 1'000'000'000)};
+  (void)::ppoll(waits.data(), waits.size(), &time, nullptr);
+}
+
+}  // namespace
+
+void wait_for(std::span<const int> descriptors, std::chrono::microseconds most) {
+  std::vector<pollfd> waits;
+  for (const int fd : descriptors) waits.push_back({fd, POLLIN, 0});
+  poll_for(waits, most);
+}
+
+Result<std::unique_ptr<RawNetwork>> RawNetwork::open(const RawNetworkOptions& options) {
+  auto routes = RouteTable::open();
+  if (!routes) return Failure{routes.error()};
+  std::unique_ptr<RawNetwork> network{new RawNetwork{options, std::move(*routes)}};
+  if (!options.interface.empty()) {
+    auto interface = look_up_interface(options.interface);
+    if (!interface) return Failure{interface.error()};
+    network->only_interface_ = interface->index;
+  }
+  // Whether this process may do it at all is told before anything else is done.
+  const auto loopback = look_up_interface("lo");
+  if (loopback && loopback->is_up) {
+    if (auto socket = network->socket_of(loopback->index); !socket) return Failure{socket.error()};
+  }
+  return network;
+}
+
+Result<PacketSocket*> RawNetwork::socket_of(int index) {
+  if (const auto found = sockets_.find(index); found != sockets_.end()) return found->second.get();
+  auto interface = look_up_interface(index);
+  if (!interface) return Failure{interface.error()};
+  if (!interface->is_up) {
+    return fail(ExitCode::Device,
+                fmt::format("interface {0} is down; ip link set {0} up", interface->name));
+  }
+  if (options_.through_kernel) interface->is_ethernet = false;
+  auto socket = PacketSocket::open(*interface);
+  if (!socket) return Failure{socket.error()};
+  return sockets_.emplace(index, std::move(*socket)).first->second.get();
+}
+
+Result<Way> RawNetwork::way_to(const IpAddress& host) {
+  auto route = routes_.find(host);
+  if (route && !route->is_local && only_interface_ != 0) route = routes_.find(host, only_interface_);
+  if (!route) return fail(ExitCode::Device, fmt::format("no route to {}", host.to_string()));
+  auto socket = socket_of(route->interface);
+  if (!socket) return Failure{socket.error()};
+  Way way{.socket = *socket,
+          .source = route->source,
+          .next_hop = {},
+          .asks_neighbour = false,
+          .is_local = route->is_local};
+  if (way.is_local) {
+    // The kernel answers itself over loopback, whatever interface has the address.
+    auto loopback = look_up_interface("lo");
+    if (!loopback) return Failure{loopback.error()};
+    auto local = socket_of(loopback->index);
+    if (!local) return Failure{local.error()};
+    way.socket = *local;
+  }
+  if (options_.source) way.source = *options_.source;
+  if (!way.socket->interface().is_ethernet) return way;
+  if (!route->gateway) {
+    way.asks_neighbour = true;
+    return way;
+  }
+  auto mac = gateway_mac(**socket, way.source, *route->gateway);
+  if (!mac) return Failure{mac.error()};
+  way.next_hop = *mac;
+  return way;
+}
+
+Result<MacAddress> RawNetwork::gateway_mac(PacketSocket& socket, const IpAddress& source,
+                                           const IpAddress& gateway) {
+  if (const auto known = gateways_.find(gateway); known != gateways_.end()) return known->second;
+  std::optional<MacAddress> found;
+  const Handler handler{.packet = [](const Dissection&, std::span<const std::byte>) {},
+                        .neighbour = [&](const NeighbourAnswer& answer) {
+                          if (answer.ip == gateway) found = answer.mac;
+                        }};
+  Way way;
+  way.socket = &socket;
+  way.source = source;
+  for (int i = 0; i < kGatewayQuestions && !found; ++i) {
+    if (socket.has_room()) ask_neighbour(way, gateway);
+    flush();
+    const auto end = steady_clock::now() + kGatewayPatience;
+    while (!found && steady_clock::now() < end) {
+      wait(milliseconds{5}, {});
+      (void)socket.receive(
+          [&](std::span<const std::byte> frame) { take(frame, socket, handler); });
+    }
+  }
+  if (!found) {
+    return fail(ExitCode::Device, fmt::format("the gateway {} on {} does not answer",
+                                              gateway.to_string(), socket.interface().name));
+  }
+  gateways_.emplace(gateway, *found);
+  return *found;
+}
+
+bool RawNetwork::has_room(const Way& way) noexcept { return way.socket->has_room(); }
+
+void RawNetwork::queue_frame(PacketSocket& socket, const Way& way, std::size_t packet_size,
+                             bool v4) {
+  const std::size_t header = socket.header();
+  std::byte* const frame = socket.next_frame().data();
+  if (header != 0) {
+    write_ethernet(frame, way.next_hop.value_or(MacAddress::broadcast()), mac_of(socket), v4);
+  }
+  if (trace_) trace_(true, {frame, header + packet_size}, header != 0);
+  socket.queue(header + packet_size);
+}
+
+bool RawNetwork::send(const Way& way, const PacketSpec& spec) {
+  PacketSocket& socket = *way.socket;
+  const std::size_t header = socket.header();
+  const bool v4 = spec.destination.is_v4();
+  if (options_.fragment == 0 || !v4) {
+    const std::size_t size = craft_packet(spec, socket.next_frame().subspan(header));
+    if (size == 0) return false;
+    queue_frame(socket, way, size, v4);
+    return true;
+  }
+  const std::size_t size = craft_packet(spec, whole_);
+  const std::span<const std::byte> packet{whole_.data(), size};
+  const std::size_t count = size == 0 ? 0 : fragments_of(packet, options_.fragment);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!socket.has_room()) socket.flush();
+    if (!socket.has_room()) return false;
+    const std::size_t part =
+        write_fragment(packet, options_.fragment, i, socket.next_frame().subspan(header));
+    if (part == 0) return false;
+    queue_frame(socket, way, part, v4);
+  }
+  return count > 0;
+}
+
+void RawNetwork::ask_neighbour(const Way& way, const IpAddress& host) {
+  const NeighbourQuestion question{mac_of(*way.socket), way.source, host};
+  const std::span<std::byte> frame = way.socket->next_frame();
+  const std::size_t size = write_neighbour_question(question, frame);
+  if (trace_) trace_(true, frame.first(size), true);
+  way.socket->queue(size);
+}
+
+void RawNetwork::flush() noexcept {
+  for (auto& [index, socket] : sockets_) socket->flush();
+}
+
+void RawNetwork::take(std::span<const std::byte> frame, const PacketSocket& socket,
+                      const Handler& handler) {
+  const bool ethernet = socket.header() != 0;
+  if (ethernet) {
+    if (const auto answer = dissect_neighbour_answer(frame)) {
+      if (trace_) trace_(false, frame, true);
+      handler.neighbour(*answer);
+      return;
+    }
+    if (frame.size() <= wire::kEthernetSize) return;
+    const std::uint16_t type = wire::read16(frame.data() + wire::kEthernetType);
+    if (type != wire::kTypeIpv4 && type != wire::kTypeIpv6) return;
+  }
+  const auto packet = frame.subspan(socket.header());
+  if (const auto reply = dissect_packet(packet)) handler.packet(*reply, packet);
+}
+
+std::size_t RawNetwork::receive(const Handler& handler) {
+  std::size_t count = 0;
+  for (auto& [index, socket] : sockets_) {
+    count += socket->receive(
+        [&, &from = *socket](std::span<const std::byte> frame) { take(frame, from, handler); });
+  }
+  return count;
+}
+
+void RawNetwork::wait(std::chrono::microseconds most, std::span<const int> others) {
+  std::vector<pollfd> waits;
+  for (const auto& [index, socket] : sockets_) {
+    const auto wanted = static_cast<short>(socket->is_idle() ? POLLIN : POLLIN | POLLOUT);
+    waits.push_back({socket->fd(), wanted, 0});
+  }
+  for (const int fd : others) waits.push_back({fd, POLLIN, 0});
+  poll_for(waits, most);
+}
+
+PacketCounters RawNetwork::counters() noexcept {
+  PacketCounters total;
+  for (auto& [index, socket] : sockets_) {
+    const PacketCounters one = socket->counters();
+    total.sent += one.sent;
+    total.sent_bytes += one.sent_bytes;
+    total.refused += one.refused;
+    total.received += one.received;
+    total.received_bytes += one.received_bytes;
+    total.missed += one.missed;
+    if (one.last_error != 0) total.last_error = one.last_error;
+  }
+  return total;
+}
+
+}  // namespace trawl::dataplane
