@@ -43,6 +43,7 @@ scans:
   -sN -sF -sX         TCP null, FIN, Xmas
   -sO -sY -sZ         IP protocols, SCTP INIT, SCTP COOKIE-ECHO
   --scanflags FLAGS   flags of TCP probes
+  --traceroute        the routers on the way to each host
 host discovery:
   -Pn                 all hosts count as up
   -PS -PA -PU -PY[PORTS]  TCP SYN, TCP ACK, UDP, SCTP INIT

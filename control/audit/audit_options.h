@@ -43,6 +43,7 @@ struct AuditOptions {
   // Scans.
   std::vector<ScanType> scans;  // None for the default.
   bool ping_only = false;       // -sn
+  bool traceroute = false;
   bool list_only = false;       // -sL
   PortRequest ports;
   bool random_ports = true;

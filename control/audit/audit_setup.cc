@@ -53,6 +53,9 @@ AuditResult<void> check_scans(const AuditOptions& options, bool raw) {
     return bad_value(
         "You requested a scan type which requires root privileges (CAP_NET_RAW); -sT does not.");
   }
+  if (!raw && options.traceroute) {
+    return bad_value("Traceroute has to be run as root (CAP_NET_RAW).");
+  }
   if (!raw && options.fragment != 0) {
     return bad_value("Sorry, but fragscan requires root privileges.");
   }
@@ -186,6 +189,8 @@ AuditResult<AuditSetup> set_up_audit(const AuditOptions& options, const AuditTab
   };
   plan.raw = (plan.discovery && needs_raw(*plan.discovery)) ||
              std::ranges::any_of(plan.scans, [&](const auto& scan) { return needs_raw(*scan); });
+  plan.traceroute = options.traceroute;
+  plan.raw = plan.raw || options.traceroute;
   if (!plan.raw) plan.asks_neighbours = false;
   if (auto styled = choose_addresses(options, tables, resolver, plan, warn); !styled) {
     return tl::unexpected{styled.error()};

@@ -34,7 +34,6 @@ constexpr std::array kLater{
     LaterOption{{"script-updatedb", None}, "scripts"},
     LaterOption{{"sI", Required}, "the idle scan"},
     LaterOption{{"system-dns", None}, "the system's resolver"},
-    LaterOption{{"traceroute", None}, "traceroute"},
     LaterOption{{"version-all", None}, "version detection"},
     LaterOption{{"version-intensity", Required}, "version detection"},
     LaterOption{{"version-light", None}, "version detection"},

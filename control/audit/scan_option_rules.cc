@@ -182,6 +182,7 @@ constexpr std::array kRules{
                  options.arp_ping = false;
                  return {};
                }},
+    OptionRule{{"traceroute"}, set_option<&AuditOptions::traceroute>},
     OptionRule{{"discovery-ignore-rst"}, set_option<&AuditOptions::ignores_resets>},
     OptionRule{{"scanflags", Required}, take_scan_flags},
     OptionRule{{"p", Required}, take_ports},

@@ -111,6 +111,29 @@ void pad_options(std::vector<std::byte>& bytes) {
   while (bytes.size() % 4 != 0) bytes.push_back(std::byte{0});
 }
 
+// "\\x01*4\\x44\\x04": bytes in hex, each as often as is said behind it.
+std::optional<std::vector<std::byte>> parse_option_bytes(std::string_view text) {
+  std::vector<std::byte> bytes;
+  while (!text.empty()) {
+    if (!text.starts_with("\\x") || text.size() < 4) return std::nullopt;
+    const auto byte = text[2] == '-' ? std::nullopt : whole_number(text.substr(2, 2), 16);
+    if (!byte) return std::nullopt;
+    text.remove_prefix(4);
+    std::size_t times = 1;
+    if (text.starts_with('*')) {
+      const std::size_t end = std::min(text.find('\\'), text.size());
+      const auto count = whole_number(text.substr(1, end - 1));
+      if (!count || *count < 1 || *count > static_cast<long>(kMostOptions)) return std::nullopt;
+      times = static_cast<std::size_t>(*count);
+      text.remove_prefix(end);
+    }
+    bytes.insert(bytes.end(), times, static_cast<std::byte>(*byte));
+    if (bytes.size() > 4 * kMostOptions) return std::nullopt;
+  }
+  if (bytes.empty()) return std::nullopt;
+  return bytes;
+}
+
 // Record route, time stamp, source routes: their letters, or bytes in hex ("\x07\x04*3").
 Taken take_ip_options(AuditOptions& options, const OptionWord& word) {
   const std::string_view text = word.value;
@@ -140,11 +163,11 @@ Taken take_ip_options(AuditOptions& options, const OptionWord& word) {
     }
     bytes[1] = static_cast<std::byte>(bytes.size());
   } else {
-    auto hex = parse_hex(text);
-    if (!hex) {
+    auto listed = parse_option_bytes(text);
+    if (!listed) {
       return bad_value("--ip-options: neither R, T, U, L or S with addresses, nor bytes in hex");
     }
-    bytes = std::move(*hex);
+    bytes = std::move(*listed);
   }
   pad_options(bytes);
   if (bytes.size() > kMostOptions) {

@@ -26,6 +26,16 @@ void write_ethernet(std::byte* frame, MacAddress to, MacAddress from, bool v4) n
   wire::write16(frame + wire::kEthernetType, v4 ? wire::kTypeIpv4 : wire::kTypeIpv6);
 }
 
+// Of a packet but for its header's checksum, which the kernel writes anew: FNV-1a by words.
+std::uint64_t digest(std::span<const std::byte> packet) noexcept {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (std::size_t i = 0; i < packet.size(); ++i) {
+    if (i == wire::kIpChecksum || i == wire::kIpChecksum + 1) continue;
+    hash = (hash ^ static_cast<std::uint64_t>(packet[i])) * 0x100000001b3U;
+  }
+  return hash;
+}
+
 void poll_for(std::vector<pollfd>& waits, std::chrono::microseconds most) {
   const auto nanoseconds = std::chrono::nanoseconds{most}.count();
   const timespec time{static_cast<time_t>(nanoseconds / 1'000'000'000),
@@ -142,6 +152,7 @@ void RawNetwork::queue_frame(PacketSocket& socket, const Way& way, std::size_t p
     write_ethernet(frame, way.next_hop.value_or(MacAddress::broadcast()), mac_of(socket), v4);
   }
   if (trace_) trace_(true, {frame, header + packet_size}, header != 0);
+  if (socket.interface().is_loopback) own_.insert(digest({frame, packet_size}));
   socket.queue(header + packet_size);
 }
 
@@ -195,6 +206,12 @@ void RawNetwork::take(std::span<const std::byte> frame, const PacketSocket& sock
     if (type != wire::kTypeIpv4 && type != wire::kTypeIpv6) return;
   }
   const auto packet = frame.subspan(socket.header());
+  if (socket.interface().is_loopback) {
+    if (const auto sent = own_.find(digest(packet)); sent != own_.end()) {
+      own_.erase(sent);
+      return;
+    }
+  }
   if (const auto reply = dissect_packet(packet)) handler.packet(*reply, packet);
 }
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/ip.h"
@@ -92,6 +92,8 @@ class RawNetwork {
   std::map<int, std::unique_ptr<PacketSocket>> sockets_;
   std::map<IpAddress, MacAddress> gateways_;
   Trace trace_;
+  // Digests of packets on their way over loopback, which brings back what is sent.
+  std::unordered_multiset<std::uint64_t> own_;
   std::vector<std::byte> whole_ = std::vector<std::byte>(65536);  // A packet before it is cut.
 };
 

@@ -159,9 +159,21 @@ Moment AuditEngine::timeout_of(const AuditHost& host) const noexcept {
                                                            : group_rtt_.timeout();
 }
 
+// Later attempts are given longer: who limits its answers has some more each second, and a path
+// that was down may be up.
+Moment AuditEngine::patience_with(const AuditHost& host,
+                                  const ProbeSchedule::Send& send) const noexcept {
+  constexpr Moment kLongest{2'000'000};
+  const Moment timeout = timeout_of(host);
+  const bool scarce = host.probes->type() == ScanType::Udp || plan_.timing.retries_given;
+  if (send.is_ping || send.attempt == 0 || host.stage != AuditHost::Stage::Scan) return timeout;
+  const unsigned factor = scarce ? 1U << std::min(send.attempt, 4U) : 1 + send.attempt / 2;
+  return std::max(timeout, std::min(timeout * factor, kLongest));
+}
+
 void AuditEngine::look_at(AuditHost& host) {
   using enum AuditHost::Stage;
-  if (host.stage == Naming) return;
+  if (host.stage == Naming || !host.schedule) return;
   const Moment limit = plan_.timing.host_timeout;
   if (limit > Moment{0} && now_ - host.started >= limit) {
     host.report.timed_out = true;
@@ -199,7 +211,7 @@ void AuditEngine::send_what_may(AuditHost& host, Moment now) {
     const bool may = group_.may_send(now);
     const auto send = may ? host.schedule->next(needed, quiet) : std::nullopt;
     if (may && !send) return;
-    if (!may || !send_one(host, *send, now, now + timeout_of(host))) {
+    if (!may || !send_one(host, *send, now, now + patience_with(host, *send))) {
       if (!host.is_blocked) blocked_.push_back(host.id);
       host.is_blocked = true;
       return;
@@ -242,7 +254,7 @@ void AuditEngine::send_raw(AuditHost& host, const ProbeSpec& spec, unsigned atte
 }
 
 void AuditEngine::schedule_wake(AuditHost& host) {
-  if (host.is_ready || host.stage == AuditHost::Stage::Naming) return;
+  if (host.is_ready || host.stage == AuditHost::Stage::Naming || !host.schedule) return;
   auto at = host.schedule->next_deadline();
   if (host.pace->next_send() > now_) at = std::min(at.value_or(Moment::max()), host.pace->next_send());
   const Moment limit = plan_.timing.host_timeout;
@@ -265,7 +277,7 @@ void AuditEngine::interrupt_hosts() {
       continue;
     }
     host.report.timed_out = host.stage != AuditHost::Stage::Naming;
-    host.awaits_name = false;
+    host.awaited_names = 0;
     finish(host);
   }
 }

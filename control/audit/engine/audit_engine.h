@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -69,6 +70,8 @@ class AuditEngine {
     friend bool operator>(const Wake& a, const Wake& b) noexcept { return a.at > b.at; }
   };
   using HostPointer = std::unique_ptr<AuditHost>;
+  // Names are asked for by host and TTL, 0 for the host's own.
+  static constexpr std::uint64_t kNamesOfHost = 64;
 
   // Targets and stages: audit_stages.cc.
   void admit();
@@ -86,6 +89,16 @@ class AuditEngine {
   void take_names();
   [[nodiscard]] HostPace::Limits pace_limits(const ProbeSet& probes) const noexcept;
 
+  // Traceroute: audit_trace.cc.
+  void begin_trace(AuditHost& host);
+  void send_trace(AuditHost& host, unsigned from, unsigned to, unsigned window);
+  void take_trace_reply(AuditHost& host, const ProbeWriter::Match& match,
+                        const dataplane::Dissection& reply);
+  void end_trace_part(AuditHost& host);
+  void end_trace(AuditHost& host);
+  void copy_known_hops(AuditHost& host, unsigned ttl);
+  [[nodiscard]] ProbeSpec trace_probe(const AuditHost& host) const;
+
   // Sending: audit_engine.cc.
   void look_at(AuditHost& host);
   void expire(AuditHost& host, Moment now);
@@ -97,6 +110,8 @@ class AuditEngine {
   void make_ready(AuditHost& host);
   [[nodiscard]] unsigned needed_by(const AuditHost& host) const noexcept;
   [[nodiscard]] Moment timeout_of(const AuditHost& host) const noexcept;
+  [[nodiscard]] Moment patience_with(const AuditHost& host,
+                                     const ProbeSchedule::Send& send) const noexcept;
   void turn();
   void wait_for_work();
   void interrupt_hosts();
@@ -130,6 +145,8 @@ class AuditEngine {
   std::deque<std::uint64_t> ready_;
   std::deque<std::uint64_t> blocked_;  // By the group's window, rate, or a full socket.
   std::deque<AuditTarget> postponed_;  // Targets whose address is being audited already.
+  std::map<IpAddress, std::vector<std::uint64_t>> tracing_;  // Networks, and who waits there.
+  std::map<std::pair<unsigned, IpAddress>, std::vector<HopReport>> known_hops_;  // Before a hop.
   std::vector<std::string_view> words_;
   bool has_targets_ = true;
   std::uint64_t next_id_ = 1;

@@ -27,6 +27,14 @@ struct PortResult {
   std::uint16_t word = 0;   // Of the engine's list.
 };
 
+// How far a trace has come.
+struct TraceState {
+  ProbeSpec probe;                    // What is sent, but for its TTL.
+  unsigned farthest = 0;              // The largest TTL that was sent.
+  std::optional<unsigned> reached;    // The smallest that the host itself answered.
+  std::map<unsigned, HopReport> hops;  // By TTL.
+};
+
 // A host that is being audited. Its stages follow one another; each is a set of probes.
 struct AuditHost {
   enum class Stage : std::uint8_t { Neighbour, Discovery, Scan, Trace, Naming, Done };
@@ -51,7 +59,10 @@ struct AuditHost {
   bool is_ready = false;   // It is in the list of those to be looked at now.
   bool is_blocked = false; // It is in the list of those that wait for the group.
   bool was_unreachable = false;  // The kernel said so of a connection.
-  bool awaits_name = false;
+  unsigned awaited_names = 0;
+  std::optional<ProbeSpec> answered_ping;  // What showed that it is up.
+  std::optional<TraceState> trace;
+  bool leads_trace = false;  // Others of its network wait for what it finds.
 };
 
 }  // namespace trawl::control

@@ -21,7 +21,9 @@ void AuditEngine::take_packet(const dataplane::Dissection& reply,
   const auto found = by_address_.find(about);
   if (found == by_address_.end()) return;
   AuditHost& host = *hosts_.at(found->second);
-  if (!host.schedule || (host.stage != Discovery && host.stage != Scan)) return;
+  // What our own kernel cannot send on is no news of the host.
+  if (reply.quoted && reply.packet.source == host.way.source && !host.way.is_local) return;
+  if (!host.schedule || (host.stage != Discovery && host.stage != Scan && host.stage != Trace)) return;
   const auto match = writer_.match(about, *host.probes, reply);
   if (!match) return;
   if (hooks_.trace) hooks_.trace(false, bytes, false);
@@ -31,22 +33,25 @@ void AuditEngine::take_packet(const dataplane::Dissection& reply,
 void AuditEngine::read_reply(AuditHost& host, const ProbeWriter::Match& match,
                              const dataplane::Dissection& reply) {
   const ProbeSpec& spec = host.probes->specs()[match.index];
+  if (host.stage == Trace) {
+    take_trace_reply(host, match, reply);
+    return;
+  }
   if (host.stage == Discovery) {
     const auto reason = read_host_reply(spec, reply);
     if (!reason) return;
     if (plan_.ignores_resets && reason->word == "reset") return;
     probe_answered(host, match.index, match.attempt);
+    host.answered_ping = spec;
     host_is_up(host, *reason);
     return;
   }
   const auto verdict = read_port_reply(host.probes->type(), reply);
   if (!verdict) return;
-  // An error of ICMP's own proves that the host has ICMP.
-  const std::uint16_t icmp =
-      host.target.ip.is_v4() ? dataplane::wire::kProtocolIcmp : dataplane::wire::kProtocolIcmpv6;
-  const bool from_host = reply.packet.source == host.target.ip;
+  // An error by ICMP proves that the host has ICMP.
+  const bool from_host = reply.packet.source == host.target.ip && host.target.ip.is_v4();
   if (host.probes->type() == ScanType::IpProtocol && reply.quoted && from_host) {
-    const int index = host.probes->find(ProbeKind::IpProtocol, icmp);
+    const int index = host.probes->find(ProbeKind::IpProtocol, dataplane::wire::kProtocolIcmp);
     if (index >= 0 && static_cast<std::uint32_t>(index) != match.index) {
       const auto other = static_cast<std::uint32_t>(index);
       note(host, other, PortState::Open, verdict->reason);

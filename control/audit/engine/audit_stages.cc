@@ -104,6 +104,8 @@ HostPace::Limits AuditEngine::pace_limits(const ProbeSet& probes) const noexcept
   limits.delay = timing.scan_delay;
   limits.most_delay = udp ? timing.max_udp_delay : std::max(timing.max_tcp_delay, Moment{1000});
   limits.random_order = plan_.random_ports;
+  // Most systems limit their ICMP errors, and few attempts leave little time to see it.
+  if (udp || timing.retries_given) limits.outcomes = 2;
   return limits;
 }
 
@@ -134,6 +136,7 @@ void AuditEngine::end_stage(AuditHost& host) {
       ++host.scan;
       begin_scan(host);
       return;
+    case Trace: end_trace_part(host); return;
     default: finish(host); return;
   }
 }
@@ -152,6 +155,7 @@ void AuditEngine::host_is_up(AuditHost& host, const Reason& reason) {
 void AuditEngine::host_is_down(AuditHost& host, std::string_view word) {
   host.report.status = HostStatus::Down;
   host.report.reason = {.word = word, .ttl = 0, .from = {}};
+  host.report.mac.reset();
   if (names_ && plan_.names_downs) ask_name(host);
   finish(host);
 }
@@ -161,24 +165,35 @@ void AuditEngine::begin_scan(AuditHost& host) {
   if (host.scan < plan_.scans.size()) {
     host.report.ports_scanned = true;
     begin_stage(host, Scan, plan_.scans[host.scan]);
-    return;
+  } else if (plan_.traceroute && network_ && !host.way.is_local) {
+    begin_trace(host);
+  } else {
+    finish(host);
   }
-  finish(host);
 }
 
 void AuditEngine::ask_name(AuditHost& host) {
-  host.awaits_name = true;
-  names_->ask(host.id, host.target.ip);
+  ++host.awaited_names;
+  names_->ask(host.id * kNamesOfHost, host.target.ip);
 }
 
 void AuditEngine::take_names() {
   if (!names_) return;
   for (NameThread::Name& name : names_->take()) {
-    const auto found = hosts_.find(name.host);
+    const auto found = hosts_.find(name.host / kNamesOfHost);
     if (found == hosts_.end()) continue;
     AuditHost& host = *found->second;
-    host.awaits_name = false;
-    host.report.reverse_name = std::move(name.text);
+    if (host.awaited_names > 0) --host.awaited_names;
+    const auto ttl = static_cast<unsigned>(name.host % kNamesOfHost);
+    if (ttl == 0) {
+      host.report.reverse_name = std::move(name.text);
+    } else {
+      for (TraceReport& trace : host.report.traces) {
+        for (HopReport& hop : trace.hops) {
+          if (hop.ttl == ttl) hop.name = name.text;
+        }
+      }
+    }
     if (host.stage == Naming) finish(host);
   }
 }
@@ -213,7 +228,7 @@ void AuditEngine::finish(AuditHost& host) {
     for (unsigned i = host.pace->in_flight(); i > 0; --i) group_.landed();
     host.pace.reset();
   }
-  if (host.awaits_name) {
+  if (host.awaited_names > 0) {
     host.stage = Naming;
     return;
   }

@@ -6,7 +6,6 @@ namespace trawl::control {
 namespace {
 
 constexpr double kBearable = 0.25;  // Of the probes: what more is lost was sent in vain.
-constexpr double kOutcomes = 8;     // That have to speak of an overload.
 constexpr unsigned kEpoch = 16;     // First probes; as many as the window if that is more.
 constexpr double kFewer = 0.65;     // Of the answers there were before.
 
@@ -53,7 +52,7 @@ void HostPace::hit(const Hit& hit, Moment now, const RttEstimator& rtt) noexcept
   const bool lost = hit.attempt > 0 && hit.lost_at > reaction_;
   if (hit.sent_at > reaction_) loss_.add(1, lost ? hit.attempt : 0);
   clean_hits_ = lost ? 0 : clean_hits_ + 1;
-  if (lost && loss_.outcomes() >= kOutcomes && loss_.share() > kBearable) {
+  if (lost && loss_.outcomes() >= limits_.outcomes && loss_.share() > kBearable) {
     slow_down(loss_.share(), now);
     return;
   }
@@ -65,7 +64,7 @@ void HostPace::ping_lost(Moment sent_at, Moment now) noexcept {
   if (sent_at <= reaction_) return;
   clean_hits_ = 0;
   loss_.add(0, 1);
-  if (loss_.outcomes() >= kOutcomes && loss_.share() > kBearable) slow_down(loss_.share(), now);
+  if (loss_.outcomes() >= limits_.outcomes && loss_.share() > kBearable) slow_down(loss_.share(), now);
 }
 
 void HostPace::judge(Moment now, const RttEstimator& rtt) noexcept {

@@ -29,6 +29,7 @@ class HostPace {
     Moment delay{0};  // --scan-delay
     Moment most_delay{1'000'000};
     bool random_order = true;  // Without it fewer answers say nothing.
+    double outcomes = 6;       // That have to speak of an overload.
   };
 
   explicit HostPace(const Limits& limits) noexcept

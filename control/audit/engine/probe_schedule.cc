@@ -66,36 +66,49 @@ void ProbeSchedule::sent(const Send& send, Moment now, Moment deadline) {
   if (send.is_ping) {
     quiet_ = 0;
   } else if (slot.status == Status::Fresh) {
-    ++next_fresh_;
     slot.status = Status::Flying;
+    skip_done();
   } else {
     retries_.pop_front();
     slot.status = Status::Flying;
   }
   slot.previous = slot.sent;
   slot.sent = now;
-  flights_.push_back(
-      {send.index, slot.attempts, send.is_ping, false, now, deadline});
+  const Flight flight{deadline, now, send.index, slot.attempts};
+  if (send.is_ping) {
+    pings_.push_back(flight);
+  } else {
+    flights_.push(flight);
+  }
   if (slot.attempts < kMostCounted + 1) ++slot.attempts;
 }
 
-void ProbeSchedule::give_up(std::uint32_t index) noexcept {
+bool ProbeSchedule::drop(std::uint32_t index) noexcept {
   Slot& slot = slots_[index];
-  if (slot.status == Status::Fresh) ++next_fresh_;
-  slot.status = Status::Benched;
-  slot.fair = 255;
+  if (slot.status == Status::Done) return false;
+  const bool flew = slot.status == Status::Flying;
+  slot.status = Status::Done;
+  --unanswered_;
+  skip_done();
+  return flew;
+}
+
+// Fresh probes that were dropped are passed over.
+void ProbeSchedule::skip_done() noexcept {
+  while (next_fresh_ < slots_.size() && slots_[next_fresh_].status != Status::Fresh) ++next_fresh_;
 }
 
 std::optional<ProbeSchedule::Answer> ProbeSchedule::ping_answered(std::uint32_t index, int number,
                                                                   Moment now) {
-  for (Flight& flight : flights_) {
-    if (!flight.is_ping || flight.landed || flight.index != index) continue;
-    if (number >= 0 && flight.attempt % kAttemptNumbers != static_cast<unsigned>(number)) continue;
-    flight.landed = true;
+  for (auto flight = pings_.begin(); flight != pings_.end(); ++flight) {
+    if (flight->index != index) continue;
+    if (number >= 0 && flight->attempt % kAttemptNumbers != static_cast<unsigned>(number)) continue;
+    const Moment sent = flight->sent;
+    pings_.erase(flight);
     return Answer{.is_first = false,
                   .was_in_flight = true,
-                  .hit = {.sent_at = flight.sent, .attempt = 1},
-                  .rtt = now - flight.sent};
+                  .hit = {.sent_at = sent, .attempt = 1},
+                  .rtt = now - sent};
   }
   return std::nullopt;
 }
@@ -132,25 +145,39 @@ std::optional<ProbeSchedule::Answer> ProbeSchedule::answered(std::uint32_t index
   return answer;
 }
 
+std::optional<Moment> ProbeSchedule::rtt_of(std::uint32_t index, int number,
+                                            Moment now) const noexcept {
+  const Slot& slot = slots_[index];
+  if (slot.attempts == 0) return std::nullopt;
+  const unsigned last = (slot.attempts - 1U) % kAttemptNumbers;
+  if (number < 0 || static_cast<unsigned>(number) == last) return now - slot.sent;
+  return std::nullopt;
+}
+
 bool ProbeSchedule::is_over(const Flight& flight) const noexcept {
-  if (flight.is_ping) return flight.landed;
   const Slot& slot = slots_[flight.index];
   return slot.status != Status::Flying || slot.attempts != flight.attempt + 1U;
 }
 
 std::optional<Moment> ProbeSchedule::next_deadline() {
-  while (!flights_.empty() && is_over(flights_.front())) flights_.pop_front();
-  if (flights_.empty()) return std::nullopt;
-  return flights_.front().deadline;
+  while (!flights_.empty() && is_over(flights_.top())) flights_.pop();
+  std::optional<Moment> first;
+  if (!flights_.empty()) first = flights_.top().deadline;
+  if (!pings_.empty()) first = std::min(first.value_or(Moment::max()), pings_.front().deadline);
+  return first;
 }
 
 std::optional<ProbeSchedule::Expired> ProbeSchedule::expire(Moment now, Moment fair_since,
                                                             unsigned needed) {
   const auto deadline = next_deadline();
   if (!deadline || *deadline > now) return std::nullopt;
-  const Flight flight = flights_.front();
-  flights_.pop_front();
-  if (flight.is_ping) return Expired{true, flight.sent};
+  if (!pings_.empty() && pings_.front().deadline <= now) {
+    const Moment sent = pings_.front().sent;
+    pings_.erase(pings_.begin());
+    return Expired{true, sent};
+  }
+  const Flight flight = flights_.top();
+  flights_.pop();
   Slot& slot = slots_[flight.index];
   if (flight.sent > fair_since && slot.fair < 255) ++slot.fair;
   if (may_retry(slot, needed)) {

@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
+#include <queue>
 #include <vector>
 
 #include "control/audit/engine/host_pace.h"
@@ -46,11 +48,14 @@ class ProbeSchedule {
   [[nodiscard]] std::optional<Send> next(unsigned needed, unsigned quiet_after);
   // What next() said has left.
   void sent(const Send& send, Moment now, Moment deadline);
-  // What next() said cannot be sent at all: it is silent.
-  void give_up(std::uint32_t index) noexcept;
+  // A probe is of no use any more. True when it was on its way.
+  bool drop(std::uint32_t index) noexcept;
 
   // `number`: the attempt as the reply tells it, modulo kAttemptNumbers; -1 when it does not.
   [[nodiscard]] std::optional<Answer> answered(std::uint32_t index, int number, Moment now);
+  // How long the attempt of that number took until now; nullopt where that is not known.
+  [[nodiscard]] std::optional<Moment> rtt_of(std::uint32_t index, int number,
+                                             Moment now) const noexcept;
   [[nodiscard]] bool is_answered(std::uint32_t index) const noexcept {
     return slots_[index].status == Status::Done;
   }
@@ -77,22 +82,26 @@ class ProbeSchedule {
     Status status = Status::Fresh;
   };
   struct Flight {
+    Moment deadline;
+    Moment sent;
     std::uint32_t index = 0;
     std::uint8_t attempt = 0;
-    bool is_ping = false;
-    bool landed = false;
-    Moment sent;
-    Moment deadline;
+
+    friend bool operator>(const Flight& a, const Flight& b) noexcept {
+      return a.deadline > b.deadline;
+    }
   };
 
   [[nodiscard]] bool is_over(const Flight& flight) const noexcept;
   [[nodiscard]] bool may_retry(const Slot& slot, unsigned needed) const noexcept;
   void call_from_bench(unsigned needed);
+  void skip_done() noexcept;
   [[nodiscard]] std::optional<Answer> ping_answered(std::uint32_t index, int number, Moment now);
 
   Limits limits_;
   std::vector<Slot> slots_;
-  std::deque<Flight> flights_;
+  std::priority_queue<Flight, std::vector<Flight>, std::greater<>> flights_;
+  std::vector<Flight> pings_;  // On their way, the oldest first.
   std::deque<std::uint32_t> retries_;
   std::vector<std::uint32_t> bench_;
   unsigned bench_needed_ = 0;  // When the bench was last looked at.

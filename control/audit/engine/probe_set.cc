@@ -18,7 +18,7 @@ constexpr std::size_t kNumbers = 65536;
 
 ProbeSet::ProbeSet(ScanType type, std::vector<ProbeSpec> specs)
     : type_{type}, specs_{std::move(specs)} {
-  if (type == ScanType::Discovery || type == ScanType::Neighbour) return;
+  if (type == ScanType::Discovery || type == ScanType::Neighbour || type == ScanType::Trace) return;
   by_number_.assign(kNumbers, -1);
   for (std::size_t i = 0; i < specs_.size(); ++i) {
     by_number_[specs_[i].number] = static_cast<std::int32_t>(i);

@@ -29,6 +29,7 @@ struct ProbeSpec {
   ProbeKind kind = ProbeKind::Tcp;
   std::uint8_t flags = 0;    // Of TCP.
   std::uint16_t number = 0;  // The port, or the protocol's number.
+  std::uint8_t ttl = 0;      // Of a trace; 0 for any.
 
   friend bool operator==(const ProbeSpec&, const ProbeSpec&) = default;
 };
@@ -48,10 +49,11 @@ enum class ScanType : std::uint8_t {
   SctpCookie,
   IpProtocol,
   Discovery,
-  Neighbour
+  Neighbour,
+  Trace
 };
 
-// The probes that each of many hosts gets, in the order in which they are sent.
+// The probes that a host gets, in the order in which they are sent.
 class ProbeSet {
  public:
   ProbeSet(ScanType type, std::vector<ProbeSpec> specs);

@@ -46,7 +46,8 @@ std::uint32_t ProbeWriter::token(const IpAddress& host, const ProbeSpec& spec,
   const Uint128 address = host.v6().value();
   std::uint64_t hash = mix(key_ ^ static_cast<std::uint64_t>(address));
   hash = mix(hash ^ static_cast<std::uint64_t>(address >> 64U));
-  hash = mix(hash ^ (std::uint64_t{spec.number} << 16U | std::uint64_t{spec.flags} << 8U |
+  hash = mix(hash ^ (std::uint64_t{spec.ttl} << 32U | std::uint64_t{spec.number} << 16U |
+                     std::uint64_t{spec.flags} << 8U |
                      static_cast<std::uint64_t>(spec.kind)));
   return (static_cast<std::uint32_t>(hash) & ~kAttemptBits) | (attempt % kNumbers) << 1U;
 }
@@ -70,7 +71,7 @@ std::optional<int> ProbeWriter::attempt_of_token(const IpAddress& host, const Pr
 const dataplane::PacketSpec& ProbeWriter::write(const IpAddress& host, const ProbeSpec& spec,
                                                 unsigned attempt) {
   packet_.destination = host;
-  packet_.ttl = style_.ttl.value_or(static_cast<std::uint8_t>(37 + random_() % 23));
+  packet_.ttl = spec.ttl != 0 ? spec.ttl : style_.ttl.value_or(static_cast<std::uint8_t>(37 + random_() % 23));
   packet_.id = static_cast<std::uint16_t>(random_());
   packet_.bad_checksum = style_.bad_checksum;
   packet_.options = style_.ip_options;
@@ -91,7 +92,7 @@ const dataplane::PacketSpec& ProbeWriter::write(const IpAddress& host, const Pro
     }
     case ProbeKind::Udp: {
       const auto& payload = payloads_.all()[payloads_.index_of(spec.number)].bytes;
-      packet_.what = UdpDatagram{from, spec.number,
+      packet_.what = UdpDatagram{spec.ttl != 0 ? trace_port(spec) : from, spec.number,
                                  style_.has_data ? data : std::span<const std::byte>{payload}};
       break;
     }
@@ -168,8 +169,44 @@ void ProbeWriter::write_protocol(const IpAddress& host, const ProbeSpec& spec, u
   packet_.what = RawPayload{static_cast<std::uint8_t>(spec.number), style_.data};
 }
 
+// A trace has one probe many times; only tokens, or source ports, tell them apart.
+std::optional<ProbeWriter::Match> ProbeWriter::match_trace(
+    const IpAddress& host, const ProbeSet& set, const dataplane::Dissection& reply) const noexcept {
+  const bool quoted = reply.quoted.has_value();
+  const PacketFacts& facts = quoted ? *reply.quoted : reply.packet;
+  const std::uint16_t their_port = quoted ? facts.destination_port : facts.source_port;
+  const std::uint16_t our_port = quoted ? facts.source_port : facts.destination_port;
+  for (std::size_t i = 0; i < set.specs().size(); ++i) {
+    const ProbeSpec& spec = set.specs()[i];
+    std::optional<int> attempt;
+    if (spec.kind == ProbeKind::Udp) {
+      const bool ours = facts.protocol == kProtocolUdp && their_port == spec.number &&
+                        our_port == trace_port(spec);
+      if (ours) attempt = -1;
+    } else if (spec.kind == ProbeKind::Tcp) {
+      if (facts.protocol != kProtocolTcp || their_port != spec.number) continue;
+      for (const std::uint32_t seen : {quoted ? facts.sequence : facts.ack,
+                                       quoted ? facts.sequence
+                                              : facts.ack - static_cast<std::uint32_t>(
+                                                                style_.data.size()),
+                                       facts.sequence}) {
+        if (!attempt) attempt = attempt_of_token(host, spec, seen);
+      }
+    } else if (facts.protocol == kProtocolIcmp || facts.protocol == kProtocolIcmpv6) {
+      attempt = attempt_of_token(host, spec, facts.icmp_rest);
+    }
+    if (attempt) return Match{static_cast<std::uint32_t>(i), *attempt};
+  }
+  return std::nullopt;
+}
+
+std::uint16_t ProbeWriter::trace_port(const ProbeSpec& spec) const noexcept {
+  return static_cast<std::uint16_t>(base_port_ + 2 * kNumbers + spec.ttl);
+}
+
 std::optional<ProbeWriter::Match> ProbeWriter::match(
     const IpAddress& host, const ProbeSet& set, const dataplane::Dissection& reply) const noexcept {
+  if (set.type() == ScanType::Trace) return match_trace(host, set, reply);
   const auto match = reply.quoted ? match_quoted(host, set, *reply.quoted)
                                   : match_direct(host, set, reply.packet);
   if (match) return match;

@@ -58,6 +58,9 @@ class ProbeWriter {
   [[nodiscard]] std::optional<int> attempt_of_port(std::uint16_t port) const noexcept;
   [[nodiscard]] std::optional<int> attempt_of_token(const IpAddress& host, const ProbeSpec& spec,
                                                     std::uint32_t seen) const noexcept;
+  [[nodiscard]] std::uint16_t trace_port(const ProbeSpec& spec) const noexcept;
+  [[nodiscard]] std::optional<Match> match_trace(const IpAddress& host, const ProbeSet& set,
+                                                 const dataplane::Dissection& reply) const noexcept;
   [[nodiscard]] std::optional<Match> match_direct(const IpAddress& host, const ProbeSet& set,
                                                   const dataplane::PacketFacts& packet)
       const noexcept;

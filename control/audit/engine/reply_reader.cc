@@ -40,11 +40,9 @@ std::optional<PortVerdict> read_error(ScanType type, const Dissection& reply) {
   if (type == ScanType::Udp && is_port_unreachable(reply.packet) && from_host) {
     state = PortState::Closed;
   } else if (type == ScanType::IpProtocol && from_host) {
-    const std::uint8_t probed = reply.quoted->protocol;
     if (is_protocol_unreachable(reply.packet)) {
       state = PortState::Closed;
     } else if (is_port_unreachable(reply.packet)) {
-      if (probed != kProtocolUdp && probed != kProtocolTcp) return std::nullopt;
       state = PortState::Open;
     } else if (reply.packet.icmp_type == kIcmpv6ParameterProblem &&
                reply.packet.protocol == kProtocolIcmpv6) {
@@ -91,7 +89,6 @@ std::string_view icmpv6_reason(const PacketFacts& packet) noexcept {
       default: return "dest-unreach";
     }
   }
-  if (packet.icmp_type == kIcmpv6TimeExceeded) return "time-exceeded";
   return packet.icmp_type == kIcmpv6ParameterProblem ? "param-problem" : std::string_view{};
 }
 
