@@ -45,18 +45,16 @@ def badpath(small: bool) -> list[Round]:
 def limited(small: bool) -> list[Round]:
     prefix = f"{FAR}/{27 if small else 24}"
     population = ("--prefix", prefix, *BAD_PATH, "--rate-limit", "1.0=500")
-    return [Round(f"limited {prefix[-3:]}", population, syn(prefix), (*syn(prefix), "--min-rate", "5000"),
-                  least_recall=0.995)]
+    return [Round(f"limited {prefix[-3:]}", population, syn(prefix),
+                  (*syn(prefix), "--min-rate", "5000"), least_recall=0.995)]
 
 
 def udp(small: bool) -> list[Round]:
     ports = "1-40" if small else "1-200"
     limit = ("--host-icmp-rate", "1,burst=6", "--open-default", "0.01")
-    scan = ("-sU", "-n", "-T4", f"-p{ports}")
+    scan = ("-sU", "-n", f"-p{ports}")
     one = ("--prefix", f"{FAR}/32", *QUIET, *limit)
-    some = (*one, "--udp-open", "7=1,19=1,37=1,53=1,123=1,161=1")
-    hosts = 32 if small else 24
-    many = ("--prefix", f"{FAR}/{hosts}", *QUIET, *limit)
+    some = (*one, "--udp-open", "7=1,19=1,37=1", "--udp-silent", "5=1,11=1,17=1,23=1,29=1")
     rounds = [Round("udp one", one, (*scan, FAR), (*scan, FAR), probe="udp", judge=judge.every_port,
                     most_ratio=1, least_recall=1),
               Round("udp open", some, (*scan, FAR), (*scan, FAR), probe="udp",
@@ -70,9 +68,10 @@ def udp(small: bool) -> list[Round]:
 
 def lan(small: bool) -> list[Round]:
     prefix = f"{FAR}/{27 if small else 24}"
-    # The scanner's own address is the last but one; it is no target.
-    own = "198.19.1.30" if small else "198.19.1.254"
-    population = ("--prefix", prefix, *QUIET, "--silent", own)
+    # The scanner's own address is no target, and nobody lives at the broadcast address.
+    last = 31 if small else 255
+    own = f"198.19.1.{last - 1}"
+    population = ("--prefix", prefix, *QUIET, "--silent", own, "--silent", f"198.19.1.{last}")
     scan = (*syn(prefix), "--exclude", own)
     return [Round(f"lan {prefix[-3:]}", population, scan, scan, on_link=f"{own}{prefix[-3:]}",
                   most_ratio=1, least_recall=1)]

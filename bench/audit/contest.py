@@ -24,6 +24,7 @@ class Plan:
     runs: int
     peer_once: bool
     ours_only: bool
+    counters: bool  # Print those of the simulation.
 
 
 def need_peer(ours_only: bool) -> None:
@@ -37,6 +38,8 @@ class Loopback:
     def __init__(self, name: str, work: pathlib.Path) -> None:
         self._within = ("ip", "netns", "exec", name)
         self._work = work
+        self.counters: dict[str, int] = {}
+        self.unread = 0
 
     def scan(self, program: list[str], arguments: list[str]) -> Scan:
         return scene.run_scan(program, arguments, self._work, self._within)
@@ -97,7 +100,7 @@ class Record:
 
     @property
     def recall(self) -> float:
-        return statistics.median(verdict.recall for verdict in self.verdicts)
+        return min(verdict.recall for verdict in self.verdicts)
 
     @property
     def false(self) -> int:
@@ -114,8 +117,13 @@ def measure(figures: Figures, item: Round, plan: Plan, work: pathlib.Path,
             ours.scan(stage, item.judge)
             if peer is not None and (turn == 0 or not plan.peer_once):
                 peer.scan(stage, item.judge)
+    if plan.counters:
+        counted = ", ".join(f"{name} {count}" for name, count in stage.counters.items() if count)
+        print(f"{item.name}: {counted}", file=sys.stderr, flush=True)
     known[item.name] = ours.seconds
     take(figures, item, ours, peer)
+    if not item.local:
+        figures.tell(f"{item.name} frames the simulation missed", stage.unread)
     if item.against in known:
         ratio = ours.seconds / known[item.against]
         figures.at_most(f"{item.name} time / {item.against}", ratio, item.most_against)

@@ -2,8 +2,9 @@
 
     TX: 198.18.0.1, default via 198.18.0.2 <veth> RX: trawl-simnet polls the interface
 
-Nothing leaves the two namespaces. `on_link` is an address and length for the scanner's interface, so
-that hosts there are asked for by ARP; all others are behind the gateway, which the simulation plays.
+Nothing leaves the two namespaces. `on_link` is one more address of the scanner's interface with
+its prefix length: hosts there are found by ARP. All others are behind the gateway, which the
+simulation plays.
 """
 import contextlib
 import dataclasses
@@ -85,6 +86,8 @@ class Scene:
         self.pair = pair
         self.population = population
         self.work = work
+        self.counters: dict[str, int] = {}  # Of the simulation, once it has ended.
+        self.unread = 0  # Frames that came to its interface and that it did not get.
 
     def scan(self, program: Sequence[str], arguments: Sequence[str]) -> Scan:
         return run_scan(program, arguments, self.work, self.pair.within())
@@ -107,6 +110,9 @@ def playing(population: Sequence[str], work: pathlib.Path, on_link: str = "") ->
             run("ip", "-n", pair.tx, "address", "add", on_link, "dev", "tx0")
         run("ip", "-n", pair.tx, "link", "set", "lo", "up")
         with simulation.Simulation(work, population, options=(),
-                                   device="net_af_packet0,iface=rx0,framecnt=4096",
-                                   within=pair.within_receiver()):
-            yield Scene(pair, population, work)
+                                   device="net_af_packet0,iface=rx0,framecnt=32768",
+                                   within=pair.within_receiver()) as simulated:
+            scene = Scene(pair, population, work)
+            yield scene
+            scene.counters = simulated.stop()
+            scene.unread = pair.received()[0] - scene.counters["frames_received"]

@@ -57,11 +57,12 @@ struct PopulationOptions {
   std::vector<FixedHost> servers;     // Real hosts behind the uplink, known to the truth only.
   std::vector<PortDensity> udp_open;  // Later entries win; empty: 53, 123 and 161.
   double udp_open_default = 0.002;
-  double udp_drop = 0.5;              // Share of live hosts that are silent about closed UDP ports.
-  NetworkRateOptions host_icmp_rate;  // Of the ICMP errors of each host.
-  std::optional<Ipv6Prefix> prefix6;  // Where the IPv6 hosts are; none without.
-  std::uint64_t live6 = 1000;         // IPv6 hosts, about.
-  bool arp_all = false;               // Answer ARP for every address, not only live ones.
+  double udp_drop = 0.5;  // Share of live hosts that are silent about closed UDP ports.
+  std::vector<PortDensity> udp_silent;  // Of these ports nobody hears, open or not.
+  NetworkRateOptions host_icmp_rate;    // Of the ICMP errors of each host.
+  std::optional<Ipv6Prefix> prefix6;    // Where the IPv6 hosts are; none without.
+  std::uint64_t live6 = 1000;           // IPv6 hosts, about.
+  bool arp_all = false;                 // Answer ARP for every address, not only live ones.
 };
 
 // One option, with the same name on the command line and in a configuration file.

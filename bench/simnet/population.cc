@@ -41,6 +41,7 @@ constexpr std::uint64_t kStormSalt = 0x404;
 constexpr std::uint64_t kResetFirstSalt = 0x505;
 constexpr std::uint64_t kUdpSalt = 0x606;
 constexpr std::uint64_t kUdpDropSalt = 0x707;
+constexpr std::uint64_t kUdpSilentSalt = 0x808;
 
 constexpr std::uint64_t salted(std::uint64_t draw, std::uint64_t salt) noexcept {
   return mix64(draw ^ (salt << 32U));
@@ -117,6 +118,7 @@ Population::Population(PopulationOptions options, const Ipv4Set& set)
   udp_drop_ = threshold(options_.udp_drop);
   open_ = thresholds(options_.open, options_.open_default);
   udp_open_ = thresholds(options_.udp_open, options_.udp_open_default);
+  if (!options_.udp_silent.empty()) udp_silent_ = thresholds(options_.udp_silent, 0);
   add_specials();
 }
 
@@ -170,6 +172,9 @@ PortAnswer Population::port(const Host& host, std::uint16_t port) const noexcept
 
 PortAnswer Population::udp_port(const Host& host, std::uint16_t port) const noexcept {
   if (host.is_fixed) return PortAnswer::Closed;
+  if (!udp_silent_.empty() && low31(salted(host.draw + port, kUdpSilentSalt)) < udp_silent_[port]) {
+    return PortAnswer::Dropped;
+  }
   if (low31(salted(host.draw + port, kUdpSalt)) < udp_open_[port]) return PortAnswer::Open;
   return low31(salted(host.draw, kUdpDropSalt)) < udp_drop_ ? PortAnswer::Dropped
                                                             : PortAnswer::Closed;

@@ -134,6 +134,7 @@ class Population {
   std::uint32_t udp_drop_ = 0;
   std::vector<std::uint32_t> open_;  // By port.
   std::vector<std::uint32_t> udp_open_;
+  std::vector<std::uint32_t> udp_silent_;  // Empty when no port is.
 };
 
 }  // namespace trawl::simnet

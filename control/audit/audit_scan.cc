@@ -43,6 +43,7 @@ int AuditScan::run(AuditPlan plan, TargetList& targets, std::string_view program
   hooks.done = [this](HostReport&& report) { take_host(std::move(report)); };
   hooks.warn = [](std::string_view text) { fmt::print(stderr, "{}\n", text); };
   hooks.tick = [this](Moment now) { tick(now); };
+  if (options_.debugging > 0) hooks.debug = hooks.warn;
   if (options_.traces_packets) {
     hooks.trace = [this](bool is_sent, std::span<const std::byte> frame, bool has_header) {
       fmt::print("{}", trace_line(is_sent, engine_->now(), frame, has_header));

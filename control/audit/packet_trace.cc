@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -145,6 +146,13 @@ std::string packet_text(std::span<const std::byte> bytes) {
   }
 }
 
+std::string upper(std::string text) {
+  std::ranges::transform(text, text.begin(), [](char c) {
+    return c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  return text;
+}
+
 std::string arp_text(std::span<const std::byte> frame) {
   if (frame.size() < kEthernetSize + kArpSize) return "ARP";
   const std::byte* const arp = frame.data() + kEthernetSize;
@@ -154,7 +162,7 @@ std::string arp_text(std::span<const std::byte> frame) {
     return fmt::format("ARP who-has {} tell {}", target.to_string(), sender.to_string());
   }
   return fmt::format("ARP reply {} is-at {}", sender.to_string(),
-                     MacAddress::from_integer(read_mac(arp + kArpSenderMac)).to_string());
+                     upper(MacAddress::from_integer(read_mac(arp + kArpSenderMac)).to_string()));
 }
 
 }  // namespace

@@ -171,6 +171,12 @@ AuditResult<Timing> timing_of(const AuditOptions& options) {
   }
   timing.min_hostgroup = words.min_hostgroup.value_or(0);
   timing.max_hostgroup = words.max_hostgroup.value_or(0);
+  if (timing.max_hostgroup != 0 && timing.min_hostgroup > timing.max_hostgroup) {
+    return bad_value(
+        fmt::format("Maximum host group size may not be set to less than the minimum size "
+                    "(currently {})",
+                    timing.min_hostgroup));
+  }
   timing.min_rate = words.min_rate.value_or(0);
   timing.max_rate = words.max_rate.value_or(0);
   if (timing.max_rate > 0 && timing.min_rate > timing.max_rate) {

@@ -13,7 +13,7 @@ using Bytes = std::span<const std::byte>;
 constexpr std::uint8_t kProtocolSctp = 132;
 
 // The header of IP: fills in what it says, and returns what follows it.
-std::optional<Bytes> read_v4(Bytes bytes, PacketFacts& facts) noexcept {
+std::optional<Bytes> read_v4(Bytes bytes, PacketFacts& facts, bool is_quoted) noexcept {
   constexpr std::uint16_t kOffsetMask = 0x1fff;
   if (bytes.size() < kIpSize) return std::nullopt;
   const std::byte* const at = bytes.data();
@@ -26,8 +26,10 @@ std::optional<Bytes> read_v4(Bytes bytes, PacketFacts& facts) noexcept {
   facts.ttl = read8(at + kIpTtl);
   facts.id = read16(at + kIpId);
   facts.length = read16(at + kIpLength);
-  // A frame may be padded behind the packet; a quoted packet is longer than what is quoted.
-  const std::size_t size = std::clamp<std::size_t>(facts.length, header, bytes.size());
+  // A frame may be padded behind the packet. A quoted packet is longer than what is quoted, and some
+  // hosts write its length anew.
+  const std::size_t size =
+      is_quoted ? bytes.size() : std::clamp<std::size_t>(facts.length, header, bytes.size());
   return bytes.first(size).subspan(header);
 }
 
@@ -57,10 +59,10 @@ std::optional<Bytes> read_v6(Bytes bytes, PacketFacts& facts) noexcept {
   return rest;
 }
 
-std::optional<Bytes> read_ip(Bytes bytes, PacketFacts& facts) noexcept {
+std::optional<Bytes> read_ip(Bytes bytes, PacketFacts& facts, bool is_quoted) noexcept {
   if (bytes.empty()) return std::nullopt;
   switch (read8(bytes.data()) >> 4U) {
-    case 4: return read_v4(bytes, facts);
+    case 4: return read_v4(bytes, facts, is_quoted);
     case 6: return read_v6(bytes, facts);
     default: return std::nullopt;
   }
@@ -138,12 +140,12 @@ bool read_transport(Bytes rest, PacketFacts& facts) noexcept {
 
 std::optional<Dissection> dissect_packet(Bytes packet) noexcept {
   Dissection found;
-  const auto rest = read_ip(packet, found.packet);
+  const auto rest = read_ip(packet, found.packet, false);
   if (!rest || !read_transport(*rest, found.packet)) return std::nullopt;
   const std::uint8_t protocol = found.packet.protocol;
   if ((protocol == kProtocolIcmp || protocol == kProtocolIcmpv6) && is_error(found.packet)) {
     PacketFacts quoted;
-    if (const auto inner = read_ip(rest->subspan(kIcmpSize), quoted)) {
+    if (const auto inner = read_ip(rest->subspan(kIcmpSize), quoted, true)) {
       read_quoted(*inner, quoted);
       found.quoted = quoted;
     }

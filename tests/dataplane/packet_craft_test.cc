@@ -92,9 +92,11 @@ TEST(CraftPacket, Icmpv6IsSummedWithItsPseudoHeader) {
 }
 
 TEST(CraftPacket, SctpInitWithEitherChecksum) {
-  SctpPacket init{.source_port = 40000, .destination_port = 80, .initiate_tag = 0x11223344,
-                  .data = {}};
-  const std::string chunk = "01000014112233440000800000" "0a080011223344";
+  SctpPacket init{
+      .source_port = 40000, .destination_port = 80, .initiate_tag = 0x11223344, .data = {}};
+  const std::string chunk =
+      "01000014112233440000800000"
+      "0a080011223344";
   EXPECT_EQ(hex_of(crafted(spec_v4(init))).substr(40), "9c4000500000000024cde4b3" + chunk);
   init.adler32 = true;
   EXPECT_EQ(hex_of(crafted(spec_v4(init))).substr(40), "9c4000500000000035ee0328" + chunk);
@@ -109,7 +111,9 @@ TEST(CraftPacket, SctpCookieHasItsTagAndDataPaddedToFour) {
                           .data = data};
   const Bytes packet = crafted(spec_v4(cookie));
   EXPECT_EQ(hex_of(std::span{packet}.subspan(20, 8)), "00010002aabbccdd");
-  EXPECT_EQ(hex_of(std::span{packet}.subspan(32)), "0a00000800000000" "6162636465000000");
+  EXPECT_EQ(hex_of(std::span{packet}.subspan(32)),
+            "0a00000800000000"
+            "6162636465000000");
 }
 
 TEST(CraftPacket, OptionsComeBehindTheHeaderAndAreSummed) {
@@ -128,8 +132,8 @@ TEST(CraftPacket, OptionsComeBehindTheHeaderAndAreSummed) {
 }
 
 TEST(CraftPacket, BadChecksumIsWrongForTcpUdpAndSctpButNotInTheIpHeader) {
-  const std::array<decltype(PacketSpec::what), 3> kinds{
-      syn(), UdpDatagram{1, 2, {}}, SctpPacket{.source_port = 1, .data = {}}};
+  const std::array<decltype(PacketSpec::what), 3> kinds{syn(), UdpDatagram{1, 2, {}},
+                                                        SctpPacket{.source_port = 1, .data = {}}};
   const std::array<std::size_t, 3> checksum_at{36, 26, 28};
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     PacketSpec spec = spec_v4(kinds[i]);
@@ -140,7 +144,8 @@ TEST(CraftPacket, BadChecksumIsWrongForTcpUdpAndSctpButNotInTheIpHeader) {
     const std::size_t size = i == 2 ? 4 : 2;
     EXPECT_NE(hex_of(std::span{right}.subspan(checksum_at[i], size)),
               hex_of(std::span{wrong}.subspan(checksum_at[i], size)));
-    for (std::size_t at = 0; at < size; ++at) wrong[checksum_at[i] + at] = right[checksum_at[i] + at];
+    for (std::size_t at = 0; at < size; ++at)
+      wrong[checksum_at[i] + at] = right[checksum_at[i] + at];
     EXPECT_EQ(hex_of(right), hex_of(wrong)) << i;
     EXPECT_EQ(header_sum(wrong), 0xffffU);
   }
@@ -243,10 +248,11 @@ TEST(NeighbourQuestion, IsASolicitationToTheGroupOfTheAddress) {
   EXPECT_EQ(hex_of(std::span{frame}.subspan(14 + 24, 16)), "ff0200000000000000000001ff123456");
   EXPECT_EQ(hex_of(std::span{frame}.subspan(14 + 40, 2)), "8700");
   EXPECT_EQ(hex_of(std::span{frame}.subspan(14 + 44, 28)),
-            "00000000" "20010db8000000000000000000123456" "0101020000000001");
+            "00000000"
+            "20010db8000000000000000000123456"
+            "0101020000000001");
   Bytes small(85);
-  EXPECT_EQ(write_neighbour_question(
-                {MacAddress{}, ip("2001:db8::1"), ip("2001:db8::2")}, small),
+  EXPECT_EQ(write_neighbour_question({MacAddress{}, ip("2001:db8::1"), ip("2001:db8::2")}, small),
             0U);
 }
 

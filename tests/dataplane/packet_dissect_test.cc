@@ -1,9 +1,8 @@
-#include "dataplane/packet/dissect.h"
-
 #include <gtest/gtest.h>
 
 #include <array>
 
+#include "dataplane/packet/dissect.h"
 #include "tests/dataplane/packet_bytes.h"
 
 namespace trawl::dataplane {
@@ -32,7 +31,8 @@ TcpSegment segment() {
 
 // Of every kind, in the order of the tests.
 std::vector<decltype(PacketSpec::what)> all_kinds() {
-  return {segment(), UdpDatagram{33007, 9, {}}, IcmpMessage{.type = 8, .rest = 0xabcd1234, .data = {}},
+  return {segment(), UdpDatagram{33007, 9, {}},
+          IcmpMessage{.type = 8, .rest = 0xabcd1234, .data = {}},
           SctpPacket{.source_port = 33007, .destination_port = 9, .tag = 0x55667788, .data = {}},
           RawPayload{99, {}}};
 }
@@ -70,14 +70,20 @@ TEST(DissectPacket, ReadsWhatWasCrafted) {
     const auto udp = dissect_packet(crafted(spec_of(v4, UdpDatagram{33007, 9, {}})))->packet;
     EXPECT_EQ(udp.protocol, 17);
     EXPECT_EQ(udp.destination_port, 9);
-    const auto echo = dissect_packet(crafted(spec_of(
-        v4, IcmpMessage{.type = 129, .code = 3, .rest = 0xabcd1234, .data = {}})))->packet;
+    const auto echo =
+        dissect_packet(
+            crafted(
+                spec_of(v4, IcmpMessage{.type = 129, .code = 3, .rest = 0xabcd1234, .data = {}})))
+            ->packet;
     EXPECT_EQ(echo.protocol, v4 ? 1 : 58);
     EXPECT_EQ(echo.icmp_type, 129);
     EXPECT_EQ(echo.icmp_code, 3);
     EXPECT_EQ(echo.icmp_rest, 0xabcd1234U);
-    const auto sctp = dissect_packet(crafted(spec_of(
-        v4, SctpPacket{.source_port = 33007, .tag = 0x55667788, .chunk = 6, .data = {}})))->packet;
+    const auto sctp =
+        dissect_packet(
+            crafted(spec_of(
+                v4, SctpPacket{.source_port = 33007, .tag = 0x55667788, .chunk = 6, .data = {}})))
+            ->packet;
     EXPECT_EQ(sctp.source_port, 33007);
     EXPECT_EQ(sctp.tag, 0x55667788U);
     EXPECT_EQ(sctp.chunk, 6);
@@ -97,8 +103,8 @@ TEST(DissectPacket, EightQuotedBytesAreEnough) {
       const PacketFacts& quoted = *found->quoted;
       EXPECT_EQ(quoted.destination, ip(v4 ? "198.18.0.2" : "2001:db8::2"));
       EXPECT_EQ(quoted.length, sent.size());
-      if (quoted.protocol == 6) EXPECT_EQ(quoted.sequence, 0x11223344U);
-      if (quoted.protocol == 132) EXPECT_EQ(quoted.tag, 0x55667788U);
+      EXPECT_EQ(quoted.sequence, quoted.protocol == 6 ? 0x11223344U : 0U);
+      EXPECT_EQ(quoted.tag, quoted.protocol == 132 ? 0x55667788U : 0U);
       if (quoted.protocol == 1 || quoted.protocol == 58) {
         EXPECT_EQ(quoted.icmp_type, 8);
         EXPECT_EQ(quoted.icmp_rest, 0xabcd1234U);
@@ -111,7 +117,8 @@ TEST(DissectPacket, EightQuotedBytesAreEnough) {
 }
 
 TEST(DissectPacket, FewerQuotedBytesTellTheProtocolAlone) {
-  const auto found = dissect_packet(error_quoting(crafted(spec_of(true, segment())), true, 7, 3, 2));
+  const auto found =
+      dissect_packet(error_quoting(crafted(spec_of(true, segment())), true, 7, 3, 2));
   ASSERT_TRUE(found && found->quoted);
   EXPECT_EQ(found->quoted->protocol, 6);
   EXPECT_EQ(found->quoted->source_port, 0);
@@ -234,7 +241,8 @@ TEST(DissectPacket, WrongLengthsOfHeadersAreRefused) {
 
 TEST(NeighbourAnswer, OfArp) {
   Bytes frame = from_hex(
-      "020000000001 0200000000aa 0806 0001080006040002 0200000000aa c6120002 020000000001 c6120001");
+      "020000000001 0200000000aa 0806 0001080006040002 0200000000aa c6120002 020000000001 "
+      "c6120001");
   const auto found = dissect_neighbour_answer(frame);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->ip, ip("198.18.0.2"));
@@ -251,8 +259,7 @@ Bytes advertisement(std::uint8_t hop_limit, std::string_view option) {
   Bytes data = from_hex("20010db8000000000000000000000002");
   const Bytes tail = from_hex(option);
   data.insert(data.end(), tail.begin(), tail.end());
-  PacketSpec spec =
-      spec_of(false, IcmpMessage{.type = 136, .rest = 0x60000000, .data = data});
+  PacketSpec spec = spec_of(false, IcmpMessage{.type = 136, .rest = 0x60000000, .data = data});
   spec.ttl = hop_limit;
   Bytes frame = from_hex("020000000001 0200000000aa 86dd");
   const Bytes packet = crafted(spec);

@@ -59,6 +59,10 @@ class Deliberate:
 DELIBERATE: list[Deliberate] = [
     Deliberate("*", "order", "*", "*", "*",
                "A host is told of as soon as it is done: none waits for its group."),
+    Deliberate("*send_ip", "vendor", "*", "", "*", "The kernel sends, so the MAC is its own affair."),
+    Deliberate("*send_ip", "addresses", "*", "*", "*mac*", "As above."),
+    Deliberate("trace_protocols", "trace", "*", "*", "*",
+               "Traces of protocol scans use echo requests, whose replies can be validated."),
 ]
 
 

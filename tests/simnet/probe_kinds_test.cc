@@ -82,6 +82,25 @@ TEST(ProbeKinds, AFilteredUdpPortIsSilent) {
   EXPECT_EQ(net.counters.get(Counter::UdpDropped), 1U);
 }
 
+TEST(ProbeKinds, ASilentUdpPortStandsBesideOthers) {
+  constexpr std::uint16_t kSilent[] = {161, 500, 501};
+  constexpr std::uint16_t kOthers[] = {160, 162, 502};
+  for (const double open : {0.0, 1.0}) {
+    PopulationOptions options = udp_options(open, 0);
+    ASSERT_TRUE(apply_option(options, "udp-silent", "161=1,500-501=1").has_value());
+    Network net{options};
+    for (const std::uint16_t port : kSilent) {
+      TestFrame silent = udp_frame({.to = kHost}, port, "x");
+      EXPECT_EQ(net.answer(silent).action, Action::Ignore) << port;
+    }
+    EXPECT_EQ(net.counters.get(Counter::UdpDropped), 3U);
+    for (const std::uint16_t port : kOthers) {
+      TestFrame other = udp_frame({.to = kHost}, port, "x");
+      EXPECT_EQ(net.answer(other).action, Action::Reply) << port;
+    }
+  }
+}
+
 TEST(ProbeKinds, EachHostLimitsItsErrorsByItself) {
   PopulationOptions options = udp_options(0, 0);
   options.host_icmp_rate = {PacketsPerSecond{1}, 6};

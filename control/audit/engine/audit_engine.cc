@@ -119,6 +119,18 @@ void AuditEngine::turn() {
   if (hooks_.tick && now_ >= last_tick_ + kTickEvery) {
     last_tick_ = now_;
     hooks_.tick(now_);
+    if (hooks_.debug) tell_stragglers();
+  }
+}
+
+// The last few hosts, every second: what keeps them.
+void AuditEngine::tell_stragglers() {
+  constexpr std::size_t kFew = 3;
+  constexpr Moment kEvery{1'000'000};
+  if (hosts_.size() > kFew || now_ < last_told_ + kEvery) return;
+  last_told_ = now_;
+  for (const auto& [id, host] : hosts_) {
+    if (host->pace && host->schedule) tell_pace(*host, "is at");
   }
 }
 
@@ -148,10 +160,16 @@ void AuditEngine::make_ready(AuditHost& host) {
   ready_.push_back(host.id);
 }
 
+// Where few probes are left without an answer, more attempts cost little and miss less. Who limits
+// its answers has to show that it does not any more before its silence counts.
 unsigned AuditEngine::needed_by(const AuditHost& host) const noexcept {
   constexpr double kEnough = 20;
+  const std::uint32_t left = host.schedule->unanswered();
+  const double missed = left * 10 < host.probes->size() ? 1e-7 : 1e-4;
   const LossEstimate& own = host.pace->loss();
-  return own.outcomes() >= kEnough ? own.attempts_needed() : group_.loss().attempts_needed();
+  if (host.pace->last_reaction() >= Moment{0}) return own.attempts_needed(missed, 2);
+  const LossEstimate& loss = own.outcomes() >= kEnough ? own : group_.loss();
+  return loss.attempts_needed(missed, 0.5);
 }
 
 Moment AuditEngine::timeout_of(const AuditHost& host) const noexcept {
@@ -167,7 +185,7 @@ Moment AuditEngine::patience_with(const AuditHost& host,
   const Moment timeout = timeout_of(host);
   const bool scarce = host.probes->type() == ScanType::Udp || plan_.timing.retries_given;
   if (send.is_ping || send.attempt == 0 || host.stage != AuditHost::Stage::Scan) return timeout;
-  const unsigned factor = scarce ? 1U << std::min(send.attempt, 4U) : 1 + send.attempt / 2;
+  const unsigned factor = scarce ? 1U << 2 * std::min(send.attempt, 3U) : 1 + send.attempt / 2;
   return std::max(timeout, std::min(timeout * factor, kLongest));
 }
 
@@ -190,22 +208,31 @@ void AuditEngine::look_at(AuditHost& host) {
 }
 
 void AuditEngine::expire(AuditHost& host, Moment now) {
+  const RttEstimator& rtt = host.rtt.has_sample() ? host.rtt : group_rtt_;
   bool any = false;
   while (const auto expired =
              host.schedule->expire(now, host.pace->last_reaction(), needed_by(host))) {
     any = true;
     host.pace->landed();
     group_.landed();
-    if (expired->is_ping) host.pace->ping_lost(expired->sent_at, now);
+    if (expired->is_ping) host.pace->ping_lost(expired->sent_at, now, rtt);
   }
-  if (any) host.pace->judge(now, host.rtt.has_sample() ? host.rtt : group_rtt_);
+  if (any) host.pace->judge(now, rtt);
+  if (host.pace->slow_downs() > host.forgiven) {
+    host.forgiven = host.pace->slow_downs();
+    host.schedule->forgive(host.pace->reaction_before());
+  }
 }
 
 void AuditEngine::send_what_may(AuditHost& host, Moment now) {
   const bool discovers = host.stage == AuditHost::Stage::Discovery;
   const std::size_t most = discovers ? 1 : kBurst;
   const unsigned needed = needed_by(host);
-  const auto quiet = static_cast<unsigned>(std::clamp(host.pace->window() / 2, 16.0, 64.0));
+  // Whoever limits its answers has none to spare for pings.
+  const bool spares = host.probes->type() == ScanType::Udp;
+  const auto quiet = spares && host.pace->last_reaction() >= Moment{0}
+                         ? ~0U
+                         : static_cast<unsigned>(std::clamp(host.pace->window() / 2, 4.0, 64.0));
   for (std::size_t i = 0; i < most; ++i) {
     if (!host.pace->has_window() || now < host.pace->next_send()) return;
     const bool may = group_.may_send(now);
@@ -222,7 +249,8 @@ void AuditEngine::send_what_may(AuditHost& host, Moment now) {
 
 bool AuditEngine::send_one(AuditHost& host, const ProbeSchedule::Send& send, Moment now,
                            Moment deadline) {
-  const ProbeSpec& spec = host.probes->specs()[send.index];
+  const ProbeSet& set = send.index == ProbeSchedule::kOutside ? *host.ping_probe : *host.probes;
+  const ProbeSpec& spec = set.specs()[send.index == ProbeSchedule::kOutside ? 0 : send.index];
   if (spec.kind == ProbeKind::Connect) {
     if (!connects_->has_room()) return false;
     connects_->start({host.id, send.index, send.attempt}, host.target.ip, spec.number, deadline);

@@ -38,6 +38,7 @@ class AuditEngine {
     std::function<void(std::string_view)> warn;
     std::function<void(Moment)> tick;  // Now and then, while it runs.
     dataplane::RawNetwork::Trace trace;
+    std::function<void(std::string_view)> debug;  // How each stage of a host went.
   };
 
   AuditEngine(AuditPlan plan, TargetList& targets, Hooks hooks);
@@ -80,6 +81,9 @@ class AuditEngine {
   void begin_stage(AuditHost& host, AuditHost::Stage stage,
                    std::shared_ptr<const ProbeSet> probes);
   void end_stage(AuditHost& host);
+  void leave_stage(AuditHost& host);
+  void tell_pace(const AuditHost& host, std::string_view what) const;
+  void tell_stragglers();
   void host_is_up(AuditHost& host, const Reason& reason);
   void host_is_down(AuditHost& host, std::string_view word);
   void begin_scan(AuditHost& host);
@@ -96,6 +100,7 @@ class AuditEngine {
                         const dataplane::Dissection& reply);
   void end_trace_part(AuditHost& host);
   void end_trace(AuditHost& host);
+  void release_followers(AuditHost& host);
   void copy_known_hops(AuditHost& host, unsigned ttl);
   [[nodiscard]] ProbeSpec trace_probe(const AuditHost& host) const;
 
@@ -156,6 +161,7 @@ class AuditEngine {
   std::chrono::steady_clock::time_point start_;
   Moment now_{0};
   Moment last_tick_{0};
+  Moment last_told_{0};
   std::atomic<bool> is_stopped_ = false;
 };
 

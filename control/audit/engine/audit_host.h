@@ -50,6 +50,7 @@ struct AuditHost {
   std::shared_ptr<const ProbeSet> probes;  // Of the stage.
   std::optional<ProbeSchedule> schedule;
   std::optional<HostPace> pace;
+  unsigned forgiven = 0;                         // Slow-downs whose attempts were forgiven.
   std::size_t scan = 0;                          // Which of the plan's scans it is at.
   std::vector<std::vector<PortResult>> results;  // Of each scan so far, by probe.
   std::map<std::pair<std::size_t, std::uint32_t>, IpAddress> senders;
@@ -60,7 +61,8 @@ struct AuditHost {
   bool is_blocked = false; // It is in the list of those that wait for the group.
   bool was_unreachable = false;  // The kernel said so of a connection.
   unsigned awaited_names = 0;
-  std::optional<ProbeSpec> answered_ping;  // What showed that it is up.
+  std::optional<ProbeSpec> answered_ping;       // What showed that it is up...
+  std::shared_ptr<const ProbeSet> ping_probe;  // ...to be asked again when nothing else answers.
   std::optional<TraceState> trace;
   bool leads_trace = false;  // Others of its network wait for what it finds.
 };

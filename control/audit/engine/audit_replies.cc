@@ -24,10 +24,14 @@ void AuditEngine::take_packet(const dataplane::Dissection& reply,
   // What our own kernel cannot send on is no news of the host.
   if (reply.quoted && reply.packet.source == host.way.source && !host.way.is_local) return;
   if (!host.schedule || (host.stage != Discovery && host.stage != Scan && host.stage != Trace)) return;
+  // A ping may be one of the scan's own probes too.
+  const bool pings = host.stage == Scan && host.ping_probe;
+  const auto ping = pings ? writer_.match(about, *host.ping_probe, reply) : std::nullopt;
   const auto match = writer_.match(about, *host.probes, reply);
-  if (!match) return;
+  if (!match && !ping) return;
   if (hooks_.trace) hooks_.trace(false, bytes, false);
-  read_reply(host, *match, reply);
+  if (ping) probe_answered(host, ProbeSchedule::kOutside, ping->attempt);
+  if (match) read_reply(host, *match, reply);
 }
 
 void AuditEngine::read_reply(AuditHost& host, const ProbeWriter::Match& match,
@@ -43,6 +47,7 @@ void AuditEngine::read_reply(AuditHost& host, const ProbeWriter::Match& match,
     if (plan_.ignores_resets && reason->word == "reset") return;
     probe_answered(host, match.index, match.attempt);
     host.answered_ping = spec;
+    host.ping_probe = std::make_shared<ProbeSet>(ScanType::Discovery, std::vector{spec});
     host_is_up(host, *reason);
     return;
   }
@@ -100,8 +105,13 @@ void AuditEngine::take_neighbour(const dataplane::NeighbourAnswer& answer) {
   const auto found = by_address_.find(answer.ip);
   if (found == by_address_.end()) return;
   AuditHost& host = *hosts_.at(found->second);
+  if (host.stage == Scan && host.ping_probe == neighbour_probe_) {
+    probe_answered(host, ProbeSchedule::kOutside, -1);
+    return;
+  }
   if (host.stage != Neighbour) return;
   probe_answered(host, 0, -1);
+  host.ping_probe = neighbour_probe_;
   host.way.next_hop = answer.mac;
   host.report.mac = answer.mac;
   if (!plan_.discovery) {
@@ -120,9 +130,15 @@ void AuditEngine::take_connections() {
     const auto found = hosts_.find(result.owner.host);
     if (found == hosts_.end()) continue;
     AuditHost& host = *found->second;
-    if (!host.schedule || result.owner.index >= host.probes->size()) continue;
     const auto verdict = read_connect_error(result.error);
-    if (!verdict) continue;
+    if (!host.schedule || !verdict) continue;
+    if (result.owner.index == ProbeSchedule::kOutside) {
+      if (host.stage == Scan && verdict->state != PortState::Filtered) {
+        probe_answered(host, ProbeSchedule::kOutside, -1);
+      }
+      continue;
+    }
+    if (result.owner.index >= host.probes->size()) continue;
     if (host.probes->specs()[result.owner.index].kind != ProbeKind::Connect) continue;
     const int attempt = static_cast<int>(result.owner.attempt % ProbeSchedule::kAttemptNumbers);
     if (host.stage == Scan) {
@@ -135,6 +151,8 @@ void AuditEngine::take_connections() {
       }
       if (plan_.ignores_resets && verdict->state == PortState::Closed) continue;
       probe_answered(host, result.owner.index, attempt);
+      host.ping_probe = std::make_shared<ProbeSet>(
+          ScanType::Discovery, std::vector{host.probes->specs()[result.owner.index]});
       host_is_up(host, {.word = verdict->word});
     }
   }

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -11,6 +13,7 @@ using enum AuditHost::Stage;
 constexpr std::size_t kMostHosts = 65536;                  // At once...
 constexpr std::uint64_t kMostProbes = 8U * 1024U * 1024U;  // ...with this many probes in all.
 constexpr std::size_t kAdmittedTogether = 512;
+constexpr double kSilentWindow = 50;
 
 bool needs_raw(const ProbeSet& set) noexcept {
   return std::ranges::any_of(
@@ -105,12 +108,14 @@ HostPace::Limits AuditEngine::pace_limits(const ProbeSet& probes) const noexcept
   limits.most_delay = udp ? timing.max_udp_delay : std::max(timing.max_tcp_delay, Moment{1000});
   limits.random_order = plan_.random_ports;
   // Most systems limit their ICMP errors, and few attempts leave little time to see it.
-  if (udp || timing.retries_given) limits.outcomes = 2;
+  if (udp || timing.retries_given) limits.losses = 1;
+  limits.is_rationed = udp;
   return limits;
 }
 
 void AuditEngine::begin_stage(AuditHost& host, AuditHost::Stage stage,
                               std::shared_ptr<const ProbeSet> probes) {
+  leave_stage(host);
   host.stage = stage;
   host.probes = std::move(probes);
   const Timing& timing = plan_.timing;
@@ -119,14 +124,42 @@ void AuditEngine::begin_stage(AuditHost& host, AuditHost::Stage stage,
       .most_attempts = timing.max_retries + 1,
       .strict = timing.retries_given,
       .pings = scans && timing.scan_delay == Moment{0} && host.probes->size() > 1,
+      .has_outside_ping = scans && host.ping_probe != nullptr,
       .probes = host.probes->size()});
-  host.pace.emplace(pace_limits(*host.probes));
+  HostPace::Limits limits = pace_limits(*host.probes);
+  // Who never answered anything gets no chance to widen its window.
+  if (scans && !host.rtt.has_sample()) limits.first_window = kSilentWindow;
+  host.pace.emplace(limits);
+  host.forgiven = 0;
   if (scans) host.results.emplace_back(host.probes->size());
   make_ready(host);
 }
 
-void AuditEngine::end_stage(AuditHost& host) {
+void AuditEngine::tell_pace(const AuditHost& host, std::string_view what) const {
+  const HostPace& pace = *host.pace;
+  const auto seconds = [](Moment time) { return static_cast<double>(time.count()) * 1e-6; };
+  hooks_.debug(fmt::format(
+      "{} stage {} of {} probes {} {:.3f}s after {:.3f}s: window {:.1f}, delay {:.3f}s, {} "
+      "sent, {} answered, {:.1f}% of {:.0f} lost, {} slow-downs, attempts needed {}, srtt {:.3f}s, "
+      "timeout {:.3f}s; group: window {:.0f}, {} in flight, {:.1f}% lost, timeout {:.3f}s",
+      host.target.ip.to_string(), static_cast<int>(host.stage), host.probes->size(), what, seconds(now_),
+      seconds(now_ - host.started), pace.window(), seconds(pace.delay()), pace.sent_total(),
+      host.probes->size() - host.schedule->unanswered(), 100 * pace.loss().share(),
+      pace.loss().outcomes(), pace.slow_downs(), needed_by(host), seconds(host.rtt.srtt()),
+      seconds(host.rtt.timeout()), group_.window(), group_.in_flight(),
+      100 * group_.loss().share(), seconds(group_rtt_.timeout())));
+}
+
+// Probes on their way do not count any more.
+void AuditEngine::leave_stage(AuditHost& host) {
+  if (!host.pace) return;
   for (unsigned i = host.pace->in_flight(); i > 0; --i) group_.landed();
+  host.pace.reset();
+}
+
+void AuditEngine::end_stage(AuditHost& host) {
+  if (hooks_.debug) tell_pace(host, "ended at");
+  leave_stage(host);
   switch (host.stage) {
     case Neighbour:
     case Discovery:
@@ -142,10 +175,7 @@ void AuditEngine::end_stage(AuditHost& host) {
 }
 
 void AuditEngine::host_is_up(AuditHost& host, const Reason& reason) {
-  if (host.pace) {
-    for (unsigned i = host.pace->in_flight(); i > 0; --i) group_.landed();
-    host.pace.reset();
-  }
+  leave_stage(host);
   host.report.status = HostStatus::Up;
   host.report.reason = reason;
   if (names_) ask_name(host);
@@ -224,10 +254,8 @@ void AuditEngine::fill_ports(AuditHost& host) {
 }
 
 void AuditEngine::finish(AuditHost& host) {
-  if (host.pace && host.stage != Naming) {
-    for (unsigned i = host.pace->in_flight(); i > 0; --i) group_.landed();
-    host.pace.reset();
-  }
+  leave_stage(host);
+  if (host.leads_trace) release_followers(host);
   if (host.awaited_names > 0) {
     host.stage = Naming;
     return;

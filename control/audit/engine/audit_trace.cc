@@ -185,15 +185,18 @@ void AuditEngine::end_trace(AuditHost& host) {
       names_->ask(host.id * kNamesOfHost + hop.ttl, hop.ip);
     }
   }
-  if (host.leads_trace) {
-    const auto network = tracing_.find(network_of(host.target.ip));
-    for (const std::uint64_t id : network->second) {
-      const auto found = hosts_.find(id);
-      if (found != hosts_.end()) send_trace(*found->second, 0, 0, kFollowerWindow);
-    }
-    tracing_.erase(network);
-  }
   finish(host);
+}
+
+// Whoever waited for the first trace of its network now knows most of its way.
+void AuditEngine::release_followers(AuditHost& host) {
+  host.leads_trace = false;
+  const auto network = tracing_.extract(network_of(host.target.ip));
+  if (network.empty()) return;
+  for (const std::uint64_t id : network.mapped()) {
+    const auto found = hosts_.find(id);
+    if (found != hosts_.end()) send_trace(*found->second, 0, 0, kFollowerWindow);
+  }
 }
 
 }  // namespace trawl::control

@@ -103,7 +103,6 @@ ConnectPool::ConnectPool(int fd, Options options)
     : options_{std::move(options)}, epoll_fd_{fd}, events_(256) {
   const std::size_t limit = raise_descriptor_limit();
   most_ = std::clamp<std::size_t>(limit > 2 * kReserved ? limit - kReserved : limit / 2, 1, kMostOpen);
-  // A fixed source port holds one connection to each port of a host; more fail at once.
 }
 
 ConnectPool::ConnectPool(ConnectPool&& other) noexcept
@@ -140,7 +139,11 @@ int ConnectPool::open_socket(const IpAddress& host) const {
     const IpAddress any = host.is_v4() ? IpAddress{Ipv4Address{0}} : IpAddress{Ipv6Address{0}};
     const SocketAddress own =
         socket_address(options_.source.value_or(any), options_.source_port.value_or(0));
-    (void)::bind(fd, own.get(), own.size);
+    // A port of the user's choice or none.
+    if (::bind(fd, own.get(), own.size) != 0) {
+      (void)::close(fd);
+      return -1;
+    }
   }
   return fd;
 }
@@ -165,7 +168,7 @@ void ConnectPool::start(const Owner& owner, const IpAddress& host, std::uint16_t
   if (connections_.size() <= slot) connections_.resize(slot + 256);
   connections_[slot] = {owner, started_, deadline, true};
   ++open_;
-  deadlines_.push_back({fd, started_, deadline});
+  deadlines_.push({deadline, started_, fd});
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT;
   event.data.fd = fd;
@@ -191,12 +194,12 @@ void ConnectPool::poll(Moment now, std::vector<Result>& results) {
     close_one(fd);
   }
   while (!deadlines_.empty()) {
-    const Deadline& first = deadlines_.front();
+    const Deadline first = deadlines_.top();
     const Connection& connection = connections_[static_cast<std::size_t>(first.fd)];
     const bool live = connection.is_open && connection.serial == first.serial;
     if (live && first.at > now) break;
     if (live) close_one(first.fd);
-    deadlines_.pop_front();
+    deadlines_.pop();
   }
 }
 

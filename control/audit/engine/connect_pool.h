@@ -3,10 +3,10 @@
 #include <sys/epoll.h>
 
 #include <cstdint>
-#include <deque>
+#include <functional>
 #include <optional>
+#include <queue>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/ip.h"
@@ -64,9 +64,11 @@ class ConnectPool {
     bool is_open = false;
   };
   struct Deadline {
-    int fd = -1;
-    std::uint64_t serial = 0;
     Moment at;
+    std::uint64_t serial = 0;
+    int fd = -1;
+
+    friend bool operator>(const Deadline& a, const Deadline& b) noexcept { return a.at > b.at; }
   };
 
   ConnectPool(int fd, Options options);
@@ -79,7 +81,7 @@ class ConnectPool {
   std::size_t open_ = 0;
   std::uint64_t started_ = 0;
   std::vector<Connection> connections_;  // By file descriptor.
-  std::deque<Deadline> deadlines_;
+  std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   std::vector<Result> immediate_;
   std::vector<epoll_event> events_;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -29,7 +30,8 @@ class HostPace {
     Moment delay{0};  // --scan-delay
     Moment most_delay{1'000'000};
     bool random_order = true;  // Without it fewer answers say nothing.
-    double outcomes = 6;       // That have to speak of an overload.
+    double losses = 3;         // That have to be seen before they mean an overload.
+    bool is_rationed = false;  // Answers are ICMP errors, which most systems send by the second.
   };
 
   explicit HostPace(const Limits& limits) noexcept
@@ -39,7 +41,10 @@ class HostPace {
 
   // Whether a probe may leave, and if only the delay is in the way, when.
   [[nodiscard]] bool has_window() const noexcept {
-    return static_cast<double>(in_flight_) < window_;
+    // Probes that are far apart do not wait for each other's time to be over.
+    constexpr double kDelayed = 8;
+    const double most = delay_ > limits_.delay ? std::min(kDelayed, limits_.most_window) : 0;
+    return static_cast<double>(in_flight_) < std::max(window_, most);
   }
   [[nodiscard]] Moment next_send() const noexcept { return next_send_; }
   [[nodiscard]] bool is_delayed() const noexcept { return delay_ > Moment{0}; }
@@ -55,18 +60,23 @@ class HostPace {
     Moment sent_at;
     unsigned attempt = 0;
     Moment lost_at{-1};
+    bool is_ping = false;
   };
   void hit(const Hit& hit, Moment now, const RttEstimator& rtt) noexcept;
   // One who answered before does not: a repeated question was lost.
-  void ping_lost(Moment sent_at, Moment now) noexcept;
+  void ping_lost(Moment sent_at, Moment now, const RttEstimator& rtt) noexcept;
   // Looks whether answers have become fewer. To be called now and then.
   void judge(Moment now, const RttEstimator& rtt) noexcept;
 
-  // What was sent before is no measure: it met an overload.
+  // What was sent before is no measure: it met an overload. What was sent since the one before it
+  // did so too.
   [[nodiscard]] Moment last_reaction() const noexcept { return reaction_; }
+  [[nodiscard]] Moment reaction_before() const noexcept { return reaction_before_; }
   [[nodiscard]] const LossEstimate& loss() const noexcept { return loss_; }
   [[nodiscard]] double window() const noexcept { return window_; }
   [[nodiscard]] Moment delay() const noexcept { return delay_; }
+  [[nodiscard]] double sent_total() const noexcept { return sent_total_; }
+  [[nodiscard]] unsigned slow_downs() const noexcept { return slow_downs_; }
   [[nodiscard]] unsigned in_flight() const noexcept { return in_flight_; }
 
  private:
@@ -79,8 +89,9 @@ class HostPace {
   };
 
   void clamp_window() noexcept;
-  void grow(Moment now, const RttEstimator& rtt) noexcept;
-  void slow_down(double share, Moment now) noexcept;
+  [[nodiscard]] bool is_overload() const noexcept;
+  void grow(bool is_ping, const RttEstimator& rtt) noexcept;
+  void slow_down(double share, Moment now, const RttEstimator& rtt) noexcept;
   void count_first(Moment sent_at) noexcept;
   void close_epoch(Moment now) noexcept;
 
@@ -90,7 +101,10 @@ class HostPace {
   Moment delay_;
   Moment next_send_{0};
   unsigned in_flight_ = 0;
+  unsigned slow_downs_ = 0;
   Moment reaction_{-1};
+  Moment reaction_before_{-1};
+  Moment first_sent_{-1};
   LossEstimate loss_;
   double sent_total_ = 0;
   double hit_total_ = 0;
@@ -100,7 +114,8 @@ class HostPace {
   std::size_t newest_ = 0;
   std::size_t judged_ = 0;  // Epochs before this one are.
   std::size_t begun_ = 0;
-  double best_share_ = 0;
+  double judged_sent_ = 0;  // First probes of epochs without an overload, and their answers.
+  double judged_hits_ = 0;
 };
 
 }  // namespace trawl::control

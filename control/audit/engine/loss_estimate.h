@@ -20,20 +20,20 @@ class LossEstimate {
     losses_ *= factor;
   }
   [[nodiscard]] double outcomes() const noexcept { return hits_ + losses_; }
+  [[nodiscard]] double losses() const noexcept { return losses_; }
   [[nodiscard]] double share() const noexcept {
     return outcomes() == 0 ? 0 : losses_ / outcomes();
   }
 
-  // Attempts after which silence is no longer bad luck: less than one in 10,000 answering targets
-  // loses as many.
-  [[nodiscard]] unsigned attempts_needed() const noexcept {
-    constexpr double kMissed = 1e-4;
+  // Attempts after which silence is no longer bad luck: a share of `missed` of the answering targets
+  // loses as many. `doubts`: losses that are assumed besides those seen, of twice as many outcomes.
+  [[nodiscard]] unsigned attempts_needed(double missed, double doubts) const noexcept {
     constexpr double kMostAttempts = 60;
-    const double likely = std::min((losses_ + 0.5) / (outcomes() + 1), 0.9);
+    const double likely = std::min((losses_ + doubts) / (outcomes() + 2 * doubts), 0.9);
     // No evidence at all is no reason for patience.
-    if (outcomes() < 8 || likely <= std::sqrt(kMissed)) return 2;
+    if (outcomes() < 8 && doubts < 1) return 2;
     return static_cast<unsigned>(
-        std::clamp(std::ceil(std::log(kMissed) / std::log(likely)), 2.0, kMostAttempts));
+        std::clamp(std::ceil(std::log(missed) / std::log(likely) - 1e-9), 2.0, kMostAttempts));
   }
 
  private:

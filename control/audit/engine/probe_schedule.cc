@@ -5,13 +5,15 @@
 namespace trawl::control {
 namespace {
 
-constexpr unsigned kMostCounted = 250;  // Attempts a slot can count.
+constexpr unsigned kMostCounted = 60'000;  // Attempts a slot can count.
 constexpr unsigned kUnfairPasses = 6;   // Attempts in an overload, for each that is allowed.
 
 }  // namespace
 
 ProbeSchedule::ProbeSchedule(const Limits& limits)
-    : limits_{limits}, slots_(limits.probes), unanswered_{limits.probes} {}
+    : limits_{limits}, slots_(limits.probes), unanswered_{limits.probes} {
+  if (limits.has_outside_ping) ping_ = kOutside;
+}
 
 bool ProbeSchedule::may_retry(const Slot& slot, unsigned needed) const noexcept {
   const unsigned total =
@@ -46,7 +48,8 @@ bool ProbeSchedule::is_done(unsigned needed) {
 std::optional<ProbeSchedule::Send> ProbeSchedule::next(unsigned needed, unsigned quiet_after) {
   if (unanswered_ == 0) return std::nullopt;
   if (limits_.pings && ping_ && quiet_ >= quiet_after) {
-    return Send{*ping_, slots_[*ping_].attempts, true};
+    const unsigned attempt = *ping_ == kOutside ? outside_attempts_ : slots_[*ping_].attempts;
+    return Send{*ping_, attempt, true};
   }
   while (!retries_.empty() && slots_[retries_.front()].status != Status::Waiting) {
     retries_.pop_front();
@@ -61,6 +64,12 @@ std::optional<ProbeSchedule::Send> ProbeSchedule::next(unsigned needed, unsigned
 }
 
 void ProbeSchedule::sent(const Send& send, Moment now, Moment deadline) {
+  if (send.index == kOutside) {
+    quiet_ = 0;
+    pings_.push_back({deadline, now, send.index, outside_attempts_});
+    ++outside_attempts_;
+    return;
+  }
   Slot& slot = slots_[send.index];
   ++quiet_;
   if (send.is_ping) {
@@ -93,6 +102,13 @@ bool ProbeSchedule::drop(std::uint32_t index) noexcept {
   return flew;
 }
 
+void ProbeSchedule::forgive(Moment since) {
+  for (Slot& slot : slots_) {
+    if (slot.status != Status::Done && slot.sent > since) slot.fair = 0;
+  }
+  bench_needed_ = 0;
+}
+
 // Fresh probes that were dropped are passed over.
 void ProbeSchedule::skip_done() noexcept {
   while (next_fresh_ < slots_.size() && slots_[next_fresh_].status != Status::Fresh) ++next_fresh_;
@@ -105,9 +121,10 @@ std::optional<ProbeSchedule::Answer> ProbeSchedule::ping_answered(std::uint32_t 
     if (number >= 0 && flight->attempt % kAttemptNumbers != static_cast<unsigned>(number)) continue;
     const Moment sent = flight->sent;
     pings_.erase(flight);
+    deaf_pings_ = 0;
     return Answer{.is_first = false,
                   .was_in_flight = true,
-                  .hit = {.sent_at = sent, .attempt = 1},
+                  .hit = {.sent_at = sent, .attempt = 1, .is_ping = true},
                   .rtt = now - sent};
   }
   return std::nullopt;
@@ -115,6 +132,7 @@ std::optional<ProbeSchedule::Answer> ProbeSchedule::ping_answered(std::uint32_t 
 
 std::optional<ProbeSchedule::Answer> ProbeSchedule::answered(std::uint32_t index, int number,
                                                              Moment now) {
+  if (index == kOutside) return ping_answered(index, number, now);
   if (index >= slots_.size()) return std::nullopt;
   Slot& slot = slots_[index];
   if (slot.attempts == 0) return std::nullopt;
@@ -137,10 +155,10 @@ std::optional<ProbeSchedule::Answer> ProbeSchedule::answered(std::uint32_t index
     // Late, not lost.
     if (attempt + 1 == last && slot.previous >= Moment{0}) answer.rtt = now - slot.previous;
   }
-  if (attempt < last) answer.hit.lost_at = Moment{-1};
   slot.status = Status::Done;
   --unanswered_;
   ping_ = index;
+  deaf_pings_ = 0;
   quiet_ = 0;
   return answer;
 }
@@ -174,6 +192,8 @@ std::optional<ProbeSchedule::Expired> ProbeSchedule::expire(Moment now, Moment f
   if (!pings_.empty() && pings_.front().deadline <= now) {
     const Moment sent = pings_.front().sent;
     pings_.erase(pings_.begin());
+    constexpr unsigned kDeaf = 8;
+    if (++deaf_pings_ == kDeaf) ping_.reset();
     return Expired{true, sent};
   }
   const Flight flight = flights_.top();

@@ -19,12 +19,14 @@ namespace trawl::control {
 // Thread: one user.
 class ProbeSchedule {
  public:
-  static constexpr unsigned kAttemptNumbers = 16;  // That a reply can tell apart.
+  static constexpr unsigned kAttemptNumbers = 16;       // That a reply can tell apart.
+  static constexpr std::uint32_t kOutside = 0xffffffff;  // A ping that is no probe of these.
 
   struct Limits {
     unsigned most_attempts = 11;
     bool strict = false;     // Attempts in an overload count too.
     bool pings = true;       // Ask who answered again when nobody else does.
+    bool has_outside_ping = false;  // There is one to begin with, numbered kOutside.
     std::uint32_t probes = 0;
   };
   struct Send {
@@ -48,6 +50,8 @@ class ProbeSchedule {
   [[nodiscard]] std::optional<Send> next(unsigned needed, unsigned quiet_after);
   // What next() said has left.
   void sent(const Send& send, Moment now, Moment deadline);
+  // Attempts since then met an overload: they do not count.
+  void forgive(Moment since);
   // A probe is of no use any more. True when it was on its way.
   bool drop(std::uint32_t index) noexcept;
 
@@ -77,7 +81,7 @@ class ProbeSchedule {
   struct Slot {
     Moment sent{-1};
     Moment previous{-1};
-    std::uint8_t attempts = 0;
+    std::uint16_t attempts = 0;
     std::uint8_t fair = 0;
     Status status = Status::Fresh;
   };
@@ -85,7 +89,7 @@ class ProbeSchedule {
     Moment deadline;
     Moment sent;
     std::uint32_t index = 0;
-    std::uint8_t attempt = 0;
+    std::uint16_t attempt = 0;
 
     friend bool operator>(const Flight& a, const Flight& b) noexcept {
       return a.deadline > b.deadline;
@@ -110,6 +114,8 @@ class ProbeSchedule {
   std::optional<std::uint32_t> ping_;  // Who answered last.
   unsigned quiet_ = 0;                 // Probes since there was an answer, or a ping.
   unsigned turn_ = 0;
+  std::uint16_t outside_attempts_ = 0;
+  unsigned deaf_pings_ = 0;  // In a row without an answer: perhaps the question is a bad one.
 };
 
 }  // namespace trawl::control

@@ -7,7 +7,7 @@
 namespace trawl::control {
 
 // How long a reply may take: Jacobson's estimator as Nmap uses it (Nmap book, "Round Trip Time
-// Estimation"; RFC 6298 section 2 but for the first deviation).
+// Estimation"; RFC 6298 section 2 but for the first deviation), with a quarter of slack at least.
 class RttEstimator {
  public:
   explicit RttEstimator(const Timing& timing) noexcept
@@ -23,7 +23,9 @@ class RttEstimator {
       rttvar_ += ((delta < Moment{0} ? -delta : delta) - rttvar_) / 4;
       least_ = std::min(least_, rtt);
     }
-    timeout_ = std::clamp(srtt_ + 4 * rttvar_, min_, max_);
+    // A path without any jitter still has a busy moment now and then.
+    const Moment slack = std::max(4 * rttvar_, srtt_ / 4);
+    timeout_ = std::clamp(srtt_ + slack, min_, max_);
   }
 
   [[nodiscard]] bool has_sample() const noexcept { return has_sample_; }

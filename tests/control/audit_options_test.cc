@@ -1,0 +1,199 @@
+#include "control/audit/audit_options.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace trawl::control {
+namespace {
+
+using Words = std::vector<const char*>;
+
+AuditOptions parsed(const Words& words) {
+  auto options = parse_audit_options(words, "trawl");
+  EXPECT_TRUE(options) << (options ? "" : options.error().message);
+  return options ? std::get<AuditOptions>(*options) : AuditOptions{};
+}
+
+std::string refusal(const Words& words) {
+  const auto options = parse_audit_options(words, "trawl");
+  return options ? "" : options.error().message;
+}
+
+std::string data_of(const Words& words) {
+  std::string text;
+  for (const std::byte byte : parsed(words).style.data) text += static_cast<char>(byte);
+  return text;
+}
+
+TEST(AuditOptions, ComeInAnyOrderAmongTheTargets) {
+  for (const Words& words : {Words{"-sS", "-p", "22", "a", "-T4", "b", "-n"},
+                             Words{"a", "b", "-n", "-T4", "-p22", "-sS"},
+                             Words{"-n", "-sS", "-T", "4", "a", "-p", "22", "--", "b"}}) {
+    const AuditOptions options = parsed(words);
+    EXPECT_EQ(options.targets, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(options.scans, std::vector{ScanType::Syn});
+    EXPECT_EQ(options.timing_level, 4);
+    EXPECT_FALSE(options.reverse_dns);
+    EXPECT_EQ(options.ports.ports, "22");
+  }
+}
+
+TEST(AuditOptions, LettersOfAScanAreEachAKindOfScanOnce) {
+  EXPECT_EQ(parsed({"-sSU", "-sU", "h"}).scans, (std::vector{ScanType::Syn, ScanType::Udp}));
+  EXPECT_EQ(parsed({"-sTAWMNFXYZO", "h"}).scans.size(), 10U);
+  EXPECT_TRUE(parsed({"-sn", "h"}).ping_only);
+  EXPECT_TRUE(parsed({"-sP", "h"}).ping_only);
+  EXPECT_TRUE(parsed({"-sL", "h"}).list_only);
+  EXPECT_EQ(refusal({"-sQ", "h"}).substr(0, 24), "Scantype Q not supported");
+}
+
+TEST(AuditOptions, PingsHaveTheirLettersAndPorts) {
+  const auto pings =
+      parsed({"-PE", "-PS22,80", "-PA", "-PU53", "-PY", "-PO1", "-PP", "-PM", "h"}).pings;
+  ASSERT_EQ(pings.size(), 8U);
+  const std::string kinds = "ESAUYOPM";
+  for (std::size_t i = 0; i < kinds.size(); ++i) EXPECT_EQ(pings[i].kind, kinds[i]);
+  EXPECT_EQ(pings[1].ports, "22,80");
+  EXPECT_EQ(pings[2].ports, "");
+  EXPECT_TRUE(parsed({"-Pn", "h"}).no_ping);
+  EXPECT_TRUE(parsed({"-P0", "h"}).no_ping);
+  EXPECT_TRUE(parsed({"-PN", "h"}).no_ping);
+  EXPECT_NE(refusal({"-PQ", "h"}), "");
+  EXPECT_NE(refusal({"-PE80", "h"}), "");
+}
+
+TEST(AuditOptions, WhatIsNotThereYetIsRefusedByName) {
+  EXPECT_EQ(refusal({"-A", "h"}),
+            "-A is not there yet (OS and version detection, scripts and traceroute).");
+  EXPECT_EQ(refusal({"h", "-O"}), "-O is not there yet (OS detection).");
+  EXPECT_EQ(refusal({"-sV", "h"}), "-sV is not there yet (version detection).");
+  EXPECT_EQ(refusal({"-sC", "h"}), "-sC is not there yet (scripts).");
+  EXPECT_EQ(refusal({"--script", "default", "h"}), "--script is not there yet (scripts).");
+  EXPECT_EQ(refusal({"--script-args=x=y", "h"}), "--script-args is not there yet (scripts).");
+}
+
+TEST(AuditOptions, HelpAndVersionAreQuestionsWhateverElseIsSaid) {
+  for (const Words& words : {Words{"-h"}, Words{"--help"}, Words{"a", "-n", "-h"}}) {
+    EXPECT_EQ(std::get<AuditQuestion>(parse_audit_options(words, "trawl").value()),
+              AuditQuestion::Help);
+  }
+  EXPECT_EQ(std::get<AuditQuestion>(parse_audit_options(Words{"-V"}, "trawl").value()),
+            AuditQuestion::Version);
+}
+
+TEST(AuditOptions, VerbosityCountsOrIsSaid) {
+  EXPECT_EQ(parsed({"-v", "h"}).verbosity, 1);
+  EXPECT_EQ(parsed({"-vvv", "h"}).verbosity, 3);
+  EXPECT_EQ(parsed({"-v", "-v5", "-v", "h"}).verbosity, 6);
+  EXPECT_EQ(parsed({"-v99", "h"}).verbosity, 10);
+  EXPECT_NE(refusal({"-vx", "h"}), "");
+  const AuditOptions debugging = parsed({"-d", "h"});
+  EXPECT_EQ(debugging.debugging, 1);
+  EXPECT_EQ(debugging.verbosity, 1);
+  EXPECT_EQ(parsed({"-d4", "h"}).verbosity, 4);
+}
+
+TEST(AuditOptions, DataIsHexTextOrRandom) {
+  for (const char* hex : {"0x68656c6c6f", "68656c6c6f", "\\x68\\x65\\x6c\\x6c\\x6f"}) {
+    EXPECT_EQ(data_of({"--data", hex, "h"}), "hello") << hex;
+  }
+  EXPECT_EQ(data_of({"--data-string", "hello you", "h"}), "hello you");
+  EXPECT_EQ(data_of({"--data-length", "25", "h"}).size(), 25U);
+  EXPECT_TRUE(parsed({"--data-length", "0", "h"}).style.has_data);
+  for (const char* hex : {"", "0x", "6", "xyz", "0x1g", "\\x68 65", "\\x6"}) {
+    EXPECT_NE(refusal({"--data", hex, "h"}), "") << hex;
+  }
+  EXPECT_NE(refusal({"--data-length", "-1", "h"}), "");
+  EXPECT_NE(refusal({"--data-length", "65536", "h"}), "");
+  EXPECT_EQ(refusal({"--data", "00", "--data-string", "x", "h"}),
+            "Can't use the --data option(s) multiple times, or together.");
+}
+
+TEST(AuditOptions, ScanFlagsAreANumberOrNames) {
+  const auto flags = [](const char* text) {
+    return parsed({"--scanflags", text, "h"}).style.scan_flags.value();
+  };
+  EXPECT_EQ(flags("SYNFIN"), 0x03);
+  EXPECT_EQ(flags("urgackpshrstsynfin"), 0x3f);
+  EXPECT_EQ(flags("ECECWR"), 0xc0);
+  EXPECT_EQ(flags("ALL"), 0xff);
+  EXPECT_EQ(flags("NONE"), 0);
+  EXPECT_EQ(flags("18"), 18);
+  EXPECT_EQ(flags("0x12"), 0x12);
+  for (const char* text : {"256", "-1", "0x100", "nothing", ""}) {
+    EXPECT_NE(refusal({"--scanflags", text, "h"}), "") << text;
+  }
+}
+
+TEST(AuditOptions, IpOptionsAreLettersOrBytes) {
+  const auto bytes = [](const char* text) {
+    std::string hex;
+    for (const std::byte byte : parsed({"--ip-options", text, "h"}).style.ip_options) {
+      constexpr std::string_view kDigits = "0123456789abcdef";
+      hex += kDigits[static_cast<unsigned>(byte) >> 4U];
+      hex += kDigits[static_cast<unsigned>(byte) & 15U];
+    }
+    return hex;
+  };
+  EXPECT_EQ(bytes("R").substr(0, 6), "072704");
+  EXPECT_EQ(bytes("R").size(), 80U);
+  EXPECT_EQ(bytes("T").substr(0, 8), "44280500");
+  EXPECT_EQ(bytes("U").substr(0, 8), "44240501");
+  EXPECT_EQ(bytes("L 198.18.0.1 198.18.0.2"), "830b04c6120001c612000200");
+  EXPECT_EQ(bytes("S 198.18.0.1"), "890704c612000100");
+  EXPECT_EQ(bytes("\\x01*3\\x00"), "01010100");
+  for (const char* text :
+       {"", "Q", "L x", "\\x1", "\\x01*", "\\x01*99", "S 1.2.3.4.5", "\\x01*40\\x01"}) {
+    EXPECT_NE(refusal({"--ip-options", text, "h"}), "") << text;
+  }
+}
+
+TEST(AuditOptions, NumbersHaveTheirBounds) {
+  EXPECT_EQ(parsed({"--ttl", "0", "h"}).style.ttl, 0);
+  EXPECT_EQ(refusal({"--ttl", "256", "h"}),
+            "ttl option must be a number between 0 and 255 (inclusive)");
+  EXPECT_EQ(parsed({"-g", "53", "h"}).style.source_port, 53);
+  EXPECT_EQ(parsed({"--source-port", "65535", "h"}).style.source_port, 65535);
+  EXPECT_NE(refusal({"-g", "65536", "h"}), "");
+  EXPECT_NE(refusal({"-g", "53x", "h"}), "");
+  EXPECT_EQ(parsed({"--mtu", "24", "h"}).fragment, 24U);
+  EXPECT_EQ(parsed({"-f", "h"}).fragment, 8U);
+  EXPECT_EQ(parsed({"-ff", "h"}).fragment, 16U);
+  EXPECT_EQ(refusal({"--mtu", "25", "h"}), "Data payload MTU must be >0 and multiple of 8");
+  EXPECT_NE(refusal({"--mtu", "0", "h"}), "");
+  EXPECT_EQ(parsed({"--top-ports", "100", "h"}).ports.top, 100U);
+  EXPECT_NE(refusal({"--top-ports", "0", "h"}), "");
+  EXPECT_NE(refusal({"--top-ports", "1.5", "h"}), "");
+  EXPECT_NE(refusal({"--port-ratio", "1", "h"}), "");
+  EXPECT_EQ(parsed({"--port-ratio", "0.5", "h"}).ports.ratio, 0.5);
+}
+
+TEST(AuditOptions, PortsAreSaidOnce) {
+  EXPECT_EQ(refusal({"-p", "22", "-p", "80", "h"}),
+            "Only 1 -p option allowed, separate multiple ranges with commas.");
+  EXPECT_EQ(refusal({"--exclude-ports", "22", "--exclude-ports", "80", "h"}),
+            "Only 1 --exclude-ports option allowed, separate multiple ranges with commas.");
+}
+
+TEST(AuditOptions, OutputsAddUpButOneGoesToStandardOutput) {
+  const auto outputs = parsed({"-oA", "base", "-oX", "-", "h"}).outputs;
+  ASSERT_EQ(outputs.size(), 4U);
+  EXPECT_EQ(outputs[0].path, "base.nmap");
+  EXPECT_EQ(outputs[1].path, "base.gnmap");
+  EXPECT_EQ(outputs[2].path, "base.xml");
+  EXPECT_EQ(outputs[3].format, AuditOptions::Output::Format::Xml);
+  for (const Words& words : {Words{"-oX", "-", "-oG", "-", "h"}, Words{"-oA", "-", "h"}}) {
+    EXPECT_EQ(refusal(words), "Cannot display multiple output types to stdout.");
+  }
+}
+
+TEST(AuditOptions, UnknownOnesAreRefused) {
+  EXPECT_NE(refusal({"--nonsense", "h"}), "");
+  EXPECT_NE(refusal({"-p"}), "");
+  EXPECT_NE(refusal({"--ttl"}), "");
+}
+
+}  // namespace
+}  // namespace trawl::control
