@@ -44,7 +44,7 @@ struct AuditOptions {
   std::vector<ScanType> scans;  // None for the default.
   bool ping_only = false;       // -sn
   bool traceroute = false;
-  bool list_only = false;       // -sL
+  bool list_only = false;  // -sL
   PortRequest ports;
   bool random_ports = true;
   std::string datadir;
@@ -65,7 +65,7 @@ struct AuditOptions {
   std::string interface;
   std::string source;
   std::string spoof_mac;
-  std::string decoys;
+  std::optional<std::string> decoys;
   bool through_kernel = false;        // --send-ip
   std::optional<bool> is_privileged;  // As the user says.
 

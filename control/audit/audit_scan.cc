@@ -45,12 +45,15 @@ int AuditScan::run(AuditPlan plan, TargetList& targets, std::string_view program
   hooks.tick = [this](Moment now) { tick(now); };
   if (options_.debugging > 0) hooks.debug = hooks.warn;
   if (options_.traces_packets) {
+    // Lines of two writers, whole.
+    (void)std::setvbuf(stdout, nullptr, _IOLBF, 0);
     hooks.trace = [this](bool is_sent, std::span<const std::byte> frame, bool has_header) {
       fmt::print("{}", trace_line(is_sent, engine_->now(), frame, has_header));
     };
   }
   totals_.started = std::chrono::steady_clock::now();
   totals_.tell_time();
+  flush();
   const std::string_view stopped = "interrupted";
   engine_ = std::make_unique<AuditEngine>(std::move(plan), targets, std::move(hooks));
   running = engine_.get();
@@ -128,8 +131,8 @@ void AuditScan::say_progress(Moment now) {
              clock_text(elapsed), progress.hosts_done, progress.hosts_up, progress.hosts_active,
              stage_name(progress));
   if (progress.probes_of_scans == 0) return;
-  const double left = static_cast<double>(progress.probes_left) /
-                      static_cast<double>(progress.probes_of_scans);
+  const double left =
+      static_cast<double>(progress.probes_left) / static_cast<double>(progress.probes_of_scans);
   fmt::print("Port Scan Timing: About {:.2f}% done\n", 100 * (1 - left));
 }
 

@@ -47,8 +47,8 @@ AuditResult<void> check_scans(const AuditOptions& options, bool raw) {
         "Sorry, the IPProtoscan (-sO) must currently be used alone rather than combined with other "
         "scan types.");
   }
-  const bool only_connect = std::ranges::all_of(
-      options.scans, [](ScanType type) { return type == ScanType::Connect; });
+  const bool only_connect =
+      std::ranges::all_of(options.scans, [](ScanType type) { return type == ScanType::Connect; });
   if (!raw && !only_connect) {
     return bad_value(
         "You requested a scan type which requires root privileges (CAP_NET_RAW); -sT does not.");
@@ -68,7 +68,7 @@ AuditResult<void> check_scans(const AuditOptions& options, bool raw) {
 
 void warn_of_ignored(const AuditOptions& options, bool raw, const Warn& warn) {
   const ProbeStyle& style = options.style;
-  const bool wants_raw = !options.decoys.empty() || style.bad_checksum || style.ttl ||
+  const bool wants_raw = options.decoys || style.bad_checksum || style.ttl ||
                          style.scan_flags || style.has_data || !style.ip_options.empty() ||
                          !options.spoof_mac.empty() || options.fragment != 0;
   const bool connects = std::ranges::count(options.scans, ScanType::Connect) > 0;
@@ -136,8 +136,8 @@ AuditResult<void> add_scans(const AuditOptions& options, std::vector<ScanType> t
 AuditResult<std::unique_ptr<AuditTables>> AuditTables::load(const AuditOptions& options) {
   auto services = ServiceTable::load(options.datadir, options.servicedb);
   if (!services) return tl::unexpected{services.error()};
-  return std::unique_ptr<AuditTables>{new AuditTables{
-      std::move(*services), ProtocolTable::load(options.datadir), options.datadir}};
+  return std::unique_ptr<AuditTables>{
+      new AuditTables{std::move(*services), ProtocolTable::load(options.datadir), options.datadir}};
 }
 
 std::string_view AuditTables::name(PortProtocol protocol, std::uint16_t number) const {

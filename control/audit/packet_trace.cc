@@ -17,8 +17,14 @@ using namespace dataplane::wire;
 
 std::string flags_text(std::uint8_t flags) {
   // In Nmap's order.
-  constexpr std::array<std::pair<std::uint8_t, char>, 8> kLetters{
-      {{0x02, 'S'}, {0x01, 'F'}, {0x04, 'R'}, {0x08, 'P'}, {0x10, 'A'}, {0x20, 'U'}, {0x40, 'E'}, {0x80, 'C'}}};
+  constexpr std::array<std::pair<std::uint8_t, char>, 8> kLetters{{{0x02, 'S'},
+                                                                   {0x01, 'F'},
+                                                                   {0x04, 'R'},
+                                                                   {0x08, 'P'},
+                                                                   {0x10, 'A'},
+                                                                   {0x20, 'U'},
+                                                                   {0x40, 'E'},
+                                                                   {0x80, 'C'}}};
   std::string text;
   for (const auto& [bit, letter] : kLetters) {
     if ((flags & bit) != 0) text += letter;
@@ -126,8 +132,8 @@ std::string packet_text(std::span<const std::byte> bytes) {
       const std::string options = tcp_options(bytes.subspan(std::min(header, bytes.size())));
       const std::string ack =
           (packet.flags & kAck) != 0 && packet.ack != 0 ? fmt::format(" ack={}", packet.ack) : "";
-      return fmt::format("TCP {}:{} > {}:{} {} {}  seq={}{} win={} {}", from, packet.source_port, to,
-                         packet.destination_port, flags_text(packet.flags), ip_text(packet),
+      return fmt::format("TCP {}:{} > {}:{} {} {}  seq={}{} win={} {}", from, packet.source_port,
+                         to, packet.destination_port, flags_text(packet.flags), ip_text(packet),
                          packet.sequence, ack, packet.window, options);
     }
     case kProtocolUdp:
@@ -141,8 +147,7 @@ std::string packet_text(std::span<const std::byte> bytes) {
     case 132:
       return fmt::format("SCTP {}:{} > {}:{} {}", from, packet.source_port, to,
                          packet.destination_port, ip_text(packet));
-    default:
-      return fmt::format("IP ({}) {} > {}: {}", packet.protocol, from, to, ip_text(packet));
+    default: return fmt::format("IP ({}) {} > {}: {}", packet.protocol, from, to, ip_text(packet));
   }
 }
 
@@ -167,8 +172,7 @@ std::string arp_text(std::span<const std::byte> frame) {
 
 }  // namespace
 
-std::string trace_line(bool is_sent, Moment at, std::span<const std::byte> frame,
-                       bool has_header) {
+std::string trace_line(bool is_sent, Moment at, std::span<const std::byte> frame, bool has_header) {
   const std::size_t header = has_header ? kEthernetSize : 0;
   if (frame.size() < header) return {};
   const bool arp = has_header && read16(frame.data() + kEthernetType) == kTypeArp;

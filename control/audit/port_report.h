@@ -38,7 +38,7 @@ inline constexpr std::size_t kPortStates = 6;
 // static storage, with what the packet showed.
 struct Reason {
   std::string_view word = "no-response";
-  std::uint8_t ttl = 0;           // Of the packet, 0 for none.
+  std::uint8_t ttl = 0;             // Of the packet, 0 for none.
   std::optional<IpAddress> from{};  // Who sent it, where that is not the host.
 
   friend bool operator==(const Reason&, const Reason&) = default;

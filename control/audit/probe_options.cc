@@ -83,7 +83,8 @@ AuditResult<void> add_ping(const AuditOptions::Ping& ping, const AuditOptions& o
                  0, 0});
     return {};
   }
-  const std::string_view list = ping.ports.empty() ? kind->default_ports : std::string_view{ping.ports};
+  const std::string_view list =
+      ping.ports.empty() ? kind->default_ports : std::string_view{ping.ports};
   const auto ports = parse_discovery_ports(list, kind->protocol, fmt::format("-P{}", ping.kind),
                                            tables.services(), tables.protocols(), choice);
   if (!ports) return tl::unexpected{ports.error()};
@@ -111,6 +112,10 @@ AuditResult<MacAddress> parse_spoofed(std::string_view text, const AuditTables& 
     }
     return MacAddress{bytes};
   }
+  if (hex && digits.size() > 12) {
+    return bad_value(fmt::format(
+        "Bogus --spoof-mac value encountered ({}) -- only up to 6 bytes permitted", text));
+  }
   const auto prefix = tables.vendors().first_prefix_of_vendor(text);
   if (!prefix) {
     return bad_value(fmt::format(
@@ -132,15 +137,19 @@ IpAddress random_decoy(std::mt19937_64& random) {
   }
 }
 
+tl::unexpected<AuditError> too_many_decoys() {
+  return bad_value(fmt::format("You are only allowed {} decoys", kMostDecoys));
+}
+
 AuditResult<void> parse_decoys(const AuditOptions& options, service::NameResolver& resolver,
                                AuditPlan& plan) {
   const auto family = options.ipv6 ? AddressFamily::V6 : AddressFamily::V4;
   std::mt19937_64 random{std::random_device{}()};
-  std::string_view rest = options.decoys;
-  while (!rest.empty()) {
+  std::string_view rest = *options.decoys;
+  for (bool has_more = true; has_more;) {
     const std::string word{rest.substr(0, rest.find(','))};
+    has_more = word.size() < rest.size();
     rest.remove_prefix(std::min(rest.size(), word.size() + 1));
-    if (word.empty()) continue;
     if (word == "ME" || word == "me" || word == "Me") {
       if (plan.own_place) return bad_value("Can only use 'ME' as a decoy once.");
       plan.own_place = plan.decoys.size();
@@ -151,10 +160,11 @@ AuditResult<void> parse_decoys(const AuditOptions& options, service::NameResolve
         const char* const end = number.data() + number.size();
         const auto [stop, error] = std::from_chars(number.data() + 1, end, count);
         if (number[0] != ':' || error != std::errc{} || stop != end || count == 0 ||
-            count > kMostDecoys || options.ipv6) {
+            options.ipv6) {
           return bad_value(fmt::format("Bad 'rnd' decoy \"{}\"", word));
         }
       }
+      if (count > kMostDecoys) return too_many_decoys();
       for (; count > 0; --count) plan.decoys.push_back(random_decoy(random));
     } else {
       const auto answer = resolver.resolve(word, family);
@@ -163,9 +173,7 @@ AuditResult<void> parse_decoys(const AuditOptions& options, service::NameResolve
       }
       plan.decoys.push_back(answer.addresses.front());
     }
-    if (plan.decoys.size() > kMostDecoys) {
-      return bad_value("You are only allowed 128 decoys; what more would they hide?");
-    }
+    if (plan.decoys.size() > kMostDecoys) return too_many_decoys();
   }
   // Unsaid, our own probes hide somewhere among them.
   if (!plan.own_place) plan.own_place = random() % (plan.decoys.size() + 1);
@@ -212,6 +220,9 @@ AuditResult<void> choose_addresses(const AuditOptions& options, const AuditTable
                     "exist?",
                     options.interface));
   }
+  if (options.style.source_port == 0) {
+    warn("WARNING: a source port of zero may not work on all systems.");
+  }
   if (!options.source.empty()) {
     warn(
         "WARNING: If -S is being used to fake your source address, you may also have to use -e "
@@ -229,7 +240,7 @@ AuditResult<void> choose_addresses(const AuditOptions& options, const AuditTable
     if (!mac) return tl::unexpected{mac.error()};
     plan.network.source_mac = *mac;
   }
-  if (!options.decoys.empty()) return parse_decoys(options, resolver, plan);
+  if (options.decoys) return parse_decoys(options, resolver, plan);
   return {};
 }
 

@@ -18,8 +18,9 @@ namespace trawl::control {
     const std::function<void(std::string_view)>& warn);
 
 // Who probes are sent from: -e, -S, --spoof-mac and -D, into `plan`.
-[[nodiscard]] AuditResult<void> choose_addresses(
-    const AuditOptions& options, const AuditTables& tables, service::NameResolver& resolver,
-    AuditPlan& plan, const std::function<void(std::string_view)>& warn);
+[[nodiscard]] AuditResult<void> choose_addresses(const AuditOptions& options,
+                                                 const AuditTables& tables,
+                                                 service::NameResolver& resolver, AuditPlan& plan,
+                                                 const std::function<void(std::string_view)>& warn);
 
 }  // namespace trawl::control

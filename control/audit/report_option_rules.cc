@@ -1,10 +1,10 @@
-#include "control/audit/option_rules.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+
+#include "control/audit/option_rules.h"
 
 namespace trawl::control {
 namespace {
@@ -36,6 +36,12 @@ Taken raise(int& level, char letter, const OptionWord& word) {
 
 Taken add_output(AuditOptions& options, AuditOptions::Output::Format format,
                  const std::string& path) {
+  if (path.size() > 1 && path.front() == '-') {
+    return bad_value(fmt::format(
+        "Output filename begins with '-'. Try '-o{} ./{}' if you really want it to be named as "
+        "such.",
+        std::string_view{"NXGJS"}[static_cast<std::size_t>(format)] , path));
+  }
   options.outputs.push_back({format, path});
   return {};
 }
@@ -43,7 +49,7 @@ Taken add_output(AuditOptions& options, AuditOptions::Output::Format format,
 Taken take_stats_every(AuditOptions& options, const OptionWord& word) {
   const auto time = parse_nmap_time(word.value);
   if (!time || *time <= Moment{0}) {
-    return bad_value("Bogus --stats-every argument specified.");
+    return bad_value("Bogus --stats-every argument specified");
   }
   options.stats_every = *time;
   return {};
@@ -51,6 +57,9 @@ Taken take_stats_every(AuditOptions& options, const OptionWord& word) {
 
 Taken add_all_outputs(AuditOptions& options, const OptionWord& word) {
   using enum AuditOptions::Output::Format;
+  if (word.value.size() > 1 && word.value.front() == '-') {
+    return add_output(options, Normal, word.value);
+  }
   if (word.value == "-") {
     return bad_value("Cannot display multiple output types to stdout.");
   }

@@ -75,9 +75,7 @@ Taken take_ping(AuditOptions& options, const OptionWord& word) {
     case 'A':
     case 'U':
     case 'Y':
-    case 'O':
-      options.pings.push_back({kind, std::move(rest)});
-      return {};
+    case 'O': options.pings.push_back({kind, std::move(rest)}); return {};
     case 'T': options.pings.push_back({'A', std::move(rest)}); return {};
     case 'B':
       options.pings.push_back({'E', {}});
@@ -85,8 +83,7 @@ Taken take_ping(AuditOptions& options, const OptionWord& word) {
       return {};
     default: break;
   }
-  return bad_value(
-      "Illegal Argument to -P, use -Pn, -PE, -PS, -PA, -PP, -PM, -PU, -PY, or -PO");
+  return bad_value("Illegal Argument to -P, use -Pn, -PE, -PS, -PA, -PP, -PM, -PU, -PY, or -PO");
 }
 
 std::optional<std::uint8_t> flag_named(std::string_view name) noexcept {
@@ -111,8 +108,9 @@ Taken take_scan_flags(AuditOptions& options, const OptionWord& word) {
       std::from_chars(digits.data(), digits.data() + digits.size(), flags, hex ? 16 : 10);
   const bool is_number = error == std::errc{} && stop == digits.data() + digits.size();
   if (is_number && flags > 255) {
-    return bad_value("--scanflags option must be a number between 0 and 255 (inclusive) or a "
-                     "string like \"URGPSHFIN\".");
+    return bad_value(
+        "--scanflags option must be a number between 0 and 255 (inclusive) or a "
+        "string like \"URGPSHFIN\".");
   }
   if (!is_number) {
     flags = 0;
@@ -123,8 +121,9 @@ Taken take_scan_flags(AuditOptions& options, const OptionWord& word) {
       flags |= name == "ALL" ? 0xffU : flag_named(name).value_or(0);
     }
     if (flags == 0 && text != "NONE") {
-      return bad_value("--scanflags option must be a number between 0 and 255 (inclusive) or a "
-                       "string like \"URGPSHFIN\".");
+      return bad_value(
+          "--scanflags option must be a number between 0 and 255 (inclusive) or a "
+          "string like \"URGPSHFIN\".");
     }
   }
   options.style.scan_flags = static_cast<std::uint8_t>(flags);
@@ -158,8 +157,7 @@ Taken take_port_ratio(AuditOptions& options, const OptionWord& word) {
 
 Taken take_ports(AuditOptions& options, const OptionWord& word) {
   if (options.ports.ports) {
-    return bad_value(
-        "Only 1 -p option allowed, separate multiple ranges with commas.");
+    return bad_value("Only 1 -p option allowed, separate multiple ranges with commas.");
   }
   options.ports.ports = word.value;
   return {};

@@ -29,8 +29,8 @@ Taken take_bytes(AuditOptions& options, std::vector<std::byte> bytes) {
     return bad_value("Can't use the --data option(s) multiple times, or together.");
   }
   if (bytes.size() > kMostData) {
-    return bad_value(fmt::format("Data of {} bytes does not fit a packet; {} do.", bytes.size(),
-                                 kMostData));
+    return bad_value(
+        fmt::format("Data of {} bytes does not fit a packet; {} do.", bytes.size(), kMostData));
   }
   options.style.has_data = true;
   options.style.data = std::move(bytes);
@@ -47,7 +47,8 @@ std::optional<std::vector<std::byte>> parse_hex(std::string_view text) {
       if (!text.starts_with("\\x")) return std::nullopt;
       text.remove_prefix(2);
     }
-    const auto byte = text.size() < 2 || text[0] == '-' ? std::nullopt : whole_number(text.substr(0, 2), 16);
+    const auto byte =
+        text.size() < 2 || text[0] == '-' ? std::nullopt : whole_number(text.substr(0, 2), 16);
     if (!byte) return std::nullopt;
     bytes.push_back(static_cast<std::byte>(*byte));
     text.remove_prefix(2);
@@ -70,8 +71,8 @@ Taken take_data_string(AuditOptions& options, const OptionWord& word) {
 
 Taken take_data_length(AuditOptions& options, const OptionWord& word) {
   const auto length = whole_number(word.value);
-  if (!length || *length < 0 || *length > 65535) {
-    return bad_value("data-length is bogus: must be between 0 and 65535");
+  if (!length || *length < 0 || *length > 65435) {
+    return bad_value("data-length must be between 0 and 65435");
   }
   std::vector<std::byte> bytes(static_cast<std::size_t>(*length));
   std::mt19937_64 random{std::random_device{}()};
@@ -91,8 +92,7 @@ Taken take_ttl(AuditOptions& options, const OptionWord& word) {
 Taken take_source_port(AuditOptions& options, const OptionWord& word) {
   const auto port = whole_number(word.value);
   if (!port || *port < 0 || *port > 65535) {
-    return bad_value(
-        "Source port number must be between 0 and 65535 (inclusive)");
+    return bad_value("Source port number must be between 0 and 65535 (inclusive)");
   }
   options.style.source_port = static_cast<std::uint16_t>(*port);
   return {};

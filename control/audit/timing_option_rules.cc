@@ -14,11 +14,23 @@ using enum ArgumentUse;
 using Taken = AuditResult<void>;
 using Words = AuditOptions::TimingWords;
 
+// A number that only makes sense in milliseconds, as they once were, from people who remember.
+Taken refuse_old_unit(const OptionWord& word, std::string_view option, std::int64_t suspicious,
+                      Moment time) {
+  const bool has_unit = word.value.find_first_not_of("0123456789.") != std::string::npos;
+  if (has_unit || time < Moment{suspicious * 1'000'000}) return {};
+  return bad_value(fmt::format(
+      "Since April 2010, the default unit for {0} is seconds, so your time of \"{1}\" is {2:.1f} "
+      "hours. If this is what you want, use \"{1}s\".",
+      option, word.value, static_cast<double>(time.count()) / 3.6e9));
+}
+
 template <auto Member>
-Taken take_time(AuditOptions& options, const OptionWord& word, Moment least,
-                std::string message) {
+Taken take_time(AuditOptions& options, const OptionWord& word, Moment least, std::string message,
+                std::string_view option, std::int64_t suspicious) {
   const auto time = parse_nmap_time(word.value);
   if (!time || *time < least) return bad_value(std::move(message));
+  if (auto taken = refuse_old_unit(word, option, suspicious, *time); !taken) return taken;
   options.timing.*Member = *time;
   return {};
 }
@@ -40,8 +52,7 @@ Taken take_rate(AuditOptions& options, const OptionWord& word, std::string_view 
   const char* const end = word.value.data() + word.value.size();
   const auto [stop, error] = std::from_chars(word.value.data(), end, rate);
   if (error != std::errc{} || stop != end || !(rate > 0 && rate <= 1e12)) {
-    return bad_value(
-        fmt::format("Argument to {} must be a positive floating-point number", name));
+    return bad_value(fmt::format("Argument to {} must be a positive floating-point number", name));
   }
   options.timing.*Member = rate;
   return {};
@@ -63,34 +74,34 @@ constexpr std::array kRules{
     OptionRule{{"min-rtt-timeout", Required},
                [](AuditOptions& options, const OptionWord& word) {
                  return take_time<&Words::min_rtt>(options, word, Moment{0},
-                                                   "Bogus --min-rtt-timeout argument specified");
+                                                   "Bogus --min-rtt-timeout argument specified", "--min-rtt-timeout", 50);
                }},
     OptionRule{{"max-rtt-timeout", Required},
                [](AuditOptions& options, const OptionWord& word) {
                  return take_time<&Words::max_rtt>(
                      options, word, Moment{5000},
-                     "Bogus --max-rtt-timeout argument specified, must be at least 5ms");
+                     "Bogus --max-rtt-timeout argument specified, must be at least 5ms", "--max-rtt-timeout", 50);
                }},
     OptionRule{{"initial-rtt-timeout", Required},
                [](AuditOptions& options, const OptionWord& word) {
                  return take_time<&Words::initial_rtt>(
                      options, word, Moment{1},
-                     "Bogus --initial-rtt-timeout argument specified.  Must be positive");
+                     "Bogus --initial-rtt-timeout argument specified.  Must be positive", "--initial-rtt-timeout", 50);
                }},
     OptionRule{{"host-timeout", Required},
                [](AuditOptions& options, const OptionWord& word) {
-                 return take_time<&Words::host_timeout>(
-                     options, word, Moment{0}, "Bogus --host-timeout argument specified");
+                 return take_time<&Words::host_timeout>(options, word, Moment{0},
+                                                        "Bogus --host-timeout argument specified", "--host-timeout", 10000);
                }},
     OptionRule{{"scan-delay", Required},
                [](AuditOptions& options, const OptionWord& word) {
                  return take_time<&Words::scan_delay>(options, word, Moment{0},
-                                                      "Bogus --scan-delay argument specified.");
+                                                      "Bogus --scan-delay argument specified.", "--scan-delay", 100);
                }},
     OptionRule{{"max-scan-delay", Required},
                [](AuditOptions& options, const OptionWord& word) {
                  return take_time<&Words::max_scan_delay>(
-                     options, word, Moment{0}, "Bogus --max-scan-delay argument specified.");
+                     options, word, Moment{0}, "Bogus --max-scan-delay argument specified.", "--max-scan-delay", 100);
                }},
     OptionRule{{"max-retries", Required},
                [](AuditOptions& options, const OptionWord& word) {
@@ -104,13 +115,13 @@ constexpr std::array kRules{
                }},
     OptionRule{{"max-parallelism", Required},
                [](AuditOptions& options, const OptionWord& word) {
-                 return take_count<&Words::max_parallelism>(
-                     options, word, 1, "Argument to -M must be at least 1!");
+                 return take_count<&Words::max_parallelism>(options, word, 1,
+                                                            "Argument to -M must be at least 1!");
                }},
     OptionRule{{"M", Required},
                [](AuditOptions& options, const OptionWord& word) {
-                 return take_count<&Words::max_parallelism>(
-                     options, word, 1, "Argument to -M must be at least 1!");
+                 return take_count<&Words::max_parallelism>(options, word, 1,
+                                                            "Argument to -M must be at least 1!");
                }},
     OptionRule{{"min-hostgroup", Required},
                [](AuditOptions& options, const OptionWord& word) {
@@ -143,8 +154,9 @@ AuditResult<Timing> timing_of(const AuditOptions& options) {
   if (words.min_rtt) timing.min_rtt = *words.min_rtt;
   if (words.initial_rtt) timing.initial_rtt = *words.initial_rtt;
   // One that was given moves the others along, as in Nmap.
-  if (!words.max_rtt) timing.max_rtt = std::max({timing.max_rtt, timing.min_rtt,
-                                                 words.initial_rtt.value_or(Moment{0})});
+  if (!words.max_rtt)
+    timing.max_rtt =
+        std::max({timing.max_rtt, timing.min_rtt, words.initial_rtt.value_or(Moment{0})});
   if (!words.min_rtt) timing.min_rtt = std::min(timing.min_rtt, timing.max_rtt);
   if (!words.initial_rtt) {
     timing.initial_rtt = std::clamp(timing.initial_rtt, timing.min_rtt, timing.max_rtt);

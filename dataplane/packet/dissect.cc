@@ -26,8 +26,8 @@ std::optional<Bytes> read_v4(Bytes bytes, PacketFacts& facts, bool is_quoted) no
   facts.ttl = read8(at + kIpTtl);
   facts.id = read16(at + kIpId);
   facts.length = read16(at + kIpLength);
-  // A frame may be padded behind the packet. A quoted packet is longer than what is quoted, and some
-  // hosts write its length anew.
+  // A frame may be padded behind the packet. A quoted packet is longer than what is quoted, and
+  // some hosts write its length anew.
   const std::size_t size =
       is_quoted ? bytes.size() : std::clamp<std::size_t>(facts.length, header, bytes.size());
   return bytes.first(size).subspan(header);
@@ -108,7 +108,7 @@ bool read_transport(Bytes rest, PacketFacts& facts) noexcept {
   const std::byte* const at = rest.data();
   switch (facts.protocol) {
     case kProtocolTcp:
-      if (rest.size() < kTcpSize) return false;
+      if (rest.size() < kTcpSize || read8(at + kTcpOffset) >> 4U < kTcpSize / 4) return false;
       read_ports(rest, facts);
       facts.sequence = read32(at + kTcpSequence);
       facts.ack = read32(at + kTcpAck);

@@ -17,8 +17,8 @@ struct PacketFacts {
   IpAddress destination;
   std::uint8_t protocol = 0;  // Behind IPv6 extension headers.
   std::uint8_t ttl = 0;
-  std::uint16_t id = 0;       // Of IPv4.
-  std::uint16_t length = 0;   // Of the whole packet, as its header says.
+  std::uint16_t id = 0;           // Of IPv4.
+  std::uint16_t length = 0;       // Of the whole packet, as its header says.
   std::uint16_t source_port = 0;  // Of TCP, UDP and SCTP.
   std::uint16_t destination_port = 0;
   // TCP; of a quoted packet only the sequence number.

@@ -19,8 +19,8 @@ void write_ethernet(std::byte* frame, std::uint64_t to, MacAddress from,
 std::size_t write_arp(const NeighbourQuestion& question, std::byte* frame) noexcept {
   write_ethernet(frame, MacAddress::broadcast().to_integer(), question.mac, kTypeArp);
   std::byte* const arp = frame + kEthernetSize;
-  write32(arp, 0x00010800);      // Ethernet, IPv4,
-  write16(arp + 4, 0x0604);      // with addresses of six and four bytes.
+  write32(arp, 0x00010800);  // Ethernet, IPv4,
+  write16(arp + 4, 0x0604);  // with addresses of six and four bytes.
   write16(arp + kArpOperation, kArpRequest);
   write_mac(arp + kArpSenderMac, question.mac.to_integer());
   write32(arp + kArpSenderIp, question.who.v4().value());

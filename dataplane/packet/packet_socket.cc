@@ -40,8 +40,8 @@ void enlarge(int fd) noexcept {
 
 Failure refused(const InterfaceFacts& interface, std::string_view what) {
   const int error = errno;
-  std::string message = fmt::format("{} on {}: {}", what, interface.name,
-                                    std::system_category().message(error));
+  std::string message =
+      fmt::format("{} on {}: {}", what, interface.name, std::system_category().message(error));
   if (error == EPERM || error == EACCES) message += " (raw packets need root or CAP_NET_RAW)";
   return fail(ExitCode::Device, std::move(message));
 }

@@ -44,7 +44,7 @@ struct SctpPacket {
 
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
-  std::uint32_t tag = 0;        // Verification tag: 0 of an INIT.
+  std::uint32_t tag = 0;  // Verification tag: 0 of an INIT.
   std::uint8_t chunk = kInit;
   std::uint32_t initiate_tag = 0;
   bool adler32 = false;  // The checksum of RFC 2960 in place of CRC32c.
@@ -61,9 +61,9 @@ struct PacketSpec {
   IpAddress source;
   IpAddress destination;
   std::uint8_t ttl = 64;
-  std::uint16_t id = 0;            // Of IPv4.
-  bool may_fragment = true;        // False sets DF.
-  bool bad_checksum = false;       // Of TCP, UDP and SCTP.
+  std::uint16_t id = 0;                // Of IPv4.
+  bool may_fragment = true;            // False sets DF.
+  bool bad_checksum = false;           // Of TCP, UDP and SCTP.
   std::span<const std::byte> options;  // Of IPv4; a multiple of four bytes, at most 40.
   std::variant<TcpSegment, UdpDatagram, IcmpMessage, SctpPacket, RawPayload> what;
 };

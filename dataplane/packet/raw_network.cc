@@ -84,7 +84,8 @@ Result<PacketSocket*> RawNetwork::socket_of(int index) {
 
 Result<Way> RawNetwork::way_to(const IpAddress& host) {
   auto route = routes_.find(host);
-  if (route && !route->is_local && only_interface_ != 0) route = routes_.find(host, only_interface_);
+  if (route && !route->is_local && only_interface_ != 0)
+    route = routes_.find(host, only_interface_);
   if (!route) return fail(ExitCode::Device, fmt::format("no route to {}", host.to_string()));
   auto socket = socket_of(route->interface);
   if (!socket) return Failure{socket.error()};
@@ -118,9 +119,10 @@ Result<MacAddress> RawNetwork::gateway_mac(PacketSocket& socket, const IpAddress
   if (const auto known = gateways_.find(gateway); known != gateways_.end()) return known->second;
   std::optional<MacAddress> found;
   const Handler handler{.packet = [](const Dissection&, std::span<const std::byte>) {},
-                        .neighbour = [&](const NeighbourAnswer& answer) {
-                          if (answer.ip == gateway) found = answer.mac;
-                        }};
+                        .neighbour =
+                            [&](const NeighbourAnswer& answer) {
+                              if (answer.ip == gateway) found = answer.mac;
+                            }};
   Way way;
   way.socket = &socket;
   way.source = source;
@@ -130,8 +132,7 @@ Result<MacAddress> RawNetwork::gateway_mac(PacketSocket& socket, const IpAddress
     const auto end = steady_clock::now() + kGatewayPatience;
     while (!found && steady_clock::now() < end) {
       wait(milliseconds{5}, {});
-      (void)socket.receive(
-          [&](std::span<const std::byte> frame) { take(frame, socket, handler); });
+      (void)socket.receive([&](std::span<const std::byte> frame) { take(frame, socket, handler); });
     }
   }
   if (!found) {

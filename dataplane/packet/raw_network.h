@@ -49,7 +49,8 @@ class RawNetwork {
     std::function<void(const Dissection&, std::span<const std::byte> bytes)> packet;
     std::function<void(const NeighbourAnswer&)> neighbour;
   };
-  using Trace = std::function<void(bool is_sent, std::span<const std::byte> frame, bool has_header)>;
+  using Trace =
+      std::function<void(bool is_sent, std::span<const std::byte> frame, bool has_header)>;
 
   // Fails with Device: no permission for raw packets, no such interface.
   [[nodiscard]] static Result<std::unique_ptr<RawNetwork>> open(const RawNetworkOptions& options);

@@ -33,8 +33,8 @@ void add_attribute(RouteRequest& request, unsigned short type, const void* data,
   attribute.rta_len = static_cast<unsigned short>(RTA_LENGTH(size));
   std::memcpy(at, &attribute, sizeof attribute);
   std::memcpy(at + RTA_LENGTH(0), data, size);
-  request.header.nlmsg_len =
-      static_cast<std::uint32_t>(NLMSG_ALIGN(request.header.nlmsg_len) + RTA_ALIGN(RTA_LENGTH(size)));
+  request.header.nlmsg_len = static_cast<std::uint32_t>(NLMSG_ALIGN(request.header.nlmsg_len) +
+                                                        RTA_ALIGN(RTA_LENGTH(size)));
 }
 
 void add_address(RouteRequest& request, unsigned short type, const IpAddress& address) noexcept {
@@ -99,7 +99,7 @@ Result<RouteTable> RouteTable::open() {
   const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (fd < 0) {
     return fail(ExitCode::Runtime, fmt::format("the kernel's routes cannot be read: {}",
-                                                std::system_category().message(errno)));
+                                               std::system_category().message(errno)));
   }
   return RouteTable{fd};
 }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <mutex>
@@ -75,7 +76,14 @@ struct NameResolver::Impl {
 NameResolver::NameResolver() : impl_{std::make_unique<Impl>()} {
   static std::once_flag once;
   std::call_once(once, [] { ares_library_init(ARES_LIB_INIT_ALL); });
-  if (ares_init(&impl_->channel) != ARES_SUCCESS) impl_->channel = nullptr;
+  // One server that is gone costs seconds, not minutes.
+  ares_options options{};
+  options.timeout = 1500;  // Milliseconds, twice as long the second time.
+  options.tries = 2;
+  if (ares_init_options(&impl_->channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) !=
+      ARES_SUCCESS) {
+    impl_->channel = nullptr;
+  }
 }
 
 NameResolver::~NameResolver() {
@@ -90,6 +98,9 @@ std::vector<IpAddress> NameResolver::Impl::look_up(const std::string& name, int 
   hints.ai_socktype = SOCK_STREAM;
   ares_getaddrinfo(channel, name.c_str(), nullptr, &hints, take_answer, &lookup);
   while (!lookup.done) wait_a_little();
+  std::erase_if(lookup.addresses, [family](const IpAddress& address) {
+    return address.is_v4() != (family == AF_INET);
+  });
   return std::move(lookup.addresses);
 }
 
@@ -128,8 +139,11 @@ NameResolver::Answer NameResolver::resolve(const std::string& name, AddressFamil
     return answer;
   }
   const int wanted = family == AddressFamily::V4 ? AF_INET : AF_INET6;
+  const auto begin = std::chrono::steady_clock::now();
   answer.addresses = impl_->look_up(name, wanted);
-  if (answer.addresses.empty()) {
+  // Where nobody answered there is no use in another question.
+  const bool was_answered = std::chrono::steady_clock::now() - begin < std::chrono::seconds{1};
+  if (answer.addresses.empty() && was_answered) {
     answer.has_other_family = !impl_->look_up(name, wanted == AF_INET ? AF_INET6 : AF_INET).empty();
   }
   return answer;

@@ -151,7 +151,7 @@ TEST(HostPace, LossesFromBeforeAReactionAreNoNewReason) {
 TEST(HostPace, AnAnswerAfterAReactionDoesNotTellOfLossesBeforeIt) {
   HostPace pace{{.first_window = 200}};
   for (int i = 0; i < 200; ++i) pace.sent(seconds{1}, true);
-  lose(pace, 3, seconds{2});
+  lose(pace, 6, seconds{2});
   ASSERT_EQ(pace.last_reaction(), seconds{2});
   const double losses = pace.loss().losses();
   pace.hit({.sent_at = milliseconds{2500}, .attempt = 1, .lost_at = seconds{1}}, seconds{3},

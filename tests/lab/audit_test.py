@@ -486,14 +486,15 @@ class Surroundings(Case):
 
     def lose(self, line: str) -> None:
         pair, path = self.pair(), self.folder / "found.xml"
-        process = pair.start("-Pn", "-sS", "-p1-400", "--max-rate", "200", "-T4", "--max-retries",
-                             "1", "-oX", str(path), "198.18.1.1-2")
+        process = pair.start("-Pn", "-sS", "-p1-150", "--max-rate", "150", "-T5", "--max-retries",
+                             "0", "-oX", str(path), "198.18.1.1-2")
         with contextlib.ExitStack() as stack:
             stack.callback(lambda: process.poll() is None and process.kill())
             labs.wait_until(path.exists, "report")
-            time.sleep(1)
+            time.sleep(0.5)
             pair.ip("scan", line)
-            done = audit_pair.finish(process, 30)
+            self.assertIsNone(process.poll())
+            done = audit_pair.finish(process)
         self.assertIn(done.returncode, (0, 1), done.stderr)
         self.check_valid(path)
         if done.returncode == 1:

@@ -31,12 +31,12 @@ IN_PAGE = re.compile(r"\bFl Fl ([a-z][a-z-]*)")
 
 def help_options(command: list[str]) -> set[str]:
     text = subprocess.run([*command, "--help"], check=True, capture_output=True, text=True).stdout
-    # An option starts its line; "-h,--help" has a short name before it.
+    # Options start their line, before two blanks; "-h,--help" has a short name before it.
     found = set()
     for line in text.splitlines():
-        match = re.match(r"\s*(?:-\w,\s*)?(--[a-z][a-z-]*)", line)
-        if match:
-            found.add(match.group(1))
+        head = re.split(r"\s{2,}", line.strip())[0]
+        if line.startswith(" ") and head.startswith("-"):
+            found.update(re.findall(r"--[a-z][a-z-]*", head))
     return found
 
 

@@ -12,8 +12,8 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kBurst = 64;       // Probes of one host before the next has its turn.
-constexpr unsigned kReceiveBursts = 4;   // Of a turn.
+constexpr std::size_t kBurst = 64;      // Probes of one host before the next has its turn.
+constexpr unsigned kReceiveBursts = 4;  // Of a turn.
 constexpr Moment kTickEvery{100'000};
 constexpr Moment kLongestWait{200'000};
 
@@ -284,7 +284,8 @@ void AuditEngine::send_raw(AuditHost& host, const ProbeSpec& spec, unsigned atte
 void AuditEngine::schedule_wake(AuditHost& host) {
   if (host.is_ready || host.stage == AuditHost::Stage::Naming || !host.schedule) return;
   auto at = host.schedule->next_deadline();
-  if (host.pace->next_send() > now_) at = std::min(at.value_or(Moment::max()), host.pace->next_send());
+  if (host.pace->next_send() > now_)
+    at = std::min(at.value_or(Moment::max()), host.pace->next_send());
   const Moment limit = plan_.timing.host_timeout;
   if (limit > Moment{0}) at = std::min(at.value_or(Moment::max()), host.started + limit);
   if (!at) return;
@@ -299,19 +300,24 @@ void AuditEngine::interrupt_hosts() {
   std::ranges::sort(ids);
   for (const std::uint64_t id : ids) {
     AuditHost& host = *hosts_.at(id);
-    // Hosts that nothing is known of are not told of.
-    if (host.report.status != HostStatus::Up) {
+    // Hosts of which nothing is known but that they are up are not told of.
+    const auto knows = [](const std::vector<PortResult>& results) {
+      return std::ranges::any_of(results, &PortResult::is_known);
+    };
+    const bool is_done = host.stage == AuditHost::Stage::Naming;
+    if (host.report.status != HostStatus::Up ||
+        !(is_done || std::ranges::any_of(host.results, knows))) {
       hosts_.erase(id);
       continue;
     }
-    host.report.timed_out = host.stage != AuditHost::Stage::Naming;
     host.awaited_names = 0;
     finish(host);
   }
 }
 
 AuditEngine::Progress AuditEngine::progress() const {
-  Progress progress{.hosts_done = done_, .hosts_up = up_, .hosts_active = hosts_.size(), .scan = {}};
+  Progress progress{
+      .hosts_done = done_, .hosts_up = up_, .hosts_active = hosts_.size(), .scan = {}};
   for (const auto& [id, host] : hosts_) {
     ++progress.in_stage[static_cast<std::size_t>(host->stage)];
     if (host->stage != AuditHost::Stage::Scan) continue;

@@ -14,13 +14,13 @@
 #include <vector>
 
 #include "base/result.h"
+#include "control/audit/address_hash.h"
 #include "control/audit/engine/audit_host.h"
 #include "control/audit/engine/audit_plan.h"
 #include "control/audit/engine/connect_pool.h"
 #include "control/audit/engine/group_pace.h"
 #include "control/audit/engine/name_thread.h"
 #include "control/audit/engine/probe_writer.h"
-#include "control/audit/address_hash.h"
 #include "control/audit/target_list.h"
 #include "dataplane/packet/raw_network.h"
 
@@ -78,8 +78,7 @@ class AuditEngine {
   void admit();
   bool begin(AuditTarget target);
   void begin_host(AuditHost& host);
-  void begin_stage(AuditHost& host, AuditHost::Stage stage,
-                   std::shared_ptr<const ProbeSet> probes);
+  void begin_stage(AuditHost& host, AuditHost::Stage stage, std::shared_ptr<const ProbeSet> probes);
   void end_stage(AuditHost& host);
   void leave_stage(AuditHost& host);
   void tell_pace(const AuditHost& host, std::string_view what) const;

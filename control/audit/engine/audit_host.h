@@ -29,9 +29,9 @@ struct PortResult {
 
 // How far a trace has come.
 struct TraceState {
-  ProbeSpec probe;                    // What is sent, but for its TTL.
-  unsigned farthest = 0;              // The largest TTL that was sent.
-  std::optional<unsigned> reached;    // The smallest that the host itself answered.
+  ProbeSpec probe;                     // What is sent, but for its TTL.
+  unsigned farthest = 0;               // The largest TTL that was sent.
+  std::optional<unsigned> reached;     // The smallest that the host itself answered.
   std::map<unsigned, HopReport> hops;  // By TTL.
 };
 
@@ -39,8 +39,7 @@ struct TraceState {
 struct AuditHost {
   enum class Stage : std::uint8_t { Neighbour, Discovery, Scan, Trace, Naming, Done };
 
-  AuditHost(AuditTarget audited, const Timing& timing)
-      : target{std::move(audited)}, rtt{timing} {}
+  AuditHost(AuditTarget audited, const Timing& timing) : target{std::move(audited)}, rtt{timing} {}
 
   AuditTarget target;
   std::uint64_t id = 0;
@@ -56,12 +55,12 @@ struct AuditHost {
   std::map<std::pair<std::size_t, std::uint32_t>, IpAddress> senders;
   HostReport report;
   Moment started{0};
-  Moment wake{-1};         // When it is to be looked at; -1 for never.
-  bool is_ready = false;   // It is in the list of those to be looked at now.
-  bool is_blocked = false; // It is in the list of those that wait for the group.
+  Moment wake{-1};               // When it is to be looked at; -1 for never.
+  bool is_ready = false;         // It is in the list of those to be looked at now.
+  bool is_blocked = false;       // It is in the list of those that wait for the group.
   bool was_unreachable = false;  // The kernel said so of a connection.
   unsigned awaited_names = 0;
-  std::optional<ProbeSpec> answered_ping;       // What showed that it is up...
+  std::optional<ProbeSpec> answered_ping;      // What showed that it is up...
   std::shared_ptr<const ProbeSet> ping_probe;  // ...to be asked again when nothing else answers.
   std::optional<TraceState> trace;
   bool leads_trace = false;  // Others of its network wait for what it finds.

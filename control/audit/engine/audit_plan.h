@@ -17,13 +17,13 @@ struct AuditPlan {
   Timing timing;
   std::shared_ptr<const ProbeSet> discovery;  // nullptr: every host counts as up.
   std::vector<std::shared_ptr<const ProbeSet>> scans;
-  bool asks_neighbours = true;       // Hosts on our links are discovered by ARP or ND.
-  bool ignores_resets = false;       // --discovery-ignore-rst
-  bool random_ports = true;          // Not with -r.
+  bool asks_neighbours = true;  // Hosts on our links are discovered by ARP or ND.
+  bool ignores_resets = false;  // --discovery-ignore-rst
+  bool random_ports = true;     // Not with -r.
   bool traceroute = false;
   bool reverse_dns = true;
-  bool names_downs = false;          // -R: reverse DNS for hosts that are down too.
-  bool raw = true;                   // Raw packets are used.
+  bool names_downs = false;  // -R: reverse DNS for hosts that are down too.
+  bool raw = true;           // Raw packets are used.
   ProbeStyle style;
   dataplane::RawNetworkOptions network;
   std::vector<IpAddress> decoys;         // Sources that each probe is sent from too...

@@ -23,7 +23,8 @@ void AuditEngine::take_packet(const dataplane::Dissection& reply,
   AuditHost& host = *hosts_.at(found->second);
   // What our own kernel cannot send on is no news of the host.
   if (reply.quoted && reply.packet.source == host.way.source && !host.way.is_local) return;
-  if (!host.schedule || (host.stage != Discovery && host.stage != Scan && host.stage != Trace)) return;
+  if (!host.schedule || (host.stage != Discovery && host.stage != Scan && host.stage != Trace))
+    return;
   // A ping may be one of the scan's own probes too.
   const bool pings = host.stage == Scan && host.ping_probe;
   const auto ping = pings ? writer_.match(about, *host.ping_probe, reply) : std::nullopt;

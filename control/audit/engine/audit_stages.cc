@@ -16,8 +16,8 @@ constexpr std::size_t kAdmittedTogether = 512;
 constexpr double kSilentWindow = 50;
 
 bool needs_raw(const ProbeSet& set) noexcept {
-  return std::ranges::any_of(
-      set.specs(), [](const ProbeSpec& spec) { return spec.kind != ProbeKind::Connect; });
+  return std::ranges::any_of(set.specs(),
+                             [](const ProbeSpec& spec) { return spec.kind != ProbeKind::Connect; });
 }
 
 // What silence proves, in the order of Nmap's reports: by protocol, then by number.
@@ -142,11 +142,11 @@ void AuditEngine::tell_pace(const AuditHost& host, std::string_view what) const 
       "{} stage {} of {} probes {} {:.3f}s after {:.3f}s: window {:.1f}, delay {:.3f}s, {} "
       "sent, {} answered, {:.1f}% of {:.0f} lost, {} slow-downs, attempts needed {}, srtt {:.3f}s, "
       "timeout {:.3f}s; group: window {:.0f}, {} in flight, {:.1f}% lost, timeout {:.3f}s",
-      host.target.ip.to_string(), static_cast<int>(host.stage), host.probes->size(), what, seconds(now_),
-      seconds(now_ - host.started), pace.window(), seconds(pace.delay()), pace.sent_total(),
-      host.probes->size() - host.schedule->unanswered(), 100 * pace.loss().share(),
-      pace.loss().outcomes(), pace.slow_downs(), needed_by(host), seconds(host.rtt.srtt()),
-      seconds(host.rtt.timeout()), group_.window(), group_.in_flight(),
+      host.target.ip.to_string(), static_cast<int>(host.stage), host.probes->size(), what,
+      seconds(now_), seconds(now_ - host.started), pace.window(), seconds(pace.delay()),
+      pace.sent_total(), host.probes->size() - host.schedule->unanswered(),
+      100 * pace.loss().share(), pace.loss().outcomes(), pace.slow_downs(), needed_by(host),
+      seconds(host.rtt.srtt()), seconds(host.rtt.timeout()), group_.window(), group_.in_flight(),
       100 * group_.loss().share(), seconds(group_rtt_.timeout())));
 }
 
@@ -232,7 +232,7 @@ void AuditEngine::fill_ports(AuditHost& host) {
   std::vector<PortReport>& ports = host.report.ports;
   for (std::size_t scan = 0; scan < host.results.size(); ++scan) {
     const ProbeSet& set = *plan_.scans[scan];
-    const bool is_whole = scan < host.scan || !host.report.timed_out;
+    const bool is_whole = scan < host.scan || !(host.report.timed_out || was_stopped());
     for (std::uint32_t i = 0; i < set.size(); ++i) {
       const PortResult& result = host.results[scan][i];
       // Of a scan that was cut short, silence proves nothing.

@@ -35,15 +35,15 @@ bool answers(const PortResult& result) noexcept {
 
 }  // namespace
 
-// What the host answered before: a closed port rather than an open one, which may remember; the ping
-// that found it; an echo request where nothing did.
+// What the host answered before: a closed port rather than an open one, which may remember; the
+// ping that found it; an echo request where nothing did.
 ProbeSpec AuditEngine::trace_probe(const AuditHost& host) const {
   std::optional<ProbeSpec> open;
   for (std::size_t scan = 0; scan < host.results.size(); ++scan) {
     const ProbeSet& set = *plan_.scans[scan];
     const ProbeKind kind = kind_of(set.type());
-    const bool usable = kind == ProbeKind::Tcp ||
-                        (kind == ProbeKind::Udp && !plan_.style.source_port);
+    const bool usable =
+        kind == ProbeKind::Tcp || (kind == ProbeKind::Udp && !plan_.style.source_port);
     if (!usable) continue;
     // In the order of numbers, whatever order they were scanned in.
     std::optional<ProbeSpec> closed;

@@ -16,8 +16,8 @@
 namespace trawl::control {
 namespace {
 
-constexpr std::size_t kReserved = 64;        // Descriptors for everything else.
-constexpr std::size_t kMostOpen = 30'000;    // The kernel's own ports are about as many.
+constexpr std::size_t kReserved = 64;      // Descriptors for everything else.
+constexpr std::size_t kMostOpen = 30'000;  // The kernel's own ports are about as many.
 
 struct SocketAddress {
   sockaddr_storage bytes{};
@@ -64,8 +64,8 @@ std::size_t raise_descriptor_limit() noexcept {
   return static_cast<std::size_t>(limit.rlim_cur);
 }
 
-// A connection from a port of ours to itself, which TCP allows (RFC 9293 section 3.5): nobody listens
-// there.
+// A connection from a port of ours to itself, which TCP allows (RFC 9293 section 3.5): nobody
+// listens there.
 bool met_itself(int fd) noexcept {
   sockaddr_storage own{};
   sockaddr_storage peer{};
@@ -93,8 +93,7 @@ void set_flag(int fd, int level, int name) noexcept {
 trawl::Result<ConnectPool> ConnectPool::open(Options options) {
   const int fd = ::epoll_create1(EPOLL_CLOEXEC);
   if (fd < 0) {
-    return fail(ExitCode::Runtime,
-                fmt::format("epoll: {}", std::system_category().message(errno)));
+    return fail(ExitCode::Runtime, fmt::format("epoll: {}", std::system_category().message(errno)));
   }
   return ConnectPool{fd, std::move(options)};
 }
@@ -102,7 +101,8 @@ trawl::Result<ConnectPool> ConnectPool::open(Options options) {
 ConnectPool::ConnectPool(int fd, Options options)
     : options_{std::move(options)}, epoll_fd_{fd}, events_(256) {
   const std::size_t limit = raise_descriptor_limit();
-  most_ = std::clamp<std::size_t>(limit > 2 * kReserved ? limit - kReserved : limit / 2, 1, kMostOpen);
+  most_ =
+      std::clamp<std::size_t>(limit > 2 * kReserved ? limit - kReserved : limit / 2, 1, kMostOpen);
 }
 
 ConnectPool::ConnectPool(ConnectPool&& other) noexcept
@@ -184,8 +184,7 @@ void ConnectPool::close_one(int fd) noexcept {
 void ConnectPool::poll(Moment now, std::vector<Result>& results) {
   results.insert(results.end(), immediate_.begin(), immediate_.end());
   immediate_.clear();
-  const int count =
-      ::epoll_wait(epoll_fd_, events_.data(), static_cast<int>(events_.size()), 0);
+  const int count = ::epoll_wait(epoll_fd_, events_.data(), static_cast<int>(events_.size()), 0);
   for (int i = 0; i < count; ++i) {
     const int fd = events_[static_cast<std::size_t>(i)].data.fd;
     const Connection& connection = connections_[static_cast<std::size_t>(fd)];

@@ -16,8 +16,8 @@
 
 namespace trawl::control {
 
-// TCP connections that the kernel tries for us, many at once: they are closed as soon as it is known
-// whether they succeed. Needs no privilege.
+// TCP connections that the kernel tries for us, many at once: they are closed as soon as it is
+// known whether they succeed. Needs no privilege.
 //
 // Thread: one user.
 class ConnectPool {

@@ -21,12 +21,11 @@ class LossEstimate {
   }
   [[nodiscard]] double outcomes() const noexcept { return hits_ + losses_; }
   [[nodiscard]] double losses() const noexcept { return losses_; }
-  [[nodiscard]] double share() const noexcept {
-    return outcomes() == 0 ? 0 : losses_ / outcomes();
-  }
+  [[nodiscard]] double share() const noexcept { return outcomes() == 0 ? 0 : losses_ / outcomes(); }
 
-  // Attempts after which silence is no longer bad luck: a share of `missed` of the answering targets
-  // loses as many. `doubts`: losses that are assumed besides those seen, of twice as many outcomes.
+  // Attempts after which silence is no longer bad luck: a share of `missed` of the answering
+  // targets loses as many. `doubts`: losses that are assumed besides those seen, of twice as many
+  // outcomes.
   [[nodiscard]] unsigned attempts_needed(double missed, double doubts) const noexcept {
     constexpr double kMostAttempts = 60;
     const double likely = std::min((losses_ + doubts) / (outcomes() + 2 * doubts), 0.9);

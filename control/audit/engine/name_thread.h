@@ -14,8 +14,8 @@
 
 namespace trawl::control {
 
-// Asks for the names of hosts beside the scan: what is asked for while an answer is awaited goes out
-// together after it.
+// Asks for the names of hosts beside the scan: what is asked for while an answer is awaited goes
+// out together after it.
 //
 // Thread: ask() and take() from one other thread.
 class NameThread {

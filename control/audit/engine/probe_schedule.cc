@@ -6,7 +6,7 @@ namespace trawl::control {
 namespace {
 
 constexpr unsigned kMostCounted = 60'000;  // Attempts a slot can count.
-constexpr unsigned kUnfairPasses = 6;   // Attempts in an overload, for each that is allowed.
+constexpr unsigned kUnfairPasses = 6;      // Attempts in an overload, for each that is allowed.
 
 }  // namespace
 
@@ -16,9 +16,9 @@ ProbeSchedule::ProbeSchedule(const Limits& limits)
 }
 
 bool ProbeSchedule::may_retry(const Slot& slot, unsigned needed) const noexcept {
-  const unsigned total =
-      limits_.strict ? limits_.most_attempts
-                     : std::min(limits_.most_attempts * kUnfairPasses, kMostCounted);
+  const unsigned total = limits_.strict
+                             ? limits_.most_attempts
+                             : std::min(limits_.most_attempts * kUnfairPasses, kMostCounted);
   return slot.fair < std::min(needed, limits_.most_attempts) && slot.attempts < total;
 }
 
@@ -137,7 +137,8 @@ std::optional<ProbeSchedule::Answer> ProbeSchedule::answered(std::uint32_t index
   Slot& slot = slots_[index];
   if (slot.attempts == 0) return std::nullopt;
   if (slot.status == Status::Done) return ping_answered(index, number, now);
-  Answer answer{.is_first = true, .was_in_flight = slot.status == Status::Flying, .hit = {}, .rtt = {}};
+  Answer answer{
+      .is_first = true, .was_in_flight = slot.status == Status::Flying, .hit = {}, .rtt = {}};
   const unsigned last = slot.attempts - 1U;
   unsigned attempt = last;
   if (number >= 0) {

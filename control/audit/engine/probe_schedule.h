@@ -19,13 +19,13 @@ namespace trawl::control {
 // Thread: one user.
 class ProbeSchedule {
  public:
-  static constexpr unsigned kAttemptNumbers = 16;       // That a reply can tell apart.
+  static constexpr unsigned kAttemptNumbers = 16;        // That a reply can tell apart.
   static constexpr std::uint32_t kOutside = 0xffffffff;  // A ping that is no probe of these.
 
   struct Limits {
     unsigned most_attempts = 11;
-    bool strict = false;     // Attempts in an overload count too.
-    bool pings = true;       // Ask who answered again when nobody else does.
+    bool strict = false;            // Attempts in an overload count too.
+    bool pings = true;              // Ask who answered again when nobody else does.
     bool has_outside_ping = false;  // There is one to begin with, numbered kOutside.
     std::uint32_t probes = 0;
   };

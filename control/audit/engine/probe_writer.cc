@@ -47,8 +47,7 @@ std::uint32_t ProbeWriter::token(const IpAddress& host, const ProbeSpec& spec,
   std::uint64_t hash = mix(key_ ^ static_cast<std::uint64_t>(address));
   hash = mix(hash ^ static_cast<std::uint64_t>(address >> 64U));
   hash = mix(hash ^ (std::uint64_t{spec.ttl} << 32U | std::uint64_t{spec.number} << 16U |
-                     std::uint64_t{spec.flags} << 8U |
-                     static_cast<std::uint64_t>(spec.kind)));
+                     std::uint64_t{spec.flags} << 8U | static_cast<std::uint64_t>(spec.kind)));
   return (static_cast<std::uint32_t>(hash) & ~kAttemptBits) | (attempt % kNumbers) << 1U;
 }
 
@@ -71,7 +70,8 @@ std::optional<int> ProbeWriter::attempt_of_token(const IpAddress& host, const Pr
 const dataplane::PacketSpec& ProbeWriter::write(const IpAddress& host, const ProbeSpec& spec,
                                                 unsigned attempt) {
   packet_.destination = host;
-  packet_.ttl = spec.ttl != 0 ? spec.ttl : style_.ttl.value_or(static_cast<std::uint8_t>(37 + random_() % 23));
+  packet_.ttl = spec.ttl != 0 ? spec.ttl
+                              : style_.ttl.value_or(static_cast<std::uint8_t>(37 + random_() % 23));
   packet_.id = static_cast<std::uint16_t>(random_());
   packet_.bad_checksum = style_.bad_checksum;
   packet_.options = style_.ip_options;
@@ -135,8 +135,8 @@ void ProbeWriter::write_protocol(const IpAddress& host, const ProbeSpec& spec, u
     case kProtocolIcmp:
     case kProtocolIcmpv6:
       if ((spec.number == kProtocolIcmp) != v4) break;
-      packet_.what = IcmpMessage{
-          .type = v4 ? kIcmpEcho : kIcmpv6Echo, .rest = mark, .data = style_.data};
+      packet_.what =
+          IcmpMessage{.type = v4 ? kIcmpEcho : kIcmpv6Echo, .rest = mark, .data = style_.data};
       return;
     case kProtocolTcp:
       packet_.what = TcpSegment{.source_port = from,
@@ -185,11 +185,10 @@ std::optional<ProbeWriter::Match> ProbeWriter::match_trace(
       if (ours) attempt = -1;
     } else if (spec.kind == ProbeKind::Tcp) {
       if (facts.protocol != kProtocolTcp || their_port != spec.number) continue;
-      for (const std::uint32_t seen : {quoted ? facts.sequence : facts.ack,
-                                       quoted ? facts.sequence
-                                              : facts.ack - static_cast<std::uint32_t>(
-                                                                style_.data.size()),
-                                       facts.sequence}) {
+      for (const std::uint32_t seen :
+           {quoted ? facts.sequence : facts.ack,
+            quoted ? facts.sequence : facts.ack - static_cast<std::uint32_t>(style_.data.size()),
+            facts.sequence}) {
         if (!attempt) attempt = attempt_of_token(host, spec, seen);
       }
     } else if (facts.protocol == kProtocolIcmp || facts.protocol == kProtocolIcmpv6) {
@@ -207,8 +206,8 @@ std::uint16_t ProbeWriter::trace_port(const ProbeSpec& spec) const noexcept {
 std::optional<ProbeWriter::Match> ProbeWriter::match(
     const IpAddress& host, const ProbeSet& set, const dataplane::Dissection& reply) const noexcept {
   if (set.type() == ScanType::Trace) return match_trace(host, set, reply);
-  const auto match = reply.quoted ? match_quoted(host, set, *reply.quoted)
-                                  : match_direct(host, set, reply.packet);
+  const auto match =
+      reply.quoted ? match_quoted(host, set, *reply.quoted) : match_direct(host, set, reply.packet);
   if (match) return match;
   // Whatever comes by a protocol proves it, or says that there is none; which attempt it answers,
   // if any, cannot be told.

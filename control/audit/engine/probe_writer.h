@@ -61,14 +61,14 @@ class ProbeWriter {
   [[nodiscard]] std::uint16_t trace_port(const ProbeSpec& spec) const noexcept;
   [[nodiscard]] std::optional<Match> match_trace(const IpAddress& host, const ProbeSet& set,
                                                  const dataplane::Dissection& reply) const noexcept;
-  [[nodiscard]] std::optional<Match> match_direct(const IpAddress& host, const ProbeSet& set,
-                                                  const dataplane::PacketFacts& packet)
-      const noexcept;
+  [[nodiscard]] std::optional<Match> match_direct(
+      const IpAddress& host, const ProbeSet& set,
+      const dataplane::PacketFacts& packet) const noexcept;
   [[nodiscard]] std::optional<Match> match_tcp(const IpAddress& host, const ProbeSet& set,
                                                const dataplane::PacketFacts& packet) const noexcept;
-  [[nodiscard]] std::optional<Match> match_quoted(const IpAddress& host, const ProbeSet& set,
-                                                  const dataplane::PacketFacts& quoted)
-      const noexcept;
+  [[nodiscard]] std::optional<Match> match_quoted(
+      const IpAddress& host, const ProbeSet& set,
+      const dataplane::PacketFacts& quoted) const noexcept;
   void write_protocol(const IpAddress& host, const ProbeSpec& spec, unsigned attempt);
 
   ProbeStyle style_;

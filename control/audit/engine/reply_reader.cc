@@ -129,9 +129,9 @@ std::optional<Reason> read_host_reply(const ProbeSpec& spec, const Dissection& r
   if (reply.quoted) {
     // Who lacks a port or a protocol is there; who only forbids, or somebody else, says nothing.
     const bool from_host = reply.packet.source == reply.quoted->destination;
-    const bool lacks = is_port_unreachable(reply.packet) ||
-                       (reply.packet.protocol == kProtocolIcmp &&
-                        is_protocol_unreachable(reply.packet));
+    const bool lacks =
+        is_port_unreachable(reply.packet) ||
+        (reply.packet.protocol == kProtocolIcmp && is_protocol_unreachable(reply.packet));
     if (!from_host || !lacks) return std::nullopt;
     return up(icmp_reason(reply.packet));
   }

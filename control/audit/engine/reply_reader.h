@@ -20,10 +20,10 @@ struct PortVerdict {
 [[nodiscard]] std::optional<PortVerdict> read_port_reply(ScanType type,
                                                          const dataplane::Dissection& reply);
 
-// Why a host is up, for a packet that is known to answer a probe for host discovery ("Host Discovery
-// Techniques"). nullopt for what does not say so.
+// Why a host is up, for a packet that is known to answer a probe for host discovery ("Host
+// Discovery Techniques"). nullopt for what does not say so.
 [[nodiscard]] std::optional<Reason> read_host_reply(const ProbeSpec& spec,
-                                                         const dataplane::Dissection& reply);
+                                                    const dataplane::Dissection& reply);
 
 // The word for an ICMP error: "port-unreach"; "" for one that Nmap has no word for.
 [[nodiscard]] std::string_view icmp_reason(const dataplane::PacketFacts& packet) noexcept;

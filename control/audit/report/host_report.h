@@ -66,19 +66,19 @@ struct AuditRun {
   std::chrono::system_clock::time_point started;
   int verbosity = 0;
   int debugging = 0;
-  std::vector<ScanInfo> scans;   // None for a list or a ping scan.
-  bool shows_reasons = false;    // --reason
-  bool only_open = false;        // --open
-  bool names_downs = false;      // Hosts that are down are told of too (-v, or -sL's "unknown").
-  std::string stylesheet;        // href of the XML report, "" for none.
+  std::vector<ScanInfo> scans;  // None for a list or a ping scan.
+  bool shows_reasons = false;   // --reason
+  bool only_open = false;       // --open
+  bool names_downs = false;     // Hosts that are down are told of too (-v, or -sL's "unknown").
+  std::string stylesheet;       // href of the XML report, "" for none.
 };
 
 struct AuditTotals {
   std::uint64_t hosts = 0;
   std::uint64_t up = 0;
   std::chrono::steady_clock::time_point started;
-  std::chrono::system_clock::time_point now;  // The end, or so far...
-  std::chrono::duration<double> elapsed{0};   // ...and how long it took until then.
+  std::chrono::system_clock::time_point now;               // The end, or so far...
+  std::chrono::duration<double> elapsed{0};                // ...and how long it took until then.
   std::uint64_t raw_packets_sent = 0, raw_bytes_sent = 0;  // For -v; 0 when none were.
   std::uint64_t raw_packets_received = 0, raw_bytes_received = 0;
   std::string failure;  // Why it ended early ("interrupted"), "" when it did not.
