@@ -60,7 +60,7 @@ timing:
   --initial-rtt-timeout TIME, --min-parallelism, --max-parallelism,
   --min-hostgroup, --max-hostgroup N
 packets:
-  -f, --mtu N, -D DECOYS, -S ADDRESS, -e INTERFACE, -g PORT, --ttl N
+  -f, --mtu N, -D DECOYS, -S ADDRESS, -e INTERFACE, -g, --source-port PORT, --ttl N
   --data HEX, --data-string TEXT, --data-length N, --ip-options OPTIONS
   --spoof-mac MAC, --badsum, --adler32, --send-ip, --send-eth
   --privileged, --unprivileged

@@ -68,8 +68,8 @@ AuditResult<void> check_scans(const AuditOptions& options, bool raw) {
 
 void warn_of_ignored(const AuditOptions& options, bool raw, const Warn& warn) {
   const ProbeStyle& style = options.style;
-  const bool wants_raw = options.decoys || style.bad_checksum || style.ttl ||
-                         style.scan_flags || style.has_data || !style.ip_options.empty() ||
+  const bool wants_raw = options.decoys || style.bad_checksum || style.ttl || style.scan_flags ||
+                         style.has_data || !style.ip_options.empty() ||
                          !options.spoof_mac.empty() || options.fragment != 0;
   const bool connects = std::ranges::count(options.scans, ScanType::Connect) > 0;
   if (!wants_raw || (raw && !connects)) return;

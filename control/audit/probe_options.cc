@@ -159,8 +159,7 @@ AuditResult<void> parse_decoys(const AuditOptions& options, service::NameResolve
       if (!number.empty()) {
         const char* const end = number.data() + number.size();
         const auto [stop, error] = std::from_chars(number.data() + 1, end, count);
-        if (number[0] != ':' || error != std::errc{} || stop != end || count == 0 ||
-            options.ipv6) {
+        if (number[0] != ':' || error != std::errc{} || stop != end || count == 0 || options.ipv6) {
           return bad_value(fmt::format("Bad 'rnd' decoy \"{}\"", word));
         }
       }
@@ -193,7 +192,7 @@ AuditResult<std::vector<ProbeSpec>> discovery_probes(const AuditOptions& options
     }
   }
   // ICMP first, as Nmap sends it.
-  std::ranges::stable_partition(probes, [](const ProbeSpec& spec) {
+  std::stable_partition(probes.begin(), probes.end(), [](const ProbeSpec& spec) {
     return spec.kind == ProbeKind::IcmpEcho || spec.kind == ProbeKind::IcmpTimestamp ||
            spec.kind == ProbeKind::IcmpMask;
   });

@@ -40,7 +40,7 @@ Taken add_output(AuditOptions& options, AuditOptions::Output::Format format,
     return bad_value(fmt::format(
         "Output filename begins with '-'. Try '-o{} ./{}' if you really want it to be named as "
         "such.",
-        std::string_view{"NXGJS"}[static_cast<std::size_t>(format)] , path));
+        std::string_view{"NXGJS"}[static_cast<std::size_t>(format)], path));
   }
   options.outputs.push_back({format, path});
   return {};

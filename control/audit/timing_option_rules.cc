@@ -14,23 +14,36 @@ using enum ArgumentUse;
 using Taken = AuditResult<void>;
 using Words = AuditOptions::TimingWords;
 
-// A number that only makes sense in milliseconds, as they once were, from people who remember.
-Taken refuse_old_unit(const OptionWord& word, std::string_view option, std::int64_t suspicious,
-                      Moment time) {
+// What a time without a unit may have meant when the unit was milliseconds.
+struct OldUnit {
+  std::string_view option;
+  std::int64_t suspicious = 0;  // Seconds: from here on it is refused...
+  std::string_view shown_as;    // ...and told of in "hours", "minutes" or "seconds",
+  bool suggests_ms = false;     // with this unit as what was meant.
+};
+
+Taken refuse_old_unit(const OptionWord& word, const OldUnit& old, Moment time) {
   const bool has_unit = word.value.find_first_not_of("0123456789.") != std::string::npos;
-  if (has_unit || time < Moment{suspicious * 1'000'000}) return {};
-  return bad_value(fmt::format(
-      "Since April 2010, the default unit for {0} is seconds, so your time of \"{1}\" is {2:.1f} "
-      "hours. If this is what you want, use \"{1}s\".",
-      option, word.value, static_cast<double>(time.count()) / 3.6e9));
+  if (has_unit || time < Moment{old.suspicious * 1'000'000}) return {};
+  const double seconds = static_cast<double>(time.count()) * 1e-6;
+  std::string length = fmt::format("{:.1f} hours", seconds / 3600);
+  if (old.shown_as == "minutes") length = fmt::format("{:.1f} minutes", seconds / 60);
+  if (old.shown_as == "seconds") length = fmt::format("{} seconds", word.value);
+  const std::string hint = old.suggests_ms
+                               ? fmt::format("Use \"{0}ms\" for {0} milliseconds.", word.value)
+                               : fmt::format("If this is what you want, use \"{}s\".", word.value);
+  return bad_value(
+      fmt::format("Since April 2010, the default unit for {} is seconds, so your time of \"{}\" is "
+                  "{}. {}",
+                  old.option, word.value, length, hint));
 }
 
 template <auto Member>
 Taken take_time(AuditOptions& options, const OptionWord& word, Moment least, std::string message,
-                std::string_view option, std::int64_t suspicious) {
+                const OldUnit& old) {
   const auto time = parse_nmap_time(word.value);
   if (!time || *time < least) return bad_value(std::move(message));
-  if (auto taken = refuse_old_unit(word, option, suspicious, *time); !taken) return taken;
+  if (auto taken = refuse_old_unit(word, old, *time); !taken) return taken;
   options.timing.*Member = *time;
   return {};
 }
@@ -74,34 +87,40 @@ constexpr std::array kRules{
     OptionRule{{"min-rtt-timeout", Required},
                [](AuditOptions& options, const OptionWord& word) {
                  return take_time<&Words::min_rtt>(options, word, Moment{0},
-                                                   "Bogus --min-rtt-timeout argument specified", "--min-rtt-timeout", 50);
+                                                   "Bogus --min-rtt-timeout argument specified",
+                                                   {"--min-rtt-timeout", 50, "seconds", true});
                }},
     OptionRule{{"max-rtt-timeout", Required},
                [](AuditOptions& options, const OptionWord& word) {
                  return take_time<&Words::max_rtt>(
                      options, word, Moment{5000},
-                     "Bogus --max-rtt-timeout argument specified, must be at least 5ms", "--max-rtt-timeout", 50);
+                     "Bogus --max-rtt-timeout argument specified, must be at least 5ms",
+                     {"--max-rtt-timeout", 50, "seconds", true});
                }},
     OptionRule{{"initial-rtt-timeout", Required},
                [](AuditOptions& options, const OptionWord& word) {
                  return take_time<&Words::initial_rtt>(
                      options, word, Moment{1},
-                     "Bogus --initial-rtt-timeout argument specified.  Must be positive", "--initial-rtt-timeout", 50);
+                     "Bogus --initial-rtt-timeout argument specified.  Must be positive",
+                     {"--initial-rtt-timeout", 50, "seconds", true});
                }},
     OptionRule{{"host-timeout", Required},
                [](AuditOptions& options, const OptionWord& word) {
                  return take_time<&Words::host_timeout>(options, word, Moment{0},
-                                                        "Bogus --host-timeout argument specified", "--host-timeout", 10000);
+                                                        "Bogus --host-timeout argument specified",
+                                                        {"--host-timeout", 10000, "hours", false});
                }},
     OptionRule{{"scan-delay", Required},
                [](AuditOptions& options, const OptionWord& word) {
                  return take_time<&Words::scan_delay>(options, word, Moment{0},
-                                                      "Bogus --scan-delay argument specified.", "--scan-delay", 100);
+                                                      "Bogus --scan-delay argument specified.",
+                                                      {"--scan-delay", 100, "minutes", true});
                }},
     OptionRule{{"max-scan-delay", Required},
                [](AuditOptions& options, const OptionWord& word) {
                  return take_time<&Words::max_scan_delay>(
-                     options, word, Moment{0}, "Bogus --max-scan-delay argument specified.", "--max-scan-delay", 100);
+                     options, word, Moment{0}, "Bogus --max-scan-delay argument specified.",
+                     {"--max-scan-delay", 100, "minutes", false});
                }},
     OptionRule{{"max-retries", Required},
                [](AuditOptions& options, const OptionWord& word) {

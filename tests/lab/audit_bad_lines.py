@@ -69,7 +69,6 @@ SAME = r"""
 -e nosuch0 -Pn 127.0.0.1
 -g 0 -p1 127.0.0.1
 -D RND:0 127.0.0.1
--D RND:999 127.0.0.1
 -D ME,ME 127.0.0.1
 -sS -sT 127.0.0.1
 -sS -sA 127.0.0.1
@@ -130,6 +129,7 @@ no.such.name.invalid
 
 # (line, trawl's exit code, what it says, why not as nmap).
 OTHERWISE = [
+    ("-D RND:999 127.0.0.1", 1, "You are only allowed 128 decoys", "nmap names a file of its source"),
     ("-T 127.0.0.1", 1, "Unknown timing mode", "nmap looks at the first letter, and scans nothing"),
     ("--max-retries x 127.0.0.1", 1, "max-retries must be positive", "nmap reads it as 0"),
     ("--ttl x 127.0.0.1", 1, "ttl option must be a number", "nmap reads it as 0"),

@@ -111,7 +111,6 @@ class HostPace {
   unsigned hits_since_reaction_ = 0;
   unsigned clean_hits_ = 0;  // In a row, without a loss.
   std::array<Epoch, 4> epochs_{};
-  std::size_t newest_ = 0;
   std::size_t judged_ = 0;  // Epochs before this one are.
   std::size_t begun_ = 0;
   double judged_sent_ = 0;  // First probes of epochs without an overload, and their answers.

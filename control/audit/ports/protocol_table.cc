@@ -38,9 +38,9 @@ void ProtocolTable::read(std::string_view text) {
 
 std::vector<std::uint16_t> ProtocolTable::matching(std::string_view pattern) const {
   std::vector<std::uint16_t> numbers;
-  for (std::uint16_t number = 0; number < names_.size(); ++number) {
+  for (std::size_t number = 0; number < names_.size(); ++number) {
     if (!names_[number].empty() && matches_pattern(names_[number], pattern)) {
-      numbers.push_back(number);
+      numbers.push_back(static_cast<std::uint16_t>(number));
     }
   }
   return numbers;
