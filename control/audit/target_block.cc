@@ -59,7 +59,9 @@ std::optional<TargetBlock::Octets> parse_octets(std::string_view text) {
   TargetBlock::Octets octets;
   std::size_t count = 0;
   const bool good = for_each_piece(text, '.', [&](std::string_view part) {
-    if (count == octets.size()) return false;
+    // "*" stands alone.
+    const bool mixes = part.size() > 1 && part.find('*') != std::string_view::npos;
+    if (count == octets.size() || mixes) return false;
     auto& octet = octets[count++];
     return for_each_piece(part, ',',
                           [&octet](std::string_view item) { return add_octets(item, octet); });
@@ -148,7 +150,10 @@ std::variant<TargetExpression, std::string> parse_target_expression(std::string_
     if (!written)
       return fmt::format("Unable to split netmask from target expression: \"{}\"", text);
     if (*written > most) {
-      warning = fmt::format("Illegal netmask in \"{}\". Assuming /{} (one host)", text, most);
+      // Nmap says nothing of it for IPv6.
+      if (family == AddressFamily::V4) {
+        warning = fmt::format("Illegal netmask in \"{}\". Assuming /{} (one host)", text, most);
+      }
     } else {
       length = *written;
     }

@@ -82,7 +82,7 @@ class Lists(unittest.TestCase):
             with self.subTest(words=words):
                 for program in (labs.TRAWL, "nmap"):
                     done = subprocess.run(
-                        ["unshare", "--net", program, "-sL", "-n", *words, "198.18.0.1"],
+                        ["unshare", "--net", program, "-sL", "-n", "198.18.0.1", *words],
                         capture_output=True, timeout=labs.PATIENCE)
                     self.assertEqual(done.returncode, code, (program, done.stderr))
 

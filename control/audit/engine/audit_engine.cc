@@ -168,8 +168,10 @@ unsigned AuditEngine::needed_by(const AuditHost& host) const noexcept {
   const double missed = left * 10 < host.probes->size() ? 1e-7 : 1e-4;
   const LossEstimate& own = host.pace->loss();
   if (host.pace->last_reaction() >= Moment{0}) return own.attempts_needed(missed, 2);
-  const LossEstimate& loss = own.outcomes() >= kEnough ? own : group_.loss();
-  return loss.attempts_needed(missed, 0.5);
+  if (own.outcomes() >= kEnough) return own.attempts_needed(missed, 0.5);
+  // A limit of ICMP errors may show itself only after a second.
+  const unsigned least = host.probes->type() == ScanType::Udp ? 3 : 2;
+  return std::max(group_.loss().attempts_needed(missed, 0.5), least);
 }
 
 Moment AuditEngine::timeout_of(const AuditHost& host) const noexcept {
@@ -183,10 +185,13 @@ Moment AuditEngine::patience_with(const AuditHost& host,
                                   const ProbeSchedule::Send& send) const noexcept {
   constexpr Moment kLongest{2'000'000};
   const Moment timeout = timeout_of(host);
-  const bool scarce = host.probes->type() == ScanType::Udp || plan_.timing.retries_given;
+  const bool udp = host.probes->type() == ScanType::Udp;
+  const bool scarce = udp || plan_.timing.retries_given;
   if (send.is_ping || send.attempt == 0 || host.stage != AuditHost::Stage::Scan) return timeout;
   const unsigned factor = scarce ? 1U << 2 * std::min(send.attempt, 3U) : 1 + send.attempt / 2;
-  return std::max(timeout, std::min(timeout * factor, kLongest));
+  // Each has its second's worth of ICMP errors.
+  const Moment least{udp ? 1'000'000 * send.attempt : 0};
+  return std::max(timeout, std::min(std::max(timeout * factor, least), kLongest));
 }
 
 void AuditEngine::look_at(AuditHost& host) {
