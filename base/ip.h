@@ -90,8 +90,6 @@ class IpAddress {
   std::uint64_t low_ = kMapped;
 };
 
-enum class AddressFamily : std::uint8_t { V4, V6 };
-
 // All addresses that share their first length() bits. Host bits are zero.
 template <typename Address>
 class Prefix {

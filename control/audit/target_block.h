@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/address_family.h"
 #include "base/ip.h"
 
 namespace trawl::control {

@@ -116,7 +116,14 @@ Result<Way> RawNetwork::way_to(const IpAddress& host) {
 
 Result<MacAddress> RawNetwork::gateway_mac(PacketSocket& socket, const IpAddress& source,
                                            const IpAddress& gateway) {
-  if (const auto known = gateways_.find(gateway); known != gateways_.end()) return known->second;
+  const auto silent = [&] {
+    return fail(ExitCode::Device, fmt::format("the gateway {} on {} does not answer",
+                                              gateway.to_string(), socket.interface().name));
+  };
+  if (const auto known = gateways_.find(gateway); known != gateways_.end()) {
+    if (known->second) return *known->second;
+    return silent();
+  }
   std::optional<MacAddress> found;
   const Handler handler{.packet = [](const Dissection&, std::span<const std::byte>) {},
                         .neighbour =
@@ -135,11 +142,8 @@ Result<MacAddress> RawNetwork::gateway_mac(PacketSocket& socket, const IpAddress
       (void)socket.receive([&](std::span<const std::byte> frame) { take(frame, socket, handler); });
     }
   }
-  if (!found) {
-    return fail(ExitCode::Device, fmt::format("the gateway {} on {} does not answer",
-                                              gateway.to_string(), socket.interface().name));
-  }
-  gateways_.emplace(gateway, *found);
+  gateways_.emplace(gateway, found);
+  if (!found) return silent();
   return *found;
 }
 
@@ -153,6 +157,9 @@ void RawNetwork::queue_frame(PacketSocket& socket, const Way& way, std::size_t p
     write_ethernet(frame, way.next_hop.value_or(MacAddress::broadcast()), mac_of(socket), v4);
   }
   if (trace_) trace_(true, {frame, header + packet_size}, header != 0);
+  // Those that a firewall swallowed never come back.
+  constexpr std::size_t kMostOwn = 1U << 16U;
+  if (own_.size() >= kMostOwn) own_.clear();
   if (socket.interface().is_loopback) own_.insert(digest({frame, packet_size}));
   socket.queue(header + packet_size);
 }

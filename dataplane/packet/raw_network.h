@@ -91,7 +91,7 @@ class RawNetwork {
   RouteTable routes_;
   int only_interface_ = 0;
   std::map<int, std::unique_ptr<PacketSocket>> sockets_;
-  std::map<IpAddress, MacAddress> gateways_;
+  std::map<IpAddress, std::optional<MacAddress>> gateways_;  // nullopt for those that are silent.
   Trace trace_;
   // Digests of packets on their way over loopback, which brings back what is sent.
   std::unordered_multiset<std::uint64_t> own_;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/address_family.h"
 #include "base/ip.h"
 
 namespace trawl::service {

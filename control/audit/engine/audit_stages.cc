@@ -14,6 +14,7 @@ constexpr std::size_t kMostHosts = 65536;                  // At once...
 constexpr std::uint64_t kMostProbes = 8U * 1024U * 1024U;  // ...with this many probes in all.
 constexpr std::size_t kAdmittedTogether = 512;
 constexpr double kSilentWindow = 50;
+constexpr std::size_t kMostPostponed = 4096;
 
 bool needs_raw(const ProbeSet& set) noexcept {
   return std::ranges::any_of(set.specs(),
@@ -40,7 +41,7 @@ void AuditEngine::admit() {
       (void)begin(std::move(target));
       continue;
     }
-    if (!has_targets_) return;
+    if (!has_targets_ || postponed_.size() >= kMostPostponed) return;
     auto target = targets_.next();
     if (!target) {
       has_targets_ = false;

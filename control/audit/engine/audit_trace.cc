@@ -10,6 +10,7 @@ namespace {
 using enum AuditHost::Stage;
 
 constexpr unsigned kMostHops = 30;
+constexpr std::size_t kMostKnownHops = 20'000;
 constexpr unsigned kUnknownDistance = 10;
 constexpr unsigned kLeaderWindow = 10;
 constexpr unsigned kFollowerWindow = 2;
@@ -175,7 +176,7 @@ void AuditEngine::end_trace(AuditHost& host) {
   for (const auto& [ttl, hop] : trace.hops) {
     if (trace.reached && ttl > *trace.reached) continue;
     report.hops.push_back(hop);
-    known_hops_.try_emplace({ttl, hop.ip}, before);
+    if (known_hops_.size() < kMostKnownHops) known_hops_.try_emplace({ttl, hop.ip}, before);
     before.push_back(hop);
   }
   host.report.traces.push_back(std::move(report));
