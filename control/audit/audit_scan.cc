@@ -57,8 +57,12 @@ int AuditScan::run(AuditPlan plan, TargetList& targets, std::string_view program
   const std::string_view stopped = "interrupted";
   engine_ = std::make_unique<AuditEngine>(std::move(plan), targets, std::move(hooks));
   running = engine_.get();
-  (void)std::signal(SIGINT, stop_running);
-  (void)std::signal(SIGTERM, stop_running);
+  // Reads that wait are broken off, and a second signal ends it at once.
+  struct sigaction action {};
+  action.sa_handler = stop_running;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  (void)::sigaction(SIGINT, &action, nullptr);
+  (void)::sigaction(SIGTERM, &action, nullptr);
   const auto done = engine_->run();
   running = nullptr;
   if (!done) totals_.failure = done.error().message;

@@ -177,11 +177,11 @@ AuditResult<Timing> timing_of(const AuditOptions& options) {
     timing.max_rtt =
         std::max({timing.max_rtt, timing.min_rtt, words.initial_rtt.value_or(Moment{0})});
   if (!words.min_rtt) timing.min_rtt = std::min(timing.min_rtt, timing.max_rtt);
-  if (!words.initial_rtt) {
-    timing.initial_rtt = std::clamp(timing.initial_rtt, timing.min_rtt, timing.max_rtt);
-  }
   if (timing.min_rtt > timing.max_rtt) {
     return bad_value("--min-rtt-timeout cannot be greater than --max-rtt-timeout");
+  }
+  if (!words.initial_rtt) {
+    timing.initial_rtt = std::clamp(timing.initial_rtt, timing.min_rtt, timing.max_rtt);
   }
   if (timing.initial_rtt < timing.min_rtt || timing.initial_rtt > timing.max_rtt) {
     return bad_value(

@@ -25,6 +25,7 @@ namespace {
 
 constexpr int kReceiveBuffer = 64 << 20;
 constexpr int kSendBuffer = 4 << 20;
+constexpr std::chrono::seconds kPatience{1};  // With a kernel that takes no packet.
 
 void set_option(int fd, int level, int name, int value) noexcept {
   (void)::setsockopt(fd, level, name, &value, sizeof value);
@@ -124,6 +125,7 @@ void PacketSocket::queue(std::size_t size) noexcept {
   send_vectors_[slot].iov_len = size;
   if (!interface_.is_ethernet) address_packet(slot);
   ++queued_;
+  ++queued_total_;
 }
 
 // Where the kernel shall route a packet to: where it says itself.
@@ -164,11 +166,16 @@ std::size_t PacketSocket::send_alike(std::size_t most) noexcept {
   while (first_ + count < end && send_fd(packet(first_ + count)) == fd) ++count;
   const int taken = ::sendmmsg(fd, &send_messages_[first_], static_cast<unsigned>(count), 0);
   if (taken < 0) {
-    if (is_worth_waiting(errno)) return 0;
-    counters_.last_error = errno;
+    const int error = errno;
+    const auto now = std::chrono::steady_clock::now();
+    if (stuck_since_ == std::chrono::steady_clock::time_point{}) stuck_since_ = now;
+    // An interface without a carrier takes nothing either, and may never again.
+    if (is_worth_waiting(error) && now - stuck_since_ < kPatience) return 0;
+    counters_.last_error = error;
     ++counters_.refused;
     return 1;
   }
+  stuck_since_ = {};
   counters_.sent += static_cast<std::uint64_t>(taken);
   for (int i = 0; i < taken; ++i) {
     counters_.sent_bytes += send_vectors_[first_ + static_cast<std::size_t>(i)].iov_len - header();

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -56,6 +57,8 @@ class PacketSocket {
   // Hands what is queued to the kernel. What it does not take now stays queued.
   void flush() noexcept;
   [[nodiscard]] bool is_idle() const noexcept { return queued_ == 0; }
+  // Packets that were ever queued.
+  [[nodiscard]] std::uint64_t queued_total() const noexcept { return queued_total_; }
 
   // Reads what has arrived, a burst at most, and gives each frame (Ethernet) or packet to `take`.
   // Returns how many there were.
@@ -82,6 +85,9 @@ class PacketSocket {
   std::vector<sockaddr_storage> addresses_;
   std::size_t first_ = 0;
   std::size_t queued_ = 0;
+  std::uint64_t queued_total_ = 0;
+  // Since when the kernel takes nothing; the epoch while it does.
+  std::chrono::steady_clock::time_point stuck_since_;
   PacketCounters counters_;
 };
 

@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int kGatewayQuestions = 5;
+constexpr std::chrono::seconds kAskAgain{30};  // Whoever was silent.
 constexpr milliseconds kGatewayPatience{300};
 
 void write_ethernet(std::byte* frame, MacAddress to, MacAddress from, bool v4) noexcept {
@@ -120,10 +121,10 @@ Result<MacAddress> RawNetwork::gateway_mac(PacketSocket& socket, const IpAddress
     return fail(ExitCode::Device, fmt::format("the gateway {} on {} does not answer",
                                               gateway.to_string(), socket.interface().name));
   };
-  if (const auto known = gateways_.find(gateway); known != gateways_.end()) {
-    if (known->second) return *known->second;
-    return silent();
-  }
+  const auto now = steady_clock::now();
+  Gateway& known = gateways_[{socket.interface().index, gateway}];
+  if (known.mac) return *known.mac;
+  if (known.asked != steady_clock::time_point{} && now - known.asked < kAskAgain) return silent();
   std::optional<MacAddress> found;
   const Handler handler{.packet = [](const Dissection&, std::span<const std::byte>) {},
                         .neighbour =
@@ -142,7 +143,7 @@ Result<MacAddress> RawNetwork::gateway_mac(PacketSocket& socket, const IpAddress
       (void)socket.receive([&](std::span<const std::byte> frame) { take(frame, socket, handler); });
     }
   }
-  gateways_.emplace(gateway, found);
+  known = {found, steady_clock::now()};
   if (!found) return silent();
   return *found;
 }
@@ -159,7 +160,7 @@ void RawNetwork::queue_frame(PacketSocket& socket, const Way& way, std::size_t p
   if (trace_) trace_(true, {frame, header + packet_size}, header != 0);
   // Those that a firewall swallowed never come back.
   constexpr std::size_t kMostOwn = 1U << 16U;
-  if (own_.size() >= kMostOwn) own_.clear();
+  if (own_.size() >= kMostOwn) older_own_ = std::exchange(own_, {});
   if (socket.interface().is_loopback) own_.insert(digest({frame, packet_size}));
   socket.queue(header + packet_size);
 }
@@ -215,8 +216,10 @@ void RawNetwork::take(std::span<const std::byte> frame, const PacketSocket& sock
   }
   const auto packet = frame.subspan(socket.header());
   if (socket.interface().is_loopback) {
-    if (const auto sent = own_.find(digest(packet)); sent != own_.end()) {
-      own_.erase(sent);
+    for (auto* const sent : {&own_, &older_own_}) {
+      const auto found = sent->find(digest(packet));
+      if (found == sent->end()) continue;
+      sent->erase(found);
       return;
     }
   }
@@ -235,8 +238,9 @@ std::size_t RawNetwork::receive(const Handler& handler) {
 void RawNetwork::wait(std::chrono::microseconds most, std::span<const int> others) {
   std::vector<pollfd> waits;
   for (const auto& [index, socket] : sockets_) {
-    const auto wanted = static_cast<short>(socket->is_idle() ? POLLIN : POLLIN | POLLOUT);
-    waits.push_back({socket->fd(), wanted, 0});
+    waits.push_back({socket->fd(), POLLIN, 0});
+    // Nothing tells when a packet socket takes frames again.
+    if (!socket->is_idle()) most = std::min(most, std::chrono::microseconds{1000});
   }
   for (const int fd : others) waits.push_back({fd, POLLIN, 0});
   poll_for(waits, most);

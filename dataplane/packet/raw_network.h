@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/ip.h"
@@ -76,6 +77,11 @@ class RawNetwork {
   [[nodiscard]] PacketCounters counters() noexcept;
 
  private:
+  struct Gateway {
+    std::optional<MacAddress> mac;                // nullopt when it was silent...
+    std::chrono::steady_clock::time_point asked;  // ...then.
+  };
+
   explicit RawNetwork(RawNetworkOptions options, RouteTable routes)
       : options_{std::move(options)}, routes_{std::move(routes)} {}
   [[nodiscard]] Result<PacketSocket*> socket_of(int interface);
@@ -91,10 +97,10 @@ class RawNetwork {
   RouteTable routes_;
   int only_interface_ = 0;
   std::map<int, std::unique_ptr<PacketSocket>> sockets_;
-  std::map<IpAddress, std::optional<MacAddress>> gateways_;  // nullopt for those that are silent.
+  std::map<std::pair<int, IpAddress>, Gateway> gateways_;  // By interface and address.
   Trace trace_;
   // Digests of packets on their way over loopback, which brings back what is sent.
-  std::unordered_multiset<std::uint64_t> own_;
+  std::unordered_multiset<std::uint64_t> own_, older_own_;
   std::vector<std::byte> whole_ = std::vector<std::byte>(65536);  // A packet before it is cut.
 };
 

@@ -1,7 +1,10 @@
 #include "control/audit/engine/audit_engine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <system_error>
 #include <utility>
 
 #include "control/survey/payload_file.h"
@@ -12,8 +15,8 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kBurst = 64;      // Probes of one host before the next has its turn.
-constexpr unsigned kReceiveBursts = 4;  // Of a turn.
+constexpr std::size_t kBurst = 64;       // Probes of one host before the next has its turn.
+constexpr unsigned kReceiveBursts = 64;  // Of a turn.
 constexpr Moment kTickEvery{100'000};
 constexpr Moment kLongestWait{200'000};
 
@@ -74,6 +77,11 @@ Result<void> AuditEngine::run() {
     wait_for_work();
   }
   if (was_stopped()) interrupt_hosts();
+  if (connects_->failures() > 0 && hooks_.warn) {
+    hooks_.warn(fmt::format("WARNING: {} connections could not be tried from here (the last: {}).",
+                            connects_->failures(),
+                            std::system_category().message(connects_->last_failure())));
+  }
   if (hooks_.tick) hooks_.tick(now());
   return {};
 }
@@ -136,7 +144,7 @@ void AuditEngine::tell_stragglers() {
 
 void AuditEngine::wait_for_work() {
   constexpr Moment kPoll{1000};  // For what no descriptor tells of: names, a least rate.
-  if (!ready_.empty()) return;
+  if (!ready_.empty() || admits_more_) return;
   Moment until = now_ + kLongestWait;
   if (!wakes_.empty()) until = std::min(until, wakes_.top().at);
   if (hooks_.tick) until = std::min(until, last_tick_ + kTickEvery);
@@ -239,7 +247,14 @@ void AuditEngine::send_what_may(AuditHost& host, Moment now) {
                          ? ~0U
                          : static_cast<unsigned>(std::clamp(host.pace->window() / 2, 4.0, 64.0));
   for (std::size_t i = 0; i < most; ++i) {
-    if (!host.pace->has_window() || now < host.pace->next_send()) return;
+    if (now < host.pace->next_send()) return;
+    if (!host.pace->has_window() && !group_.owes(now)) {
+      if (group_.has_least_rate() && !host.is_blocked) {
+        blocked_.push_back(host.id);
+        host.is_blocked = true;
+      }
+      return;
+    }
     const bool may = group_.may_send(now);
     const auto send = may ? host.schedule->next(needed, quiet) : std::nullopt;
     if (may && !send) return;
@@ -256,9 +271,11 @@ bool AuditEngine::send_one(AuditHost& host, const ProbeSchedule::Send& send, Mom
                            Moment deadline) {
   const ProbeSet& set = send.index == ProbeSchedule::kOutside ? *host.ping_probe : *host.probes;
   const ProbeSpec& spec = set.specs()[send.index == ProbeSchedule::kOutside ? 0 : send.index];
+  const std::uint64_t before = host.way.socket == nullptr ? 0 : host.way.socket->queued_total();
   if (spec.kind == ProbeKind::Connect) {
     if (!connects_->has_room()) return false;
-    connects_->start({host.id, send.index, send.attempt}, host.target.ip, spec.number, deadline);
+    connects_->start({host.id, send.index, send.attempt, host.stage_serial}, host.target.ip,
+                     spec.number, deadline);
   } else {
     if (!dataplane::RawNetwork::has_room(host.way)) network_->flush();
     if (!dataplane::RawNetwork::has_room(host.way)) return false;
@@ -270,7 +287,9 @@ bool AuditEngine::send_one(AuditHost& host, const ProbeSchedule::Send& send, Mom
   }
   host.schedule->sent(send, now, deadline);
   host.pace->sent(now, !send.is_ping && send.attempt == 0);
-  group_.sent(now);
+  host.last_sent = now;
+  const std::uint64_t after = host.way.socket == nullptr ? 0 : host.way.socket->queued_total();
+  group_.sent(now, static_cast<double>(std::max<std::uint64_t>(1, after - before)));
   return true;
 }
 

@@ -153,6 +153,7 @@ class AuditEngine {
   std::map<std::pair<unsigned, IpAddress>, std::vector<HopReport>> known_hops_;  // Before a hop.
   std::vector<std::string_view> words_;
   bool has_targets_ = true;
+  bool admits_more_ = false;  // Now, if there were time.
   std::uint64_t next_id_ = 1;
   std::uint64_t active_probes_ = 0;  // Of all hosts' stages: what memory depends on.
   std::uint64_t done_ = 0;

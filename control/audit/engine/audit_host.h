@@ -55,6 +55,8 @@ struct AuditHost {
   std::map<std::pair<std::size_t, std::uint32_t>, IpAddress> senders;
   HostReport report;
   Moment started{0};
+  std::uint32_t stage_serial = 0;
+  Moment last_sent{-1};
   Moment wake{-1};               // When it is to be looked at; -1 for never.
   bool is_ready = false;         // It is in the list of those to be looked at now.
   bool is_blocked = false;       // It is in the list of those that wait for the group.

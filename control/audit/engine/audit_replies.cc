@@ -23,6 +23,7 @@ void AuditEngine::take_packet(const dataplane::Dissection& reply,
   AuditHost& host = *hosts_.at(found->second);
   // What our own kernel cannot send on is no news of the host.
   if (reply.quoted && reply.packet.source == host.way.source && !host.way.is_local) return;
+  if (!reply.quoted && reply.packet.destination != host.way.source) return;
   if (!host.schedule || (host.stage != Discovery && host.stage != Scan && host.stage != Trace))
     return;
   // A ping may be one of the scan's own probes too.
@@ -132,7 +133,7 @@ void AuditEngine::take_connections() {
     if (found == hosts_.end()) continue;
     AuditHost& host = *found->second;
     const auto verdict = read_connect_error(result.error);
-    if (!host.schedule || !verdict) continue;
+    if (!host.schedule || !verdict || result.owner.stage != host.stage_serial) continue;
     if (result.owner.index == ProbeSchedule::kOutside) {
       if (host.stage == Scan && verdict->state != PortState::Filtered) {
         probe_answered(host, ProbeSchedule::kOutside, -1);

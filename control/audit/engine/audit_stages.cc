@@ -13,6 +13,7 @@ using enum AuditHost::Stage;
 constexpr std::size_t kMostHosts = 65536;                  // At once...
 constexpr std::uint64_t kMostProbes = 8U * 1024U * 1024U;  // ...with this many probes in all.
 constexpr std::size_t kAdmittedTogether = 512;
+constexpr Moment kAdmissionTime{20'000};
 constexpr double kSilentWindow = 50;
 constexpr std::size_t kMostPostponed = 4096;
 
@@ -34,7 +35,13 @@ void AuditEngine::admit() {
   const std::uint64_t group = plan_.timing.max_hostgroup;
   const std::uint64_t fits = std::clamp<std::uint64_t>(
       group != 0 ? group : kMostProbes / std::max<std::uint64_t>(each, 1), 1, kMostHosts);
-  for (std::size_t i = 0; i < kAdmittedTogether && hosts_.size() < fits; ++i) {
+  admits_more_ = false;
+  for (std::size_t i = 0; hosts_.size() < fits && !was_stopped(); ++i) {
+    // Names may take long to resolve, and those who are there already go on.
+    if (i == kAdmittedTogether || now() - now_ > kAdmissionTime) {
+      admits_more_ = true;
+      return;
+    }
     if (!postponed_.empty() && !by_address_.contains(postponed_.front().ip)) {
       AuditTarget target = std::move(postponed_.front());
       postponed_.pop_front();
@@ -118,6 +125,7 @@ void AuditEngine::begin_stage(AuditHost& host, AuditHost::Stage stage,
                               std::shared_ptr<const ProbeSet> probes) {
   leave_stage(host);
   host.stage = stage;
+  ++host.stage_serial;
   host.probes = std::move(probes);
   const Timing& timing = plan_.timing;
   const bool scans = stage == Scan;
@@ -132,6 +140,7 @@ void AuditEngine::begin_stage(AuditHost& host, AuditHost::Stage stage,
   if (scans && !host.rtt.has_sample()) limits.first_window = kSilentWindow;
   host.pace.emplace(limits);
   host.forgiven = 0;
+  if (host.last_sent >= Moment{0}) host.pace->hold_until(host.last_sent + timing.scan_delay);
   if (scans) host.results.emplace_back(host.probes->size());
   make_ready(host);
 }

@@ -176,7 +176,9 @@ void AuditEngine::end_trace(AuditHost& host) {
   for (const auto& [ttl, hop] : trace.hops) {
     if (trace.reached && ttl > *trace.reached) continue;
     report.hops.push_back(hop);
-    if (known_hops_.size() < kMostKnownHops) known_hops_.try_emplace({ttl, hop.ip}, before);
+    const bool is_router = hop.ip != host.target.ip;
+    if (is_router && known_hops_.size() < kMostKnownHops)
+      known_hops_.try_emplace({ttl, hop.ip}, before);
     before.push_back(hop);
   }
   host.report.traces.push_back(std::move(report));

@@ -141,7 +141,9 @@ int ConnectPool::open_socket(const IpAddress& host) const {
         socket_address(options_.source.value_or(any), options_.source_port.value_or(0));
     // A port of the user's choice or none.
     if (::bind(fd, own.get(), own.size) != 0) {
+      const int error = errno;
       (void)::close(fd);
+      errno = error;
       return -1;
     }
   }
@@ -154,7 +156,12 @@ void ConnectPool::start(const Owner& owner, const IpAddress& host, std::uint16_t
   const int fd = open_socket(host);
   if (fd < 0) {
     // Out of descriptors after all: fewer at once from now on.
-    if (errno == EMFILE || errno == ENFILE) most_ = std::max<std::size_t>(1, open_);
+    if (errno == EMFILE || errno == ENFILE) {
+      most_ = std::max<std::size_t>(1, open_);
+    } else {
+      ++failures_;
+      last_failure_ = errno;
+    }
     return;
   }
   const SocketAddress address = socket_address(host, port);
@@ -181,17 +188,25 @@ void ConnectPool::close_one(int fd) noexcept {
   --open_;
 }
 
+void ConnectPool::take_ended(std::vector<Result>& results) {
+  const auto most = static_cast<int>(events_.size());
+  // All of them: those left would be taken for silent.
+  for (int count = most; count == most;) {
+    count = ::epoll_wait(epoll_fd_, events_.data(), most, 0);
+    for (int i = 0; i < count; ++i) {
+      const int fd = events_[static_cast<std::size_t>(i)].data.fd;
+      const Connection& connection = connections_[static_cast<std::size_t>(fd)];
+      if (!connection.is_open) continue;
+      results.push_back({connection.owner, error_of(fd)});
+      close_one(fd);
+    }
+  }
+}
+
 void ConnectPool::poll(Moment now, std::vector<Result>& results) {
   results.insert(results.end(), immediate_.begin(), immediate_.end());
   immediate_.clear();
-  const int count = ::epoll_wait(epoll_fd_, events_.data(), static_cast<int>(events_.size()), 0);
-  for (int i = 0; i < count; ++i) {
-    const int fd = events_[static_cast<std::size_t>(i)].data.fd;
-    const Connection& connection = connections_[static_cast<std::size_t>(fd)];
-    if (!connection.is_open) continue;
-    results.push_back({connection.owner, error_of(fd)});
-    close_one(fd);
-  }
+  take_ended(results);
   while (!deadlines_.empty()) {
     const Deadline first = deadlines_.top();
     const Connection& connection = connections_[static_cast<std::size_t>(first.fd)];

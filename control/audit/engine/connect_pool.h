@@ -32,6 +32,7 @@ class ConnectPool {
     std::uint64_t host = 0;
     std::uint32_t index = 0;
     std::uint32_t attempt = 0;
+    std::uint32_t stage = 0;  // Of the host's, for those that end late.
   };
   struct Result {
     Owner owner;
@@ -55,6 +56,9 @@ class ConnectPool {
 
   [[nodiscard]] int fd() const noexcept { return epoll_fd_; }
   [[nodiscard]] std::uint64_t started() const noexcept { return started_; }
+  // Connections that could not even be tried here, and errno(3) of the last.
+  [[nodiscard]] std::uint64_t failures() const noexcept { return failures_; }
+  [[nodiscard]] int last_failure() const noexcept { return last_failure_; }
 
  private:
   struct Connection {
@@ -74,12 +78,15 @@ class ConnectPool {
   ConnectPool(int fd, Options options);
   [[nodiscard]] int open_socket(const IpAddress& host) const;
   void close_one(int fd) noexcept;
+  void take_ended(std::vector<Result>& results);
 
   Options options_;
   int epoll_fd_ = -1;
   std::size_t most_ = 0;
   std::size_t open_ = 0;
   std::uint64_t started_ = 0;
+  std::uint64_t failures_ = 0;
+  int last_failure_ = 0;
   std::vector<Connection> connections_;  // By file descriptor.
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   std::vector<Result> immediate_;

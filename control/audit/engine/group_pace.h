@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 
 #include "control/audit/engine/loss_estimate.h"
 #include "control/audit/engine/timing.h"
@@ -16,13 +18,17 @@ class GroupPace {
  public:
   explicit GroupPace(const Timing& timing) noexcept : timing_{timing} {
     if (timing.max_parallelism != 0) most_ = timing.max_parallelism;
-    window_ = std::clamp(window_, static_cast<double>(timing.min_parallelism), most_);
+    window_ = std::min(std::max(window_, static_cast<double>(timing.min_parallelism)), most_);
   }
 
   // Whether one more may leave; where only --max-rate is in the way, next_send() says when it may.
   [[nodiscard]] bool may_send(Moment now) const noexcept {
     if (timing_.max_rate > 0 && now < next_send_) return false;
     if (static_cast<double>(in_flight_) < window_) return true;
+    return owes(now);
+  }
+  // Fewer have left than --min-rate asks for.
+  [[nodiscard]] bool owes(Moment now) const noexcept {
     return timing_.min_rate > 0 && sent_ < timing_.min_rate * seconds(now);
   }
   [[nodiscard]] Moment next_send() const noexcept { return next_send_; }
@@ -32,14 +38,17 @@ class GroupPace {
   }
   [[nodiscard]] bool has_least_rate() const noexcept { return timing_.min_rate > 0; }
 
-  void sent(Moment now) noexcept {
+  // A probe, and the packets it took.
+  void sent(Moment now, double packets = 1) noexcept {
     ++in_flight_;
     ++sent_;
     if (timing_.max_rate <= 0) return;
     // No burst after a pause is longer than a few milliseconds' worth.
-    constexpr Moment kSlack{5000};
-    const Moment gap{static_cast<std::int64_t>(1e6 / timing_.max_rate)};
-    next_send_ = std::max(next_send_ + gap, now - std::min(kSlack, gap));
+    constexpr double kSlack = 5000;
+    const double gap = 1e6 / timing_.max_rate;
+    const auto here = static_cast<double>(now.count());
+    next_us_ = std::max(next_us_ + packets * gap, here - kSlack + gap);
+    next_send_ = Moment{static_cast<std::int64_t>(std::ceil(next_us_))};
   }
   void landed() noexcept {
     if (in_flight_ > 0) --in_flight_;
@@ -59,9 +68,8 @@ class GroupPace {
       const double stands_for = std::clamp(sent_ / hits_, 1.0, 50.0);
       window_ += window_ < threshold_ ? stands_for : stands_for / window_ * kGain;
     }
-    window_ = std::clamp(window_, std::max<double>(kLeast, timing_.min_parallelism),
-                         std::max<double>(most_, timing_.min_parallelism));
-    if (timing_.max_parallelism != 0) window_ = std::min(window_, most_);
+    window_ = std::max({window_, kLeast, static_cast<double>(timing_.min_parallelism)});
+    window_ = std::min(window_, most_);
   }
 
   [[nodiscard]] const LossEstimate& loss() const noexcept { return loss_; }
@@ -85,6 +93,7 @@ class GroupPace {
   double hits_ = 0;
   LossEstimate loss_;
   Moment reaction_{-1};
+  double next_us_ = 0;
   Moment next_send_{0};
 };
 

@@ -15,14 +15,14 @@ constexpr double kDeviations = 3;   // ...and by more than chance would have it.
 }  // namespace
 
 void HostPace::clamp_window() noexcept {
-  window_ = std::clamp(window_, std::max(1.0, limits_.least_window), limits_.most_window);
+  window_ = std::min(std::max({1.0, limits_.least_window, window_}), limits_.most_window);
 }
 
 void HostPace::sent(Moment now, bool first) noexcept {
   if (first_sent_ < Moment{0}) first_sent_ = now;
   ++in_flight_;
   ++sent_total_;
-  next_send_ = std::max(next_send_ + delay_, now + delay_ / 2);
+  next_send_ = std::max({next_send_ + delay_, now + delay_ / 2, now + limits_.delay});
   if (delay_ == Moment{0}) next_send_ = now;
   if (!first || !limits_.random_order) return;
   if (begun_ == 0) epochs_[begun_++ % epochs_.size()] = {now, now, 0, 0};

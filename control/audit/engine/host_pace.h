@@ -47,6 +47,8 @@ class HostPace {
     return static_cast<double>(in_flight_) < std::max(window_, most);
   }
   [[nodiscard]] Moment next_send() const noexcept { return next_send_; }
+  // Nothing leaves before `time`.
+  void hold_until(Moment time) noexcept { next_send_ = std::max(next_send_, time); }
   [[nodiscard]] bool is_delayed() const noexcept { return delay_ > Moment{0}; }
 
   // A probe leaves; `first` when it is a target's first.

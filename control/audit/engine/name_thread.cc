@@ -29,6 +29,19 @@ std::vector<NameThread::Name> NameThread::take() {
   return std::exchange(found_, {});
 }
 
+// Routers are asked for again and again: what was found is kept.
+void NameThread::look_up(const std::vector<std::pair<std::uint64_t, IpAddress>>& batch) {
+  constexpr std::size_t kMostKnown = 65536;
+  if (known_.size() > kMostKnown) known_.clear();
+  std::vector<IpAddress> addresses;
+  for (const auto& [host, ip] : batch) {
+    if (known_.try_emplace(ip).second) addresses.push_back(ip);
+  }
+  if (addresses.empty()) return;
+  std::vector<std::string> names = resolver_->names_of(addresses);
+  for (std::size_t i = 0; i < addresses.size(); ++i) known_[addresses[i]] = std::move(names[i]);
+}
+
 void NameThread::work() {
   constexpr std::size_t kTogether = 256;
   std::unique_lock lock{mutex_};
@@ -40,12 +53,11 @@ void NameThread::work() {
     const std::vector<std::pair<std::uint64_t, IpAddress>> batch{asked_.begin(), end};
     asked_.erase(asked_.begin(), end);
     lock.unlock();
-    std::vector<IpAddress> addresses;
-    for (const auto& [host, ip] : batch) addresses.push_back(ip);
-    std::vector<std::string> names = resolver_->names_of(addresses);
+    look_up(batch);
     lock.lock();
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      found_.push_back({batch[i].first, std::move(names[i])});
+    for (const auto& [host, ip] : batch) {
+      const auto name = known_.find(ip);
+      found_.push_back({host, name == known_.end() ? std::string{} : name->second});
     }
   }
 }

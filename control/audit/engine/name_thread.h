@@ -6,10 +6,12 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/ip.h"
+#include "control/audit/address_hash.h"
 #include "service/dns/name_resolver.h"
 
 namespace trawl::control {
@@ -36,12 +38,14 @@ class NameThread {
 
  private:
   void work();
+  void look_up(const std::vector<std::pair<std::uint64_t, IpAddress>>& batch);
 
   std::shared_ptr<service::NameResolver> resolver_;
   std::mutex mutex_;
   std::condition_variable wanted_;
   std::vector<std::pair<std::uint64_t, IpAddress>> asked_;
   std::vector<Name> found_;
+  std::unordered_map<IpAddress, std::string, AddressHash> known_;  // The thread's own.
   bool is_over_ = false;
   std::thread thread_;
 };

@@ -207,6 +207,7 @@ std::optional<ProbeSchedule::Expired> ProbeSchedule::expire(Moment now, Moment f
   } else {
     slot.status = Status::Benched;
     bench_.push_back(flight.index);
+    bench_needed_ = std::min(bench_needed_, needed);
   }
   return Expired{false, flight.sent};
 }

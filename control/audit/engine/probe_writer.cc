@@ -35,29 +35,37 @@ std::uint64_t mix(std::uint64_t x) noexcept {
 }  // namespace
 
 ProbeWriter::ProbeWriter(ProbeStyle style, const dataplane::UdpPayloads& payloads)
-    : style_{std::move(style)},
-      payloads_{payloads},
-      key_{random_()},
-      // Above most kernels' own ports, with room for the attempts.
-      base_port_{static_cast<std::uint16_t>(61000 + random_() % 4000)} {}
+    : style_{std::move(style)}, payloads_{payloads}, key_{random_()} {}
+
+std::uint64_t ProbeWriter::host_hash(const IpAddress& host) const noexcept {
+  const Uint128 address = host.v6().value();
+  const std::uint64_t hash = mix(key_ ^ static_cast<std::uint64_t>(address));
+  return mix(hash ^ static_cast<std::uint64_t>(address >> 64U));
+}
+
+// Another one for each host, so that none can answer for its neighbours: above most kernels' own
+// ports, with room for the attempts.
+std::uint16_t ProbeWriter::base_port(const IpAddress& host) const noexcept {
+  return static_cast<std::uint16_t>(61000 + mix(host_hash(host)) % 4000);
+}
 
 std::uint32_t ProbeWriter::token(const IpAddress& host, const ProbeSpec& spec,
                                  unsigned attempt) const noexcept {
-  const Uint128 address = host.v6().value();
-  std::uint64_t hash = mix(key_ ^ static_cast<std::uint64_t>(address));
-  hash = mix(hash ^ static_cast<std::uint64_t>(address >> 64U));
-  hash = mix(hash ^ (std::uint64_t{spec.ttl} << 32U | std::uint64_t{spec.number} << 16U |
-                     std::uint64_t{spec.flags} << 8U | static_cast<std::uint64_t>(spec.kind)));
+  const std::uint64_t hash = mix(
+      host_hash(host) ^ (std::uint64_t{spec.ttl} << 32U | std::uint64_t{spec.number} << 16U |
+                         std::uint64_t{spec.flags} << 8U | static_cast<std::uint64_t>(spec.kind)));
   return (static_cast<std::uint32_t>(hash) & ~kAttemptBits) | (attempt % kNumbers) << 1U;
 }
 
-std::uint16_t ProbeWriter::source_port(unsigned attempt) const noexcept {
-  return style_.source_port.value_or(static_cast<std::uint16_t>(base_port_ + attempt % kNumbers));
+std::uint16_t ProbeWriter::source_port(const IpAddress& host, unsigned attempt) const noexcept {
+  return style_.source_port.value_or(
+      static_cast<std::uint16_t>(base_port(host) + attempt % kNumbers));
 }
 
-std::optional<int> ProbeWriter::attempt_of_port(std::uint16_t port) const noexcept {
+std::optional<int> ProbeWriter::attempt_of_port(const IpAddress& host,
+                                                std::uint16_t port) const noexcept {
   if (style_.source_port) return port == *style_.source_port ? std::optional{-1} : std::nullopt;
-  const unsigned attempt = static_cast<unsigned>(port) - base_port_;
+  const unsigned attempt = static_cast<unsigned>(port) - base_port(host);
   return attempt < kNumbers ? std::optional{static_cast<int>(attempt)} : std::nullopt;
 }
 
@@ -72,11 +80,12 @@ const dataplane::PacketSpec& ProbeWriter::write(const IpAddress& host, const Pro
   packet_.destination = host;
   packet_.ttl = spec.ttl != 0 ? spec.ttl
                               : style_.ttl.value_or(static_cast<std::uint8_t>(37 + random_() % 23));
-  packet_.id = static_cast<std::uint16_t>(random_());
+  packet_.id =
+      static_cast<std::uint16_t>(1 + random_() % 65535);  // 0 would be the kernel's to fill.
   packet_.bad_checksum = style_.bad_checksum;
   packet_.options = style_.ip_options;
   const std::uint32_t mark = token(host, spec, attempt);
-  const std::uint16_t from = source_port(attempt);
+  const std::uint16_t from = source_port(host, attempt);
   const std::span<const std::byte> data = style_.data;
   switch (spec.kind) {
     case ProbeKind::Tcp: {
@@ -92,7 +101,7 @@ const dataplane::PacketSpec& ProbeWriter::write(const IpAddress& host, const Pro
     }
     case ProbeKind::Udp: {
       const auto& payload = payloads_.all()[payloads_.index_of(spec.number)].bytes;
-      packet_.what = UdpDatagram{spec.ttl != 0 ? trace_port(spec) : from, spec.number,
+      packet_.what = UdpDatagram{spec.ttl != 0 ? trace_port(host, spec) : from, spec.number,
                                  style_.has_data ? data : std::span<const std::byte>{payload}};
       break;
     }
@@ -129,7 +138,7 @@ const dataplane::PacketSpec& ProbeWriter::write(const IpAddress& host, const Pro
 void ProbeWriter::write_protocol(const IpAddress& host, const ProbeSpec& spec, unsigned attempt) {
   constexpr std::uint16_t kDiscard = 9;
   const std::uint32_t mark = token(host, spec, attempt);
-  const std::uint16_t from = source_port(attempt);
+  const std::uint16_t from = source_port(host, attempt);
   const bool v4 = host.is_v4();
   switch (spec.number) {
     case kProtocolIcmp:
@@ -181,7 +190,7 @@ std::optional<ProbeWriter::Match> ProbeWriter::match_trace(
     std::optional<int> attempt;
     if (spec.kind == ProbeKind::Udp) {
       const bool ours = facts.protocol == kProtocolUdp && their_port == spec.number &&
-                        our_port == trace_port(spec);
+                        our_port == trace_port(host, spec);
       if (ours) attempt = -1;
     } else if (spec.kind == ProbeKind::Tcp) {
       if (facts.protocol != kProtocolTcp || their_port != spec.number) continue;
@@ -199,8 +208,8 @@ std::optional<ProbeWriter::Match> ProbeWriter::match_trace(
   return std::nullopt;
 }
 
-std::uint16_t ProbeWriter::trace_port(const ProbeSpec& spec) const noexcept {
-  return static_cast<std::uint16_t>(base_port_ + 2 * kNumbers + spec.ttl);
+std::uint16_t ProbeWriter::trace_port(const IpAddress& host, const ProbeSpec& spec) const noexcept {
+  return static_cast<std::uint16_t>(base_port(host) + 2 * kNumbers + spec.ttl);
 }
 
 std::optional<ProbeWriter::Match> ProbeWriter::match(
@@ -219,7 +228,7 @@ std::optional<ProbeWriter::Match> ProbeWriter::match(
 
 std::optional<ProbeWriter::Match> ProbeWriter::match_tcp(const IpAddress& host, const ProbeSet& set,
                                                          const PacketFacts& packet) const noexcept {
-  if (!attempt_of_port(packet.destination_port)) return std::nullopt;
+  if (!attempt_of_port(host, packet.destination_port)) return std::nullopt;
   const auto data = static_cast<std::uint32_t>(style_.data.size());
   const auto& specs = set.specs();
   const bool mixed = set.type() == ScanType::Discovery;
@@ -249,7 +258,7 @@ std::optional<ProbeWriter::Match> ProbeWriter::match_direct(
   switch (packet.protocol) {
     case kProtocolTcp: return match_tcp(host, set, packet);
     case kProtocolUdp: {
-      const auto attempt = attempt_of_port(packet.destination_port);
+      const auto attempt = attempt_of_port(host, packet.destination_port);
       if (!attempt) return std::nullopt;
       return found(set.find(ProbeKind::Udp, packet.source_port), *attempt);
     }
@@ -304,13 +313,13 @@ std::optional<ProbeWriter::Match> ProbeWriter::match_quoted(
       }
       return by_token(set.find(ProbeKind::Tcp, quoted.destination_port), quoted.sequence);
     case kProtocolUdp: {
-      const auto attempt = attempt_of_port(quoted.source_port);
+      const auto attempt = attempt_of_port(host, quoted.source_port);
       const int index = set.find(ProbeKind::Udp, quoted.destination_port);
       if (!attempt || index < 0) return std::nullopt;
       return Match{static_cast<std::uint32_t>(index), *attempt};
     }
     case kProtocolSctp: {
-      const auto attempt = attempt_of_port(quoted.source_port);
+      const auto attempt = attempt_of_port(host, quoted.source_port);
       int index = set.find(ProbeKind::SctpInit, quoted.destination_port);
       if (index < 0) index = set.find(ProbeKind::SctpCookie, quoted.destination_port);
       if (!attempt || index < 0) return std::nullopt;

@@ -54,11 +54,15 @@ class ProbeWriter {
  private:
   [[nodiscard]] std::uint32_t token(const IpAddress& host, const ProbeSpec& spec,
                                     unsigned attempt) const noexcept;
-  [[nodiscard]] std::uint16_t source_port(unsigned attempt) const noexcept;
-  [[nodiscard]] std::optional<int> attempt_of_port(std::uint16_t port) const noexcept;
+  [[nodiscard]] std::uint16_t source_port(const IpAddress& host, unsigned attempt) const noexcept;
+  [[nodiscard]] std::uint16_t base_port(const IpAddress& host) const noexcept;
+  [[nodiscard]] std::uint64_t host_hash(const IpAddress& host) const noexcept;
+  [[nodiscard]] std::optional<int> attempt_of_port(const IpAddress& host,
+                                                   std::uint16_t port) const noexcept;
   [[nodiscard]] std::optional<int> attempt_of_token(const IpAddress& host, const ProbeSpec& spec,
                                                     std::uint32_t seen) const noexcept;
-  [[nodiscard]] std::uint16_t trace_port(const ProbeSpec& spec) const noexcept;
+  [[nodiscard]] std::uint16_t trace_port(const IpAddress& host,
+                                         const ProbeSpec& spec) const noexcept;
   [[nodiscard]] std::optional<Match> match_trace(const IpAddress& host, const ProbeSet& set,
                                                  const dataplane::Dissection& reply) const noexcept;
   [[nodiscard]] std::optional<Match> match_direct(
@@ -75,7 +79,6 @@ class ProbeWriter {
   const dataplane::UdpPayloads& payloads_;
   std::mt19937_64 random_{std::random_device{}()};
   std::uint64_t key_;
-  std::uint16_t base_port_;
   std::array<std::byte, 64> small_{};
   dataplane::PacketSpec packet_;
 };
