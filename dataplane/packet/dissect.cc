@@ -38,6 +38,8 @@ std::optional<Bytes> read_v6(Bytes bytes, PacketFacts& facts) noexcept {
   const std::byte* const at = bytes.data();
   facts.source = read_ipv6(at + kIpv6Source);
   facts.destination = read_ipv6(at + kIpv6Destination);
+  // IPv4-mapped addresses are on no wire (RFC 4291 section 2.5.5.2), and would pass for IPv4 here.
+  if (facts.source.is_v4() || facts.destination.is_v4()) return std::nullopt;
   facts.ttl = read8(at + kIpv6HopLimit);
   const std::size_t length = kIpv6Size + read16(at + kIpv6Length);
   facts.length = static_cast<std::uint16_t>(std::min<std::size_t>(length, 0xffff));

@@ -19,7 +19,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="trawl-fuzz-") as scratch:
         inputs = [scratch] + ([str(corpus)] if corpus.is_dir() else [])
         done = subprocess.run(
-            [target, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=5",
+            [target, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=25",
              "-max_len=4096", "-print_final_stats=1", f"-artifact_prefix={found}/{target.name}-",
              *inputs], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace")
