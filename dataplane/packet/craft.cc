@@ -226,17 +226,49 @@ std::size_t fragments_of(std::span<const std::byte> packet, std::size_t mtu) noe
   return std::max<std::size_t>(1, (data + mtu - 1) / mtu);
 }
 
+namespace {
+
+// Copies the options of a header that every fragment has, those with the copied flag (RFC 791,
+// section 3.1), padded to four bytes. Returns how many.
+std::size_t copy_options(std::span<const std::byte> options, std::byte* out) noexcept {
+  constexpr std::uint8_t kEnd = 0;
+  constexpr std::uint8_t kNothing = 1;
+  constexpr std::uint8_t kCopied = 0x80;
+  std::size_t size = 0;
+  while (!options.empty() && read8(options.data()) != kEnd) {
+    const std::uint8_t type = read8(options.data());
+    const std::size_t length = type == kNothing     ? 1
+                               : options.size() < 2 ? 0
+                                                    : std::size_t{read8(options.data() + 1)};
+    if (length == 0 || length > options.size() || (type != kNothing && length < 2)) break;
+    if ((type & kCopied) != 0) {
+      std::memcpy(out + size, options.data(), length);
+      size += length;
+    }
+    options = options.subspan(length);
+  }
+  while (size % 4 != 0) out[size++] = std::byte{kEnd};
+  return size;
+}
+
+}  // namespace
+
 std::size_t write_fragment(std::span<const std::byte> packet, std::size_t mtu, std::size_t index,
                            std::span<std::byte> out) noexcept {
   constexpr std::uint16_t kMoreFragments = 0x2000;
-  const std::size_t header = header_of(packet);
+  const std::size_t whole = header_of(packet);
   const std::size_t offset = index * mtu;
-  const std::size_t data = std::min(mtu, packet.size() - header - offset);
-  if (out.size() < header + data) return 0;
+  const std::size_t data = std::min(mtu, packet.size() - whole - offset);
+  if (out.size() < whole + data) return 0;
   std::byte* const at = out.data();
-  std::memcpy(at, packet.data(), header);
-  std::memcpy(at + header, packet.data() + header + offset, data);
-  const bool last = header + offset + data == packet.size();
+  std::memcpy(at, packet.data(), whole);
+  std::size_t header = whole;
+  if (index > 0 && whole > kIpSize) {
+    header = kIpSize + copy_options(packet.subspan(kIpSize, whole - kIpSize), at + kIpSize);
+    write8(at, static_cast<std::uint8_t>(0x40U | header / 4));
+  }
+  std::memcpy(at + header, packet.data() + whole + offset, data);
+  const bool last = whole + offset + data == packet.size();
   write16(at + kIpLength, static_cast<std::uint16_t>(header + data));
   write16(at + kIpFragment,
           static_cast<std::uint16_t>(offset / 8 | (last ? 0U : unsigned{kMoreFragments})));

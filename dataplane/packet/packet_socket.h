@@ -23,8 +23,9 @@ struct PacketCounters {
   std::uint64_t refused = 0;  // By the kernel, for good: no route, too long, interface down.
   std::uint64_t received = 0;
   std::uint64_t received_bytes = 0;
-  std::uint64_t missed = 0;  // Arrived, but the socket had no room.
-  int last_error = 0;        // Of errno(3), why a packet was refused last; 0 for none.
+  std::uint64_t missed = 0;   // Arrived, but the socket had no room.
+  int last_error = 0;         // Of errno(3), why a packet was refused last; 0 for none.
+  std::uint64_t blocked = 0;  // Held back by the guard: never sent.
 };
 
 // IP packets out of and into one kernel interface, beside the kernel's own: whole frames on an

@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int kGatewayQuestions = 5;
+constexpr std::size_t kMostHeld = 16'384;      // Frames, while a gateway is asked.
 constexpr std::chrono::seconds kAskAgain{30};  // Whoever was silent.
 constexpr milliseconds kGatewayPatience{300};
 
@@ -83,10 +84,11 @@ Result<PacketSocket*> RawNetwork::socket_of(int index) {
   return sockets_.emplace(index, std::move(*socket)).first->second.get();
 }
 
-Result<Way> RawNetwork::way_to(const IpAddress& host) {
-  auto route = routes_.find(host);
-  if (route && !route->is_local && only_interface_ != 0)
+Result<Way> RawNetwork::way_to(const IpAddress& host, unsigned zone) {
+  auto route = routes_.find(host, static_cast<int>(zone));
+  if (zone == 0 && only_interface_ != 0 && route && !route->is_local) {
     route = routes_.find(host, only_interface_);
+  }
   if (!route) return fail(ExitCode::Device, fmt::format("no route to {}", host.to_string()));
   auto socket = socket_of(route->interface);
   if (!socket) return Failure{socket.error()};
@@ -126,21 +128,28 @@ Result<MacAddress> RawNetwork::gateway_mac(PacketSocket& socket, const IpAddress
   if (known.mac) return *known.mac;
   if (known.asked != steady_clock::time_point{} && now - known.asked < kAskAgain) return silent();
   std::optional<MacAddress> found;
-  const Handler handler{.packet = [](const Dissection&, std::span<const std::byte>) {},
-                        .neighbour =
-                            [&](const NeighbourAnswer& answer) {
-                              if (answer.ip == gateway) found = answer.mac;
-                            }};
+  // What else arrives meanwhile is handed on by the next receive().
+  const auto take_frame = [&](std::span<const std::byte> frame) {
+    const auto answer = socket.header() != 0 ? dissect_neighbour_answer(frame) : std::nullopt;
+    if (answer && answer->ip == gateway) {
+      if (trace_) trace_(false, frame, true);
+      found = answer->mac;
+    } else if (held_.size() < kMostHeld) {
+      held_.push_back({&socket, {frame.begin(), frame.end()}});
+    } else {
+      ++missed_;
+    }
+  };
   Way way;
   way.socket = &socket;
   way.source = source;
   for (int i = 0; i < kGatewayQuestions && !found; ++i) {
-    if (socket.has_room()) ask_neighbour(way, gateway);
+    if (socket.has_room()) ask(way, gateway);
     flush();
     const auto end = steady_clock::now() + kGatewayPatience;
     while (!found && steady_clock::now() < end) {
       wait(milliseconds{5}, {});
-      (void)socket.receive([&](std::span<const std::byte> frame) { take(frame, socket, handler); });
+      (void)socket.receive(take_frame);
     }
   }
   known = {found, steady_clock::now()};
@@ -157,7 +166,8 @@ void RawNetwork::queue_frame(PacketSocket& socket, const Way& way, std::size_t p
   if (header != 0) {
     write_ethernet(frame, way.next_hop.value_or(MacAddress::broadcast()), mac_of(socket), v4);
   }
-  if (trace_) trace_(true, {frame, header + packet_size}, header != 0);
+  const bool is_fragment = v4 && options_.fragment != 0;
+  if (trace_ && !is_fragment) trace_(true, {frame, header + packet_size}, header != 0);
   // Those that a firewall swallowed never come back.
   constexpr std::size_t kMostOwn = 1U << 16U;
   if (own_.size() >= kMostOwn) older_own_ = std::exchange(own_, {});
@@ -165,7 +175,15 @@ void RawNetwork::queue_frame(PacketSocket& socket, const Way& way, std::size_t p
   socket.queue(header + packet_size);
 }
 
+bool RawNetwork::is_held_back(const IpAddress& host, std::span<const std::byte> options) noexcept {
+  if (!options_.guard) return false;
+  if (options_.guard->allows(host) && options_.guard->allows_options(options)) return false;
+  ++blocked_;
+  return true;
+}
+
 bool RawNetwork::send(const Way& way, const PacketSpec& spec) {
+  if (is_held_back(spec.destination, spec.options)) return false;
   PacketSocket& socket = *way.socket;
   const std::size_t header = socket.header();
   const bool v4 = spec.destination.is_v4();
@@ -178,6 +196,8 @@ bool RawNetwork::send(const Way& way, const PacketSpec& spec) {
   const std::size_t size = craft_packet(spec, whole_);
   const std::span<const std::byte> packet{whole_.data(), size};
   const std::size_t count = size == 0 ? 0 : fragments_of(packet, options_.fragment);
+  // A trace tells of the packet, not of its pieces.
+  if (trace_ && count > 0) trace_(true, packet, false);
   for (std::size_t i = 0; i < count; ++i) {
     if (!socket.has_room()) socket.flush();
     if (!socket.has_room()) return false;
@@ -190,6 +210,10 @@ bool RawNetwork::send(const Way& way, const PacketSpec& spec) {
 }
 
 void RawNetwork::ask_neighbour(const Way& way, const IpAddress& host) {
+  if (!is_held_back(host)) ask(way, host);
+}
+
+void RawNetwork::ask(const Way& way, const IpAddress& host) {
   const NeighbourQuestion question{mac_of(*way.socket), way.source, host};
   const std::span<std::byte> frame = way.socket->next_frame();
   const std::size_t size = write_neighbour_question(question, frame);
@@ -227,7 +251,9 @@ void RawNetwork::take(std::span<const std::byte> frame, const PacketSocket& sock
 }
 
 std::size_t RawNetwork::receive(const Handler& handler) {
-  std::size_t count = 0;
+  const auto held = std::exchange(held_, {});
+  for (const Held& one : held) take(one.frame, *one.socket, handler);
+  std::size_t count = held.size();
   for (auto& [index, socket] : sockets_) {
     count += socket->receive(
         [&, &from = *socket](std::span<const std::byte> frame) { take(frame, from, handler); });
@@ -248,6 +274,8 @@ void RawNetwork::wait(std::chrono::microseconds most, std::span<const int> other
 
 PacketCounters RawNetwork::counters() noexcept {
   PacketCounters total;
+  total.blocked = blocked_;
+  total.missed = missed_;
   for (auto& [index, socket] : sockets_) {
     const PacketCounters one = socket->counters();
     total.sent += one.sent;

@@ -16,6 +16,7 @@
 #include "base/mac.h"
 #include "base/result.h"
 #include "dataplane/packet/dissect.h"
+#include "dataplane/packet/packet_guard.h"
 #include "dataplane/packet/packet_socket.h"
 #include "dataplane/packet/packet_spec.h"
 #include "dataplane/packet/route_table.h"
@@ -23,11 +24,12 @@
 namespace trawl::dataplane {
 
 struct RawNetworkOptions {
-  std::string interface;                 // "" for whichever the kernel's routes name.
-  std::optional<IpAddress> source;       // In place of the interface's own.
-  std::optional<MacAddress> source_mac;  // Likewise.
-  std::size_t fragment = 0;              // Bytes of data in a fragment, 0 for whole packets.
-  bool through_kernel = false;           // IP packets by the kernel's routes on Ethernets too.
+  std::string interface;                     // "" for whichever the kernel's routes name.
+  std::optional<IpAddress> source;           // In place of the interface's own.
+  std::optional<MacAddress> source_mac;      // Likewise.
+  std::size_t fragment = 0;                  // Bytes of data in a fragment, 0 for whole packets.
+  bool through_kernel = false;               // IP packets by the kernel's routes on Ethernets too.
+  std::shared_ptr<const PacketGuard> guard;  // nullptr: everybody may be sent to.
 };
 
 // How to reach a host.
@@ -56,15 +58,16 @@ class RawNetwork {
   // Fails with Device: no permission for raw packets, no such interface.
   [[nodiscard]] static Result<std::unique_ptr<RawNetwork>> open(const RawNetworkOptions& options);
 
-  // Fails with Device when there is no way: no route, interface down, gateway silent.
-  [[nodiscard]] Result<Way> way_to(const IpAddress& host);
+  // `zone`: the interface of a link-local host, 0 where the routes decide. Fails with Device when
+  // there is no way: no route, interface down, gateway silent.
+  [[nodiscard]] Result<Way> way_to(const IpAddress& host, unsigned zone = 0);
 
   // False while that interface takes no more.
   [[nodiscard]] static bool has_room(const Way& way) noexcept;
   // Queues the packet; with fragments, all of them. Needs has_room(), and the next hop's address on
-  // an Ethernet. False when it is too long for one frame.
+  // an Ethernet. False when it is too long for one frame, or the guard holds it back.
   bool send(const Way& way, const PacketSpec& spec);
-  // Asks for the hardware address of a host on the link.
+  // Asks for the hardware address of a host on the link, if the guard lets it.
   void ask_neighbour(const Way& way, const IpAddress& host);
   void flush() noexcept;
 
@@ -82,12 +85,21 @@ class RawNetwork {
     std::chrono::steady_clock::time_point asked;  // ...then.
   };
 
+  // A frame that arrived while a gateway was asked.
+  struct Held {
+    const PacketSocket* socket = nullptr;
+    std::vector<std::byte> frame;
+  };
+
   explicit RawNetwork(RawNetworkOptions options, RouteTable routes)
       : options_{std::move(options)}, routes_{std::move(routes)} {}
   [[nodiscard]] Result<PacketSocket*> socket_of(int interface);
   [[nodiscard]] Result<MacAddress> gateway_mac(PacketSocket& socket, const IpAddress& source,
                                                const IpAddress& gateway);
   void take(std::span<const std::byte> frame, const PacketSocket& socket, const Handler& handler);
+  void ask(const Way& way, const IpAddress& host);
+  [[nodiscard]] bool is_held_back(const IpAddress& host,
+                                  std::span<const std::byte> options = {}) noexcept;
   void queue_frame(PacketSocket& socket, const Way& way, std::size_t packet_size, bool v4);
   [[nodiscard]] MacAddress mac_of(const PacketSocket& socket) const noexcept {
     return options_.source_mac.value_or(socket.interface().mac);
@@ -96,6 +108,9 @@ class RawNetwork {
   RawNetworkOptions options_;
   RouteTable routes_;
   int only_interface_ = 0;
+  std::uint64_t blocked_ = 0;
+  std::uint64_t missed_ = 0;  // While a gateway was asked.
+  std::vector<Held> held_;
   std::map<int, std::unique_ptr<PacketSocket>> sockets_;
   std::map<std::pair<int, IpAddress>, Gateway> gateways_;  // By interface and address.
   Trace trace_;

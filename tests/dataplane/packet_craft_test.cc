@@ -212,6 +212,25 @@ TEST(Fragments, PutTogetherAreTheWholePacket) {
   }
 }
 
+// RFC 791, section 3.1: a route is recorded by the first fragment alone, a source route by all.
+TEST(Fragments, OptionsWithoutTheCopiedFlagAreOfTheFirstAlone) {
+  const Bytes data(20);
+  PacketSpec spec = spec_v4(UdpDatagram{1, 2, data});
+  const Bytes padded = from_hex("01070704000000008307040000000000");
+  spec.options = padded;
+  const Bytes whole = crafted(spec);
+  Bytes first(whole.size());
+  Bytes later(whole.size());
+  first.resize(write_fragment(whole, 16, 0, first));
+  later.resize(write_fragment(whole, 16, 1, later));
+  EXPECT_EQ(hex_of(std::span{first}.subspan(20, 16)), hex_of(padded));
+  ASSERT_EQ(later.size(), 20U + 8U + 12U);
+  EXPECT_EQ(hex_of(std::span{later}.first(1)), "47");
+  EXPECT_EQ(hex_of(std::span{later}.subspan(20, 8)), "8307040000000000");
+  EXPECT_EQ(header_sum(later), 0xffffU);
+  EXPECT_EQ(word_at(later, 2), later.size());
+}
+
 TEST(Fragments, WithoutDataThereIsOne) {
   const Bytes whole = crafted(spec_v4(RawPayload{99, {}}));
   ASSERT_EQ(fragments_of(whole, 8), 1U);
