@@ -7,29 +7,20 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <mutex>
 #include <utility>
 
+#include "service/dns/socket_address.h"
+#include "service/dns/system_names.h"
+
 namespace trawl::service {
 namespace {
 
 constexpr int kLookMs = 200;  // Between looks at c-ares' own timers.
-
-IpAddress address_of(const sockaddr* address) {
-  if (address->sa_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, address, sizeof v4);
-    return Ipv4Address{ntohl(v4.sin_addr.s_addr)};
-  }
-  sockaddr_in6 v6{};
-  std::memcpy(&v6, address, sizeof v6);
-  Uint128 value = 0;
-  for (const std::uint8_t byte : v6.sin6_addr.s6_addr) value = value << 8U | byte;
-  return Ipv6Address{value};
-}
 
 struct Lookup {
   std::vector<IpAddress> addresses;
@@ -41,9 +32,7 @@ void take_answer(void* argument, int status, int /*timeouts*/, ares_addrinfo* in
   lookup->done = true;
   if (status == ARES_SUCCESS) {
     for (const ares_addrinfo_node* node = info->nodes; node != nullptr; node = node->ai_next) {
-      if (node->ai_family == AF_INET || node->ai_family == AF_INET6) {
-        lookup->addresses.push_back(address_of(node->ai_addr));
-      }
+      if (const auto ip = to_ip_address(node->ai_addr)) lookup->addresses.push_back(*ip);
     }
   }
   if (info != nullptr) ares_freeaddrinfo(info);
@@ -65,25 +54,65 @@ void take_name(void* argument, int status, int /*timeouts*/, hostent* host) {
 }  // namespace
 
 struct NameResolver::Impl {
-  ares_channel channel = nullptr;
+  bool asks_system = false;
+  ares_channel channel = nullptr;  // nullptr where c-ares cannot be used.
 
+  void open(const NameSettings& settings);
+  [[nodiscard]] bool use_servers(const std::vector<NameServer>& servers) const;
   void ask_name(const IpAddress& address, NameLookup& into);
+  std::atomic<bool> is_interrupted = false;
 
   std::vector<IpAddress> look_up(const std::string& name, int family);
   void wait_a_little();
 };
 
-NameResolver::NameResolver() : impl_{std::make_unique<Impl>()} {
+NameResolver::NameResolver(const NameSettings& settings) : impl_{std::make_unique<Impl>()} {
+  impl_->asks_system = settings.asks_system;
+  if (!settings.asks_system) impl_->open(settings);
+}
+
+void NameResolver::Impl::open(const NameSettings& settings) {
   static std::once_flag once;
   std::call_once(once, [] { ares_library_init(ARES_LIB_INIT_ALL); });
   // One server that is gone costs seconds, not minutes.
   ares_options options{};
   options.timeout = 1500;  // Milliseconds, twice as long the second time.
   options.tries = 2;
-  if (ares_init_options(&impl_->channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) !=
-      ARES_SUCCESS) {
-    impl_->channel = nullptr;
+  int which = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
+  std::string only_files = "f";
+  if (settings.servers && settings.servers->empty()) {
+    options.lookups = only_files.data();
+    which |= ARES_OPT_LOOKUPS;
   }
+  if (ares_init_options(&channel, &options, which) != ARES_SUCCESS) {
+    channel = nullptr;
+    return;
+  }
+  if (!settings.servers || settings.servers->empty() || use_servers(*settings.servers)) return;
+  // Others than those asked for are not asked.
+  ares_destroy(channel);
+  channel = nullptr;
+}
+
+bool NameResolver::Impl::use_servers(const std::vector<NameServer>& servers) const {
+  std::vector<ares_addr_port_node> nodes(servers.size());
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    ares_addr_port_node& node = nodes[i];
+    const SocketAddress address = to_socket_address(servers[i].ip);
+    if (servers[i].ip.is_v4()) {
+      node.family = AF_INET;
+      node.addr.addr4 = reinterpret_cast<const sockaddr_in*>(&address.bytes)->sin_addr;
+    } else {
+      node.family = AF_INET6;
+      std::memcpy(&node.addr.addr6,
+                  &reinterpret_cast<const sockaddr_in6*>(&address.bytes)->sin6_addr,
+                  sizeof node.addr.addr6);
+    }
+    node.udp_port = servers[i].port;
+    node.tcp_port = servers[i].port;
+    node.next = i + 1 < servers.size() ? &nodes[i + 1] : nullptr;
+  }
+  return ares_set_servers_ports(channel, nodes.data()) == ARES_SUCCESS;
 }
 
 NameResolver::~NameResolver() {
@@ -91,6 +120,9 @@ NameResolver::~NameResolver() {
 }
 
 std::vector<IpAddress> NameResolver::Impl::look_up(const std::string& name, int family) {
+  if (asks_system) {
+    return system_addresses_of(name, family == AF_INET ? AddressFamily::V4 : AddressFamily::V6);
+  }
   if (channel == nullptr) return {};
   Lookup lookup;
   ares_addrinfo_hints hints{};
@@ -105,6 +137,10 @@ std::vector<IpAddress> NameResolver::Impl::look_up(const std::string& name, int 
 }
 
 void NameResolver::Impl::wait_a_little() {
+  if (is_interrupted) {
+    ares_cancel(channel);
+    return;
+  }
   std::array<ares_socket_t, ARES_GETSOCK_MAXNUM> sockets{};
   const int wanted = ares_getsock(channel, sockets.data(), static_cast<int>(sockets.size()));
   std::array<pollfd, ARES_GETSOCK_MAXNUM> polled{};
@@ -130,7 +166,7 @@ void NameResolver::Impl::wait_a_little() {
 
 NameResolver::Answer NameResolver::resolve(const std::string& name, AddressFamily family) {
   Answer answer;
-  if (name.empty()) return answer;
+  if (name.empty() || impl_->is_interrupted) return answer;
   in_addr old_form{};
   if (family == AddressFamily::V4 && inet_aton(name.c_str(), &old_form) == 1) {
     // inet_aton() stops at a blank and takes the rest for granted.
@@ -166,6 +202,7 @@ void NameResolver::Impl::ask_name(const IpAddress& address, NameLookup& into) {
 }
 
 std::vector<std::string> NameResolver::names_of(std::span<const IpAddress> addresses) {
+  if (impl_->asks_system) return system_names_of(addresses);
   std::vector<std::string> names(addresses.size());
   if (impl_->channel == nullptr) return names;
   std::size_t waiting = addresses.size();
@@ -178,5 +215,9 @@ std::vector<std::string> NameResolver::names_of(std::span<const IpAddress> addre
   for (std::size_t i = 0; i < names.size(); ++i) names[i] = std::move(lookups[i].name);
   return names;
 }
+
+void NameResolver::interrupt() noexcept { impl_->is_interrupted = true; }
+
+unsigned NameResolver::askers() const noexcept { return impl_->asks_system ? kSystemAskers : 1; }
 
 }  // namespace trawl::service
