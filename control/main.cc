@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "control/audit/audit_command.h"
+#include "control/audit/complain.h"
 #include "control/lab/lab_command.h"
 #include "control/steward/blocklist_command.h"
 #include "control/steward/probing_txt_command.h"
@@ -25,6 +26,7 @@ usage: trawl COMMAND [OPTIONS...]
 
 commands:
   scan         look at chosen hosts, with Nmap's options; the command when none is named
+               ('trawl scan --help' lists the options)
   survey       sweep a target space statelessly over DPDK
   resume       go on with a survey from its checkpoint
   blocklist    say whether an address is blocked and why, or print all that is
@@ -52,7 +54,7 @@ int main(int argc, char** argv) {
   const std::string_view program = name_of(argv[0]);
   if (program == "nmap") return trawl::control::audit_main(words, program);
   if (words.empty()) {
-    fmt::print(stderr, "{}", kHelp);
+    trawl::control::complain(kHelp);
     return to_int(trawl::ExitCode::Usage);
   }
   const std::string_view command = words.front();
@@ -75,10 +77,10 @@ int main(int argc, char** argv) {
   // strangers about a slip of the finger.
   const std::string hint = trawl::control::did_you_mean(command, kCommands);
   if (!command.starts_with('-') && !hint.empty()) {
-    fmt::print(stderr,
-               "trawl: unknown command '{}'{}; a host of that name is looked at by 'trawl scan' "
-               "(see trawl --help)\n",
-               command, hint);
+    trawl::control::complain(
+        fmt::format("trawl: unknown command '{}'{}; a host of that name is looked at by 'trawl "
+                    "scan' (see trawl --help)\n",
+                    command, hint));
     return to_int(trawl::ExitCode::Usage);
   }
   return trawl::control::audit_main(words, "trawl");

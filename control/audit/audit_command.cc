@@ -6,16 +6,25 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "control/audit/audit_options.h"
 #include "control/audit/audit_scan.h"
+#include "control/audit/audit_scope.h"
 #include "control/audit/audit_setup.h"
+#include "control/audit/complain.h"
+#include "control/audit/host_ports.h"
+#include "control/audit/interface_list.h"
 #include "control/audit/list_scan.h"
 #include "control/audit/report/audit_reports.h"
+#include "control/audit/report/report_text.h"
+#include "control/audit/resume/resume_plan.h"
 #include "control/audit/target_list.h"
+#include "control/audit/through/through_setup.h"
 #include "control/survey/version.h"
 #include "service/dns/name_resolver.h"
 
@@ -27,11 +36,16 @@ constexpr std::string_view kHelp = R"(usage: {0} [options] targets
 Options are those of Nmap that trawl knows so far; any other is refused by name.
 
 targets: names, addresses, prefixes, octet ranges (198.18.0-3.1,5,9-20)
-  -iL FILE            targets from a file, "-" for standard input
+  -iL FILE            targets from a file, "-" for standard input; also with ports of their own:
+                      198.18.0.1:22,80  [2001:db8::1]:443
+  -iR N               N random hosts of the scope, 0 for no end
+  --scope LIST        nothing is sent outside of these prefixes
   --exclude LIST      leave these out
   --excludefile FILE  leave out those in a file
   -6                  IPv6
   -n                  no reverse DNS
+  --dns-servers A,B   ask these name servers for the names of addresses
+  --system-dns        ask the system's resolver for names and addresses
   --resolve-all       every address of a name
   --unique            each address once
   --randomize-hosts   in random order
@@ -42,7 +56,10 @@ scans:
   -sA -sW -sM         TCP ACK, window, Maimon
   -sN -sF -sX         TCP null, FIN, Xmas
   -sO -sY -sZ         IP protocols, SCTP INIT, SCTP COOKIE-ECHO
+  -sI ZOMBIE[:PORT]   idle scan: open ports by the IP identifiers of another host
   --scanflags FLAGS   flags of TCP probes
+  -b [USER[:PASSWORD]@]SERVER[:PORT]  TCP by an FTP server that connects for others
+  --proxies URL[,URL...]  -sT through http://, socks4://, socks5://[USER:PASSWORD@]HOST:PORT
   --traceroute        the routers on the way to each host
 host discovery:
   -Pn                 all hosts count as up
@@ -58,7 +75,7 @@ timing:
   -T0 to -T5, --min-rate, --max-rate N, --max-retries N, --host-timeout TIME
   --scan-delay, --max-scan-delay, --min-rtt-timeout, --max-rtt-timeout,
   --initial-rtt-timeout TIME, --min-parallelism, --max-parallelism,
-  --min-hostgroup, --max-hostgroup N
+  --min-hostgroup, --max-hostgroup N, --defeat-rst-ratelimit, --defeat-icmp-ratelimit
 packets:
   -f, --mtu N, -D DECOYS, -S ADDRESS, -e INTERFACE, -g, --source-port PORT, --ttl N
   --data HEX, --data-string TEXT, --data-length N, --ip-options OPTIONS
@@ -68,8 +85,12 @@ output:
   -oN, -oX, -oG, -oJ, -oS FILE  normal, XML, grepable, JSON Lines, script kiddie; "-" is standard
                       output
   -oA BASE            the first three, as BASE.nmap, BASE.xml and BASE.gnmap
+  --resume FILE       go on with the scan that wrote this report (normal, XML, grepable or
+                      JSON Lines) and was stopped; the only option then
+  --iflist            interfaces and routes of this machine; nothing is scanned
   --append-output, --reason, --open, --packet-trace, --stats-every TIME
-  --stylesheet URL, --webxml, --no-stylesheet
+  --noninteractive    keys do nothing while it runs; otherwise "?" tells what they do
+  --stylesheet URL, --webxml, --no-stylesheet, --log-errors, --release-memory
   -v, -d              say more
   -V, -h              version, this help
 )";
@@ -79,20 +100,38 @@ constexpr int kFailed = 1;
 
 int say(const AuditError& error, std::string_view program) {
   if (error.kind == AuditError::Kind::Word) {
-    fmt::print(stderr, "{}\nSee the output of {} -h for a summary of options.\n", error.message,
-               program);
+    complain(fmt::format("{}\nSee the output of {} -h for a summary of options.\n", error.message,
+                         program));
     return kWrongWord;
   }
-  fmt::print(stderr, "{}\nQUITTING!\n", error.message);
+  complain(fmt::format("{}\nQUITTING!\n", error.message));
   return kFailed;
 }
 
 int say(const Error& error) {
-  fmt::print(stderr, "{}\nQUITTING!\n", error.message);
+  complain(fmt::format("{}\nQUITTING!\n", error.message));
   return kFailed;
 }
 
-void warn(std::string_view text) { fmt::print(stderr, "{}\n", text); }
+// Warnings go to standard error, and to the normal files, which may be opened later.
+class Complaints {
+ public:
+  void operator()(std::string_view text) {
+    complain(fmt::format("{}\n", text));
+    if (reports_ == nullptr) {
+      early_.emplace_back(text);
+    } else {
+      (void)reports_->complain(text);  // A flush fails for the same reason, and is looked at.
+    }
+  }
+  // Those from before there are reports.
+  [[nodiscard]] const std::vector<std::string>& early() const noexcept { return early_; }
+  void go_to(AuditReports& reports) noexcept { reports_ = &reports; }
+
+ private:
+  std::vector<std::string> early_;
+  AuditReports* reports_ = nullptr;
+};
 
 AuditRun run_of(const AuditOptions& options, std::string_view program) {
   AuditRun about;
@@ -108,39 +147,105 @@ AuditRun run_of(const AuditOptions& options, std::string_view program) {
   return about;
 }
 
+// The file that more than one report is to be written to, "" for none.
+std::string output_named_twice(const AuditOptions& options) {
+  for (auto output = options.outputs.begin(); output != options.outputs.end(); ++output) {
+    const bool is_file = output->path != "-" && !output->path.starts_with("/dev/");
+    const bool again = std::ranges::find(output + 1, options.outputs.end(), output->path,
+                                         &AuditOptions::Output::path) != options.outputs.end();
+    if (is_file && again) return output->path;
+  }
+  return {};
+}
+
+int run_interface_list(const AuditOptions& options, std::string_view program,
+                       const Complaints& warn) {
+  const auto text = interface_list();
+  if (!text) return say(text.error());
+  const auto written = AuditReports::write_alone(
+      options, run_of(options, program),
+      {.names = nullptr, .appends = options.appends, .complaints = warn.early()}, *text);
+  return written ? 0 : say(written.error());
+}
+
 int run_list(const AuditOptions& options, std::string_view program, TargetList& targets,
-             const std::shared_ptr<service::NameResolver>& resolver) {
+             Complaints& warn) {
   const AuditRun about = run_of(options, program);
-  auto reports = AuditReports::open(options, about, {.names = nullptr, .appends = options.appends});
+  auto reports = AuditReports::open(
+      options, about, {.names = nullptr, .appends = options.appends, .complaints = warn.early()});
   if (!reports) return say(reports.error());
+  warn.go_to(*reports);
+  std::optional<service::NameResolver> names;
+  if (wants_reverse_dns(options)) names.emplace(options.names);
   AuditTotals totals;
   totals.started = std::chrono::steady_clock::now();
   totals.now = about.started;
-  const auto listed =
-      list_targets(targets, options.reverse_dns ? resolver.get() : nullptr, *reports, totals);
+  const auto listed = list_targets(targets, names ? &*names : nullptr, *reports, totals);
   if (totals.hosts == 0 && listed) warn("WARNING: No targets were specified, so 0 hosts scanned.");
+  targets.tell_left_out();
   totals.tell_time();
   const auto closed = reports->close(totals);
   if (!listed) return say(listed.error());
   return closed ? 0 : say(closed.error());
 }
 
-int run(const AuditOptions& options, std::string_view program) {
-  const auto resolver = std::make_shared<service::NameResolver>();
+int run(const AuditOptions& options, std::string_view program,
+        const ResumePlan& before = ResumePlan{}) {
+  Complaints complaints;
+  const auto warn = [&complaints](std::string_view text) { complaints(text); };
+  // Servers of one's own are for the names of addresses, as in Nmap.
+  const auto resolver = std::make_shared<service::NameResolver>(
+      service::NameSettings{.servers = {}, .asks_system = options.names.asks_system});
   auto tables = AuditTables::load(options);
   if (!tables) return say(tables.error(), program);
   auto setup = set_up_audit(options, **tables, *resolver, warn);
   if (!setup) return say(setup.error(), program);
-  auto targets = TargetList::open(options, resolver, warn);
+  const auto configuration = load_configuration();
+  if (!configuration) return say(configuration.error());
+  if (auto limited = limit_audit_rate(*configuration, setup->plan.timing); !limited) {
+    return say(limited.error(), program);
+  }
+  auto scope = AuditScope::load(options, *configuration);
+  if (!scope) return say(scope.error(), program);
+  setup->plan.network.guard = scope->guard();
+  if (auto checked = check_ways(setup->plan); !checked) return say(checked.error(), program);
+  auto targets = TargetList::open(options, resolver, *scope, warn);
   if (!targets) return say(targets.error(), program);
-  if (options.list_only) return run_list(options, program, *targets, resolver);
+  targets->skip(before.finished);
+  if (options.lists_interfaces) return run_interface_list(options, program, complaints);
+  if (options.list_only) return run_list(options, program, *targets, complaints);
+  if (const auto twice = output_named_twice(options); !twice.empty()) {
+    return say(AuditError{AuditError::Kind::Value,
+                          fmt::format("Two reports cannot be written to {}.", twice)},
+               program);
+  }
   AuditRun about = run_of(options, program);
   about.scans = setup->scans;
-  auto reports =
-      AuditReports::open(options, about, {.names = tables->get(), .appends = options.appends});
+  auto reports = AuditReports::open(options, about,
+                                    {.names = tables->get(),
+                                     .appends = options.appends,
+                                     .continued = before.outputs,
+                                     .complaints = complaints.early()});
   if (!reports) return say(reports.error());
-  AuditScan scan{options, **tables, *reports};
-  return scan.run(std::move(setup->plan), *targets, program);
+  complaints.go_to(*reports);
+  HostPorts ports{options, **tables, setup->plan.types,
+                  [&targets](std::string_view text) { targets->warn(text); }};
+  if (setup->scans_ports) {
+    targets->plan_ports_with([&ports](const auto& lists) { return ports.plan(lists); });
+  }
+  AuditScan scan{options, **tables, *reports, warn};
+  scan.count_before(before.hosts, before.hosts_up);
+  return scan.run(std::move(setup->plan), *targets);
+}
+
+int resume(const std::string& path, std::string_view program) {
+  const auto plan = plan_resume(path, program);
+  if (!plan) return say(plan.error(), program);
+  if (plan->has_ended) {
+    fmt::print("{}: this scan has ended; nothing is left to resume.\n", printable(path));
+    return 0;
+  }
+  return run(plan->options, program, *plan);
 }
 
 }  // namespace
@@ -159,7 +264,9 @@ int audit_main(std::span<const char* const> words, std::string_view program) {
     }
     return 0;
   }
-  return run(std::get<AuditOptions>(*parsed), program);
+  const auto& options = std::get<AuditOptions>(*parsed);
+  if (options.resume_log) return resume(*options.resume_log, program);
+  return run(options, program);
 }
 
 }  // namespace trawl::control

@@ -56,6 +56,10 @@ Parsed parse_audit_options(std::span<const char* const> words, std::string_view 
                                  later.name.name.size() > 2 ? "--" : "-", later.name.name,
                                  later.what));
   }
+  if (options.resume_log && (split->options.size() > 1 || !split->operands.empty())) {
+    return bad_value(fmt::format(
+        "Cannot use --resume with other options. Usage: {} --resume <filename>", program));
+  }
   options.targets = std::move(split->operands);
   options.command_line = std::move(split->option_words);
   options.command_line.insert(options.command_line.end(), options.targets.begin(),

@@ -13,22 +13,30 @@
 #include "control/audit/engine/probe_writer.h"
 #include "control/audit/engine/timing.h"
 #include "control/audit/ports/port_choice.h"
+#include "control/audit/through/bounce_server.h"
+#include "control/audit/through/proxy_hop.h"
+#include "service/dns/name_settings.h"
 
 namespace trawl::control {
 
 // What a command line of Nmap's asks of an audit, with no file read and nothing resolved.
 struct AuditOptions {
+  std::optional<std::string> resume_log;  // --resume, and then nothing else.
+
   // Targets.
   std::vector<std::string> targets;
   std::vector<std::string> target_files;  // "-" is standard input.
   std::vector<std::string> excludes;      // Comma-separated lists.
   std::vector<std::string> exclude_files;
   bool ipv6 = false;
+  std::optional<std::uint64_t> random_targets;  // -iR: how many, 0 for no end.
+  std::vector<std::string> scopes;              // Comma-separated lists.
   bool unique = false;
   bool resolve_all = false;
   bool randomize_hosts = false;
   bool reverse_dns = true;
   bool names_downs = false;  // -R
+  service::NameSettings names;
 
   // Host discovery.
   struct Ping {
@@ -41,14 +49,21 @@ struct AuditOptions {
   bool ignores_resets = false;
 
   // Scans.
+  std::string zombie;           // -sI: HOST or HOST:PORT.
   std::vector<ScanType> scans;  // None for the default.
   bool ping_only = false;       // -sn
   bool traceroute = false;
   bool list_only = false;  // -sL
   PortRequest ports;
   bool random_ports = true;
+  bool defeats_rst_limit = false;   // --defeat-rst-ratelimit
+  bool defeats_icmp_limit = false;  // --defeat-icmp-ratelimit
   std::string datadir;
   std::string servicedb;
+
+  // Through whom.
+  std::vector<ProxyHop> proxies;       // --proxies, unresolved; none for no proxies.
+  std::optional<BounceServer> bounce;  // -b, unresolved; scans have its type too.
 
   // Timing: what was said of it, whatever came first. A template is no more than the defaults.
   int timing_level = 3;
@@ -80,8 +95,10 @@ struct AuditOptions {
   bool shows_reasons = false;
   bool only_open = false;
   bool traces_packets = false;
+  bool lists_interfaces = false;  // --iflist: nothing else is done.
   std::string stylesheet;
   Moment stats_every{0};
+  bool ignores_keys = false;
   int verbosity = 0;
   int debugging = 0;
 

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <utility>
 
+#include "control/audit/complain.h"
 #include "control/audit/packet_trace.h"
 
 namespace trawl::control {
@@ -17,58 +19,44 @@ constexpr Moment kFlushEvery{200'000};
 // The engine that a signal stops, while there is one.
 std::atomic<AuditEngine*> running{nullptr};
 
-void stop_running(int /*signal*/) {
+volatile std::sig_atomic_t was_signalled = 0;
+
+void stop_running(int signal) {
+  if (was_signalled != 0) RunKeys::die_of(signal);
+  was_signalled = 1;
   if (AuditEngine* const engine = running.load()) engine->stop();
 }
 
-std::string_view stage_name(const AuditEngine::Progress& progress) noexcept {
-  if (progress.in_stage[static_cast<std::size_t>(AuditHost::Stage::Scan)] > 0) return "Port Scan";
-  if (progress.in_stage[static_cast<std::size_t>(AuditHost::Stage::Naming)] > 0) {
-    return "Parallel DNS resolution";
-  }
-  return "Ping Scan";
-}
-
-// "0:01:02"
-std::string clock_text(double seconds) {
-  const auto whole = static_cast<long>(seconds);
-  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+bool reads_targets_from_terminal(const AuditOptions& options) {
+  return std::ranges::find(options.target_files, "-") != options.target_files.end();
 }
 
 }  // namespace
 
-int AuditScan::run(AuditPlan plan, TargetList& targets, std::string_view program) {
-  (void)program;
-  AuditEngine::Hooks hooks;
-  hooks.done = [this](HostReport&& report) { take_host(std::move(report)); };
-  hooks.warn = [](std::string_view text) { fmt::print(stderr, "{}\n", text); };
-  hooks.tick = [this](Moment now) { tick(now); };
-  if (options_.debugging > 0) hooks.debug = hooks.warn;
-  if (options_.traces_packets) {
-    // Lines of two writers, whole.
-    (void)std::setvbuf(stdout, nullptr, _IOLBF, 0);
-    hooks.trace = [this](bool is_sent, std::span<const std::byte> frame, bool has_header) {
-      fmt::print("{}", trace_line(is_sent, engine_->now(), frame, has_header));
-    };
-  }
+int AuditScan::run(AuditPlan plan, TargetList& targets) {
   totals_.started = std::chrono::steady_clock::now();
   totals_.tell_time();
-  flush();
   const std::string_view stopped = "interrupted";
-  engine_ = std::make_unique<AuditEngine>(std::move(plan), targets, std::move(hooks));
+  engine_ = std::make_unique<AuditEngine>(std::move(plan), targets, hooks());
+  flush();
   running = engine_.get();
+  was_signalled = 0;
   // Reads that wait are broken off, and a second signal ends it at once.
   struct sigaction action {};
   action.sa_handler = stop_running;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
   (void)::sigaction(SIGINT, &action, nullptr);
   (void)::sigaction(SIGTERM, &action, nullptr);
+  // A terminal that gives targets gives no keys.
+  keys_.emplace(!options_.ignores_keys && !reads_targets_from_terminal(options_));
   const auto done = engine_->run();
+  keys_.reset();
   running = nullptr;
   if (!done) totals_.failure = done.error().message;
   if (done && engine_->was_stopped() && output_) totals_.failure = stopped;
-  if (done && !engine_->was_stopped() && totals_.hosts == 0) {
-    fmt::print(stderr, "WARNING: No targets were specified, so 0 hosts scanned.\n");
+  const TargetList::LeftOut left_out = targets.left_out();
+  const bool named = left_out.blocked + left_out.outside > 0;
+  if (done && !engine_->was_stopped() && totals_.hosts == 0 && !named) {
+    warn_("WARNING: No targets were specified, so 0 hosts scanned.");
   }
   const dataplane::PacketCounters counters = engine_->counters();
   totals_.raw_packets_sent = counters.sent;
@@ -76,22 +64,34 @@ int AuditScan::run(AuditPlan plan, TargetList& targets, std::string_view program
   totals_.raw_packets_received = counters.received;
   totals_.raw_bytes_received = counters.received_bytes;
   if (counters.refused > 0) {
-    fmt::print(stderr, "WARNING: the kernel refused {} packets (the last: {}).\n", counters.refused,
-               std::system_category().message(counters.last_error));
+    warn_(fmt::format("WARNING: the kernel refused {} packets (the last: {}).", counters.refused,
+                      std::system_category().message(counters.last_error)));
+  }
+  if (counters.blocked > 0) {
+    warn_(fmt::format("WARNING: {} packets to addresses outside of the scope were held back.",
+                      counters.blocked));
   }
   if (counters.missed > 0) {
-    fmt::print(stderr,
-               "WARNING: {} received packets found no room here; what they said was asked again.\n",
-               counters.missed);
+    warn_(fmt::format(
+        "WARNING: {} received packets found no room here; what they said was asked again.",
+        counters.missed));
+  }
+  targets.tell_left_out();
+  if (options_.defeats_icmp_limit) {
+    warn_(
+        "WARNING: Some ports marked closed|filtered may actually be open. For more accurate "
+        "results, do not use --defeat-icmp-ratelimit .");
   }
   totals_.tell_time();
   const auto closed = reports_.close(totals_);
   if (output_ && !closed) output_ = closed;
   if (!done || !output_) {
-    fmt::print(stderr, "{}\nQUITTING!\n", (!done ? done.error() : output_.error()).message);
+    complain(fmt::format("{}\nQUITTING!\n", (!done ? done.error() : output_.error()).message));
     return kFailed;
   }
-  return engine_->was_stopped() ? static_cast<int>(ExitCode::Interrupted) : 0;
+  if (!engine_->was_stopped()) return 0;
+  complain("Interrupted: of hosts that were not done, only what was found is told.\n");
+  return static_cast<int>(ExitCode::Interrupted);
 }
 
 void AuditScan::take_host(HostReport&& report) {
@@ -99,20 +99,22 @@ void AuditScan::take_host(HostReport&& report) {
   if (report.status == HostStatus::Up) ++totals_.up;
   if (report.mac) report.vendor = std::string{tables_.vendors().vendor(*report.mac)};
   has_news_ = true;
-  if (auto added = reports_.add(report); !added && output_) {
-    output_ = added;
-    // What cannot be written need not be found.
-    engine_->stop();
-  }
+  check(reports_.add(report));
+}
+
+void AuditScan::check(const Result<void>& written) {
+  if (written || !output_) return;
+  output_ = written;
+  // What cannot be written need not be found.
+  engine_->stop();
 }
 
 void AuditScan::flush() {
   has_news_ = false;
   totals_.tell_time();
-  if (auto flushed = reports_.flush(totals_); !flushed && output_) {
-    output_ = flushed;
-    engine_->stop();
-  }
+  totals_.is_running = true;
+  check(reports_.flush(totals_));
+  totals_.is_running = false;
 }
 
 void AuditScan::tick(Moment now) {
@@ -122,22 +124,80 @@ void AuditScan::tick(Moment now) {
   }
   const Moment every = options_.stats_every;
   if (every > Moment{0} && now >= last_progress_ + every) {
-    last_progress_ = now;
-    say_progress(now);
+    // In step, but for those that were missed.
+    last_progress_ = std::max(last_progress_ + every, now - every);
+    tell_status();
   }
+  if (progress_.is_long_task_due(now)) check(progress_.tell_long_task(engine_->progress(), now));
 }
 
-void AuditScan::say_progress(Moment now) {
-  const AuditEngine::Progress progress = engine_->progress();
-  if (progress.hosts_active == 0) return;
-  const double elapsed = static_cast<double>(now.count()) * 1e-6;
-  fmt::print("Stats: {} elapsed; {} hosts completed ({} up), {} undergoing {}\n",
-             clock_text(elapsed), progress.hosts_done, progress.hosts_up, progress.hosts_active,
-             stage_name(progress));
-  if (progress.probes_of_scans == 0) return;
-  const double left =
-      static_cast<double>(progress.probes_left) / static_cast<double>(progress.probes_of_scans);
-  fmt::print("Port Scan Timing: About {:.2f}% done\n", 100 * (1 - left));
+void AuditScan::tell_status() {
+  const dataplane::PacketCounters counters = engine_->counters();
+  check(progress_.tell_status({.progress = engine_->progress(),
+                               .now = engine_->now(),
+                               .packets = counters.sent,
+                               .bytes = counters.sent_bytes}));
+  has_news_ = true;
+}
+
+int AuditScan::take_keys() {
+  bool asks = false;
+  for (const char key : keys_->poll()) {
+    const bool traced = progress_.traces();
+    const int debugged = progress_.debugging();
+    const auto taken = progress_.take_key(key);
+    check(taken ? Result<void>{} : Failure{taken.error()});
+    asks = asks || (taken && *taken);
+    if (traced != progress_.traces()) engine_->trace_to(tracer(), connection_tracer());
+    if ((debugged > 0) != (progress_.debugging() > 0)) engine_->debug_to(debugger());
+  }
+  if (asks) tell_status();
+  return keys_->fd();
+}
+
+// Lines of packets are for the screen, and not for a report that has its place.
+dataplane::RawNetwork::Trace AuditScan::tracer() {
+  if (!progress_.traces() || !reports_.has_screen()) return {};
+  return [this](bool is_sent, std::span<const std::byte> frame, bool has_header) {
+    check(
+        reports_.say(trace_line(is_sent, engine_->now(), frame, has_header, &tables_.protocols())));
+  };
+}
+
+ConnectionPool::Trace AuditScan::connection_tracer() {
+  if (!progress_.traces() || !reports_.has_screen()) return {};
+  return [this](const IpAddress& host, std::uint16_t port, int error) {
+    check(reports_.say(trace_connection_line(engine_->now(), host, port, error)));
+  };
+}
+
+std::function<void(std::string_view)> AuditScan::debugger() const {
+  if (progress_.debugging() == 0) return {};
+  return [](std::string_view text) { complain(fmt::format("{}\n", text)); };
+}
+
+AuditEngine::Hooks AuditScan::hooks() {
+  return {.done = [this](HostReport&& report) { take_host(std::move(report)); },
+          .warn = warn_,
+          .tick = [this](Moment now) { tick(now); },
+          .trace = tracer(),
+          .trace_connection = connection_tracer(),
+          .debug = debugger(),
+          .task =
+              [this](const AuditTask& task) {
+                check(progress_.tell_task(task));
+                has_news_ = true;
+              },
+          .up =
+              [this](const HostReport& report) {
+                HostReport known = report;
+                if (known.mac) known.vendor = std::string{tables_.vendors().vendor(*known.mac)};
+                check(reports_.hint(known));
+                has_news_ = true;
+              },
+          .found = [this](const IpAddress& host,
+                          const PortReport& port) { check(progress_.tell_port(host, port)); },
+          .keys = [this] { return take_keys(); }};
 }
 
 }  // namespace trawl::control

@@ -9,7 +9,10 @@
 #include <cstdlib>
 #include <utility>
 
+#include "control/audit/host_ports.h"
 #include "control/audit/probe_options.h"
+#include "control/audit/through/through_setup.h"
+#include "control/audit/zombie_option.h"
 #include "dataplane/wire.h"
 
 namespace trawl::control {
@@ -47,11 +50,20 @@ AuditResult<void> check_scans(const AuditOptions& options, bool raw) {
         "Sorry, the IPProtoscan (-sO) must currently be used alone rather than combined with other "
         "scan types.");
   }
-  const bool only_connect =
-      std::ranges::all_of(options.scans, [](ScanType type) { return type == ScanType::Connect; });
+  const bool only_connect = std::ranges::all_of(
+      options.scans, [](ScanType type) { return is_connection(kind_of(type)); });
   if (!raw && !only_connect) {
     return bad_value(
         "You requested a scan type which requires root privileges (CAP_NET_RAW); -sT does not.");
+  }
+  const auto scans = [&options](ScanType type) {
+    return std::ranges::count(options.scans, type) > 0;
+  };
+  if (options.defeats_rst_limit && !scans(ScanType::Syn) && (no_ports || !options.scans.empty())) {
+    return bad_value("Option --defeat-rst-ratelimit works only with a SYN scan (-sS)");
+  }
+  if (options.defeats_icmp_limit && !scans(ScanType::Udp)) {
+    return bad_value("Option --defeat-icmp-ratelimit works only with a UDP scan (-sU)");
   }
   if (!raw && options.traceroute) {
     return bad_value("Traceroute has to be run as root (CAP_NET_RAW).");
@@ -59,7 +71,7 @@ AuditResult<void> check_scans(const AuditOptions& options, bool raw) {
   if (!raw && options.fragment != 0) {
     return bad_value("Sorry, but fragscan requires root privileges.");
   }
-  if (options.ipv6 && options.fragment != 0) {
+  if (options.ipv6 && (options.fragment != 0 || options.random_targets)) {
     return bad_value(
         "Random targets, FTP bounce scan, and fragmentation are not supported with IPv6.");
   }
@@ -71,16 +83,31 @@ void warn_of_ignored(const AuditOptions& options, bool raw, const Warn& warn) {
   const bool wants_raw = options.decoys || style.bad_checksum || style.ttl || style.scan_flags ||
                          style.has_data || !style.ip_options.empty() ||
                          !options.spoof_mac.empty() || options.fragment != 0;
-  const bool connects = std::ranges::count(options.scans, ScanType::Connect) > 0;
+  const bool connects =
+      !options.proxies.empty() || std::ranges::any_of(options.scans, [](ScanType type) {
+        return is_connection(kind_of(type));
+      });
+  if (!options.zombie.empty() && (options.decoys || style.has_data || style.scan_flags)) {
+    warn("Decoys (-D), data and --scanflags are not used by the idle scan.");
+  }
   if (!wants_raw || (raw && !connects)) return;
   warn("You have specified some options that require raw socket access.");
   warn(raw ? "These options will not be honored for TCP Connect scan."
            : "These options will not be honored without the necessary privileges.");
 }
 
+void warn_of_servers(const AuditOptions& options, const Warn& warn) {
+  const auto& servers = options.names.servers;
+  const bool asks_servers = options.reverse_dns && !options.names.asks_system;
+  if (!asks_servers || options.lists_interfaces || !servers || !servers->empty()) return;
+  warn(
+      "mass_dns: warning: Unable to determine any DNS servers. Reverse DNS is disabled. Try using "
+      "--system-dns or specify valid servers with --dns-servers");
+}
+
 std::string_view flags_text(const AuditOptions& options, ScanType type) {
   static std::string text;  // Of the one --scanflags there can be.
-  if (!options.style.scan_flags || !is_tcp(type) || type == ScanType::Connect) return {};
+  if (!options.style.scan_flags || !is_tcp(type) || is_connection(kind_of(type))) return {};
   constexpr std::string_view kNames[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
   text.clear();
   for (unsigned i = 0; i < 8; ++i) {
@@ -107,6 +134,7 @@ AuditResult<void> add_scans(const AuditOptions& options, std::vector<ScanType> t
   for (const std::string& warning : choice.warnings) warn(warning);
   choice.warnings.clear();
   std::mt19937_64 random{std::random_device{}()};
+  setup.plan.types = types;
   for (const ScanType type : types) {
     const PortProtocol protocol = protocol_of(type);
     const std::vector<std::uint16_t>& ports = choice.of(protocol);
@@ -115,18 +143,7 @@ AuditResult<void> add_scans(const AuditOptions& options, std::vector<ScanType> t
                            .scan_flags = flags_text(options, type),
                            .protocol = protocol,
                            .ports = ports});
-    std::vector<std::uint16_t> order = ports;
-    // Wholly at random: the engine compares how many answer now with how many did before.
-    if (options.random_ports) std::ranges::shuffle(order, random);
-    std::vector<ProbeSpec> specs;
-    for (const std::uint16_t port : order) {
-      ProbeSpec spec{.kind = kind_of(type), .flags = 0, .number = port};
-      if (spec.kind == ProbeKind::Tcp) {
-        spec.flags = options.style.scan_flags.value_or(flags_of(type));
-      }
-      specs.push_back(spec);
-    }
-    setup.plan.scans.push_back(std::make_shared<ProbeSet>(type, std::move(specs)));
+    setup.plan.scans.push_back(scan_of_ports(type, ports, options, random));
   }
   return {};
 }
@@ -154,11 +171,14 @@ bool may_send_raw(const AuditOptions& options) {
 
 AuditResult<AuditSetup> set_up_audit(const AuditOptions& options, const AuditTables& tables,
                                      service::NameResolver& resolver, const Warn& warn) {
-  const bool raw = may_send_raw(options);
+  if (auto checked = check_through(options); !checked) return tl::unexpected{checked.error()};
+  const bool may_raw = may_send_raw(options);
+  const bool raw = may_raw && options.proxies.empty();
   if (auto checked = check_scans(options, raw); !checked) return tl::unexpected{checked.error()};
-  warn_of_ignored(options, raw, warn);
+  warn_of_ignored(options, may_raw, warn);
   auto timing = timing_of(options);
   if (!timing) return tl::unexpected{timing.error()};
+  warn_of_servers(options, warn);
   AuditSetup setup;
   setup.scans_ports = !options.ping_only && !options.list_only;
   AuditPlan& plan = setup.plan;
@@ -166,8 +186,15 @@ AuditResult<AuditSetup> set_up_audit(const AuditOptions& options, const AuditTab
   plan.asks_neighbours = options.arp_ping && !options.through_kernel;
   plan.ignores_resets = options.ignores_resets;
   plan.random_ports = options.random_ports;
-  plan.reverse_dns = options.reverse_dns;
+  plan.may_have_own_ports =
+      !options.target_files.empty() || std::ranges::any_of(options.targets, [](const auto& target) {
+        return target.find(':') != std::string::npos;
+      });
+  plan.defeats_rst_limit = options.defeats_rst_limit;
+  plan.defeats_icmp_limit = options.defeats_icmp_limit;
+  plan.reverse_dns = wants_reverse_dns(options);
   plan.names_downs = options.names_downs;
+  plan.names = options.names;
   plan.style = options.style;
   PortChoice choice;
   if (setup.scans_ports) {
@@ -177,23 +204,35 @@ AuditResult<AuditSetup> set_up_audit(const AuditOptions& options, const AuditTab
       return tl::unexpected{added.error()};
     }
   }
-  if (!options.no_ping) {
+  if (!options.no_ping && (options.proxies.empty() || !options.pings.empty())) {
     auto discovery = discovery_probes(options, raw, tables, choice, warn);
     if (!discovery) return tl::unexpected{discovery.error()};
     for (const std::string& warning : choice.warnings) warn(warning);
     plan.discovery = std::make_shared<ProbeSet>(ScanType::Discovery, std::move(*discovery));
   }
   const auto needs_raw = [](const ProbeSet& set) {
-    return std::ranges::any_of(
-        set.specs(), [](const ProbeSpec& spec) { return spec.kind != ProbeKind::Connect; });
+    return std::ranges::any_of(set.specs(),
+                               [](const ProbeSpec& spec) { return !is_connection(spec.kind); });
   };
   plan.raw = (plan.discovery && needs_raw(*plan.discovery)) ||
              std::ranges::any_of(plan.scans, [&](const auto& scan) { return needs_raw(*scan); });
+  // Targets may have ports of their own where nobody else has any.
+  plan.raw = plan.raw || std::ranges::any_of(plan.types, [](ScanType type) {
+               return !is_connection(kind_of(type));
+             });
   plan.traceroute = options.traceroute;
   plan.raw = plan.raw || options.traceroute;
+  if (!options.zombie.empty()) {
+    auto zombie = find_zombie(options, tables, resolver, warn);
+    if (!zombie) return tl::unexpected{zombie.error()};
+    plan.zombie = std::move(*zombie);
+  }
   if (!plan.raw) plan.asks_neighbours = false;
   if (auto styled = choose_addresses(options, tables, resolver, plan, warn); !styled) {
     return tl::unexpected{styled.error()};
+  }
+  if (auto chosen = choose_ways(options, resolver, plan, warn); !chosen) {
+    return tl::unexpected{chosen.error()};
   }
   return setup;
 }

@@ -37,7 +37,10 @@ Result<void> list_targets(TargetList& targets, service::NameResolver* names, Aud
       if (auto added = reports.add(report); !added) return added;
     }
     totals.tell_time();
-    if (auto flushed = reports.flush(totals); !flushed) return flushed;
+    totals.is_running = true;
+    const auto flushed = reports.flush(totals);
+    totals.is_running = false;
+    if (!flushed) return flushed;
   }
 }
 

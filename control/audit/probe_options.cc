@@ -137,6 +137,12 @@ IpAddress random_decoy(std::mt19937_64& random) {
   }
 }
 
+bool is_own(const IpAddress& address) {
+  auto routes = dataplane::RouteTable::open();
+  const auto route = routes ? routes->find(address) : std::nullopt;
+  return route && route->is_local;
+}
+
 tl::unexpected<AuditError> too_many_decoys() {
   return bad_value(fmt::format("You are only allowed {} decoys", kMostDecoys));
 }
@@ -231,6 +237,12 @@ AuditResult<void> choose_addresses(const AuditOptions& options, const AuditTable
     if (!source || source->is_v4() == options.ipv6) {
       return bad_value(fmt::format("Failed to resolve/decode supposed IPv{} source address \"{}\"",
                                    options.ipv6 ? 6 : 4, options.source));
+    }
+    if (options.interface.empty() && !is_own(*source)) {
+      return bad_value(
+          "Could not figure out what device to send the packet out on with the source address you "
+          "gave me!  If you are trying to sp00f your scan, this is normal, just give the -e eth0 "
+          "or -e ppp0 or whatever.  Otherwise you can still use -e, but I find it kind of fishy.");
     }
     plan.network.source = *source;
   }

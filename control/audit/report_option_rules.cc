@@ -69,6 +69,9 @@ Taken add_all_outputs(AuditOptions& options, const OptionWord& word) {
   return {};
 }
 
+// For what an audit does in any case.
+Taken change_nothing(AuditOptions& /*options*/, const OptionWord& /*word*/) { return {}; }
+
 constexpr std::array kRules{
     OptionRule{{"oN", Required},
                [](AuditOptions& options, const OptionWord& word) {
@@ -92,9 +95,13 @@ constexpr std::array kRules{
                }},
     OptionRule{{"oA", Required}, add_all_outputs},
     OptionRule{{"append-output"}, set_option<&AuditOptions::appends>},
+    OptionRule{{"resume", Required}, keep_value<&AuditOptions::resume_log>},
     OptionRule{{"reason"}, set_option<&AuditOptions::shows_reasons>},
     OptionRule{{"open"}, set_option<&AuditOptions::only_open>},
     OptionRule{{"packet-trace"}, set_option<&AuditOptions::traces_packets>},
+    OptionRule{{"iflist"}, set_option<&AuditOptions::lists_interfaces>},
+    OptionRule{{"log-errors"}, change_nothing},
+    OptionRule{{"release-memory"}, change_nothing},
     OptionRule{{"stylesheet", Required}, keep_value<&AuditOptions::stylesheet>},
     OptionRule{{"webxml"},
                [](AuditOptions& options, const OptionWord&) -> Taken {
@@ -107,6 +114,7 @@ constexpr std::array kRules{
                  return {};
                }},
     OptionRule{{"stats-every", Required}, take_stats_every},
+    OptionRule{{"noninteractive"}, set_option<&AuditOptions::ignores_keys>},
     OptionRule{{"v", Optional},
                [](AuditOptions& options, const OptionWord& word) {
                  return raise(options.verbosity, 'v', word);

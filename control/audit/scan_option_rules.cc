@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "control/audit/option_rules.h"
+#include "control/audit/zombie_option.h"
 
 namespace trawl::control {
 namespace {
@@ -172,7 +173,18 @@ Taken take_excluded_ports(AuditOptions& options, const OptionWord& word) {
   return {};
 }
 
+// HOST or HOST:PORT; the last one counts.
+Taken take_zombie(AuditOptions& options, const OptionWord& word) {
+  if (auto zombie = parse_zombie(word.value); !zombie) return tl::unexpected{zombie.error()};
+  options.zombie = word.value;
+  if (std::ranges::find(options.scans, ScanType::Idle) == options.scans.end()) {
+    options.scans.push_back(ScanType::Idle);
+  }
+  return {};
+}
+
 constexpr std::array kRules{
+    OptionRule{{"sI", Required}, take_zombie},
     OptionRule{{"s", Required}, take_scan_types},
     OptionRule{{"P", Optional}, take_ping},
     OptionRule{{"disable-arp-ping"},

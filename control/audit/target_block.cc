@@ -128,6 +128,13 @@ bool TargetBlock::contains(const IpAddress& address) const noexcept {
   return true;
 }
 
+bool TargetBlock::is_contiguous() const noexcept {
+  if (v6_) return true;
+  const auto first = static_cast<std::uint64_t>(at(0).v4().value());
+  const auto last = static_cast<std::uint64_t>(at(size_ - 1).v4().value());
+  return Uint128{last - first + 1} == size_;
+}
+
 TargetBlock block_around(const IpAddress& address, unsigned length) {
   if (!address.is_v4()) return TargetBlock{Ipv6Prefix{address.v6(), length}};
   TargetBlock::Octets octets;
@@ -163,16 +170,22 @@ std::variant<TargetExpression, std::string> parse_target_expression(std::string_
       widen(*octets, length);
       return TargetExpression{TargetBlock{*octets}, std::move(warning)};
     }
-    if (Ipv6Address::parse(host)) {
+    const bool has_ports = host.starts_with('[') && host.find("]:") != std::string_view::npos;
+    if (Ipv6Address::parse(host) || has_ports) {
       return fmt::format(
           "{} looks like an IPv6 target specification -- you have to use the -6 option.", text);
     }
-  } else if (const auto address = Ipv6Address::parse(host)) {
+  } else if (const auto address = Ipv6Address::parse(host.substr(0, host.find('%')))) {
     // No frame carries those (RFC 4291 section 2.5.5.2).
     if (length >= 96 && IpAddress{*address}.is_v4()) {
       return fmt::format("{} means an IPv4 address -- name that, without the -6 option.", text);
     }
-    return TargetExpression{TargetBlock{Ipv6Prefix{*address, length}}, std::move(warning)};
+    TargetExpression expression{TargetBlock{Ipv6Prefix{*address, length}}, std::move(warning)};
+    if (const std::size_t zone = host.find('%'); zone != std::string_view::npos) {
+      expression.zone = host.substr(zone + 1);
+      if (expression.zone.empty()) return fmt::format("Failed to resolve \"{}\".", text);
+    }
+    return expression;
   }
   return TargetExpression{NamedTarget{std::string{host}, length}, std::move(warning)};
 }

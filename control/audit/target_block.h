@@ -30,6 +30,8 @@ class TargetBlock {
   // Needs index < size().
   [[nodiscard]] IpAddress at(Uint128 index) const noexcept;
   [[nodiscard]] bool contains(const IpAddress& address) const noexcept;
+  // Whether no address between the first and the last is missing.
+  [[nodiscard]] bool is_contiguous() const noexcept;
 
  private:
   std::array<std::vector<std::uint8_t>, 4> choices_;  // Of IPv4, in rising order.
@@ -52,6 +54,7 @@ struct NamedTarget {
 // What an expression says before any name is resolved:
 //
 //   198.18.0.1  198.18.0.0/24  198.18.0-3.1,5,9-20  198.18.*.-  2001:db8::/120  example.org/24
+//   fe80::1%eth1  fe80::1%eth1/120
 //
 // An octet is a list of numbers and ranges below 256, "*" or "-" for all of them; leading zeros do
 // not count. "/n" widens to every address that shares n bits with one of them. Whatever is no
@@ -59,6 +62,7 @@ struct NamedTarget {
 struct TargetExpression {
   std::variant<TargetBlock, NamedTarget> what;
   std::string warning;  // "" for none.
+  std::string zone{};   // The interface of an IPv6 address (RFC 4007 section 11), "" for none.
 };
 
 // Returns the reason when it is neither (Nmap's wording).

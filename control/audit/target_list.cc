@@ -1,10 +1,10 @@
 #include "control/audit/target_list.h"
 
 #include <fmt/format.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -14,10 +14,8 @@
 namespace trawl::control {
 namespace {
 
-constexpr std::size_t kLongestExpression = 1024;
+constexpr std::size_t kReadAhead = 65'536;         // Words, to bring ports of one host together.
 constexpr std::size_t kShuffledTogether = 16'384;  // As Nmap does.
-
-bool is_blank(int c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; }
 
 std::string cannot_open(std::string_view kind, const std::string& path) {
   const int error = errno;
@@ -25,60 +23,36 @@ std::string cannot_open(std::string_view kind, const std::string& path) {
                      std::strerror(error), error);
 }
 
+std::string cannot_read(const TargetFile& file) {
+  return fmt::format("Failed to read {} to its end: {} ({})", file.path(),
+                     std::strerror(file.error()), file.error());
+}
+
 }  // namespace
 
-class TargetList::File {
- public:
-  explicit File(std::FILE* file) noexcept : file_{file} {}
-  ~File() {
-    if (file_ != stdin) std::fclose(file_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  [[nodiscard]] static FilePointer open(const std::string& path) {
-    std::FILE* const file = path == "-" ? stdin : std::fopen(path.c_str(), "re");
-    return FilePointer{file == nullptr ? nullptr : new File{file}};
-  }
-
-  // "" behind the last. One that is too long is cut, and then means nothing.
-  [[nodiscard]] std::string next() {
-    std::string word;
-    for (int c = std::getc(file_);; c = std::getc(file_)) {
-      if (c == '#') {
-        while (c != EOF && c != '\n') c = std::getc(file_);
-      }
-      if (c == EOF || is_blank(c)) {
-        if (c == EOF || !word.empty()) return word;
-      } else if (word.size() <= kLongestExpression) {
-        word += static_cast<char>(c);
-      }
-    }
-  }
-
- private:
-  std::FILE* file_;
-};
-
-void TargetList::Closer::operator()(File* file) const noexcept { delete file; }
-
 TargetList::TargetList(const AuditOptions& options, std::shared_ptr<service::NameResolver> resolver,
-                       Warn warn)
+                       const AuditScope& scope, Warn warn)
     : family_{options.ipv6 ? AddressFamily::V6 : AddressFamily::V4},
       resolve_all_{options.resolve_all},
       unique_{options.unique},
       randomize_{options.randomize_hosts},
       resolver_{std::move(resolver)},
       warn_{std::move(warn)},
-      expressions_(options.targets.begin(), options.targets.end()) {}
+      scope_{&scope} {
+  std::vector<TargetWord> words;
+  for (const std::string& word : options.targets) words.push_back(split_ports(word, options.ipv6));
+  for (TargetWord& word : merge_words(std::move(words))) words_.push_back(std::move(word));
+}
 
 AuditResult<TargetList> TargetList::open(const AuditOptions& options,
                                          std::shared_ptr<service::NameResolver> resolver,
-                                         Warn warn) {
-  TargetList list{options, std::move(resolver), std::move(warn)};
+                                         const AuditScope& scope, Warn warn) {
+  TargetList list{options, std::move(resolver), scope, std::move(warn)};
+  if (auto drawn = list.draw_at_random(options); !drawn) return tl::unexpected{drawn.error()};
   for (const std::string& path : options.target_files) {
-    auto file = File::open(path);
+    auto file = TargetFile::open(path, list.is_stopped_);
     if (!file) return bad_value(cannot_open("input", path));
+    list.reads_pipe_ = list.reads_pipe_ || !file->is_regular();
     list.files_.push_back(std::move(file));
   }
   for (const std::string& text : options.excludes) {
@@ -96,12 +70,30 @@ AuditResult<TargetList> TargetList::open(const AuditOptions& options,
   return list;
 }
 
+AuditResult<void> TargetList::draw_at_random(const AuditOptions& options) {
+  if (!options.random_targets) return {};
+  const auto allowed = scope_->allowed_v4();
+  if (!allowed) {
+    return bad_value(
+        "-iR picks hosts only where you said that you may scan: give --scope PREFIXES, or "
+        "audit-scope in /etc/trawl/trawl.conf.");
+  }
+  if (allowed->empty()) return bad_value("-iR: no IPv4 address of the scope may be scanned.");
+  random_targets_.emplace(*allowed, *options.random_targets);
+  if (random_targets_->is_short()) {
+    warn_(fmt::format("WARNING: -iR asks for {} hosts, but the scope has only {}.",
+                      *options.random_targets, allowed->size()));
+  }
+  return {};
+}
+
 AuditResult<void> TargetList::exclude_words(const std::string& path) {
-  const auto file = File::open(path);
+  const auto file = TargetFile::open(path);
   if (!file) return bad_value(cannot_open("exclude", path));
   for (std::string word = file->next(); !word.empty(); word = file->next()) {
     if (auto taken = exclude(word); !taken) return taken;
   }
+  if (file->error() != 0) return bad_value(cannot_read(*file));
   return {};
 }
 
@@ -111,7 +103,7 @@ AuditResult<void> TargetList::exclude(std::string_view text) {
   auto& expression = std::get<TargetExpression>(parsed);
   if (!expression.warning.empty()) return bad_value(std::move(expression.warning));
   if (auto* const block = std::get_if<TargetBlock>(&expression.what)) {
-    excluded_.push_back(std::move(*block));
+    add_excluded(*block);
     return {};
   }
   const auto& named = std::get<NamedTarget>(expression.what);
@@ -121,37 +113,124 @@ AuditResult<void> TargetList::exclude(std::string_view text) {
         fmt::format("Error resolving name \"{}\": Name or service not known", named.name));
   }
   for (const IpAddress& address : answer.addresses) {
-    excluded_.push_back(block_around(address, named.length));
+    add_excluded(block_around(address, named.length));
   }
   return {};
 }
 
-std::optional<std::string> TargetList::next_expression() {
-  if (!expressions_.empty()) {
-    std::string expression = std::move(expressions_.front());
-    expressions_.pop_front();
-    return expression;
+std::optional<TargetWord> TargetList::next_word() {
+  while (words_.empty() && !files_.empty()) {
+    std::string word = files_.front()->next();
+    if (word.empty()) {
+      close_file();
+    } else {
+      read_ahead(split_ports(word, family_ == AddressFamily::V6));
+    }
   }
-  for (; !files_.empty(); files_.pop_front()) {
-    if (std::string word = files_.front()->next(); !word.empty()) return word;
-  }
-  return std::nullopt;
+  if (words_.empty()) return std::nullopt;
+  TargetWord word = std::move(words_.front());
+  words_.pop_front();
+  return word;
 }
 
-void TargetList::begin(const std::string& expression) {
-  auto parsed = parse_target_expression(expression, family_);
+// Lists of hosts and ports have a line for each port: many of them are read to bring those of a
+// host together.
+void TargetList::read_ahead(TargetWord first) {
+  std::vector<TargetWord> words;
+  words.push_back(std::move(first));
+  if (!words.front().ports.empty()) {
+    while (words.size() < kReadAhead && files_.front()->has_word_soon()) {
+      const std::string word = files_.front()->next();
+      if (word.empty()) break;
+      words.push_back(split_ports(word, family_ == AddressFamily::V6));
+    }
+    words = merge_words(std::move(words));
+  }
+  for (TargetWord& word : words) words_.push_back(std::move(word));
+}
+
+void TargetList::close_file() {
+  if (files_.front()->error() != 0) warn_(cannot_read(*files_.front()));
+  files_.pop_front();
+}
+
+// Those that mean something: of a list with a line for each port, one line may be wrong.
+std::vector<std::string> TargetList::good_ports(const TargetWord& word) {
+  std::vector<std::string> good;
+  for (const std::string& ports : word.ports) {
+    if (const auto planned = planner_({ports}); planned) {
+      good.push_back(ports);
+    } else {
+      warn_(fmt::format("{}:{} is left out: {}", word.text, ports, planned.error().message));
+    }
+  }
+  return good;
+}
+
+void TargetList::begin(const TargetWord& word) {
+  std::shared_ptr<const ScanList> scans;
+  if (!word.ports.empty() && planner_) {
+    const auto ports = good_ports(word);
+    if (ports.empty()) return;
+    auto planned = planner_(ports);
+    if (!planned) return;
+    scans = std::move(*planned);
+  } else if (!word.ports.empty() && !std::exchange(told_of_ports_, true)) {
+    warn_("WARNING: ports of targets mean nothing where no ports are scanned.");
+  }
+  auto parsed = parse_target_expression(word.text, family_);
   if (const auto* const reason = std::get_if<std::string>(&parsed)) return warn_(*reason);
   auto& taken = std::get<TargetExpression>(parsed);
   if (!taken.warning.empty()) warn_(taken.warning);
+  unsigned zone = 0;
+  if (!taken.zone.empty()) {
+    zone = ::if_nametoindex(taken.zone.c_str());
+    if (zone == 0) return warn_(fmt::format("Failed to resolve \"{}\".", word.text));
+  }
   if (auto* const block = std::get_if<TargetBlock>(&taken.what)) {
-    blocks_.push_back({.addresses = std::move(*block), .named = {}});
+    for (TargetBlock& part : within_scope(std::move(*block))) {
+      blocks_.push_back({.addresses = std::move(part), .named = {}, .scans = scans, .zone = zone});
+    }
   } else {
-    begin_name(std::get<NamedTarget>(taken.what));
+    begin_name(std::get<NamedTarget>(taken.what), scans);
   }
 }
 
-void TargetList::begin_name(const NamedTarget& named) {
+// A large block is cut to what the scope has of it, rather than passed over address by address.
+std::vector<TargetBlock> TargetList::within_scope(TargetBlock block) {
+  constexpr Uint128 kLarge = 65536;
+  std::vector<TargetBlock> parts;
+  if (!scope_->has_scope() || block.size() <= kLarge || !block.is_contiguous()) {
+    parts.push_back(std::move(block));
+    return parts;
+  }
+  const IpAddress first = block.at(0);
+  const IpAddress last = block.at(block.size() - 1);
+  Uint128 kept = 0;
+  const auto keep = [&](const IpAddress& start, unsigned length) {
+    parts.push_back(block_around(start, length));
+    kept += parts.back().size();
+  };
+  if (first.is_v4()) {
+    Ipv4Set set;
+    set.add(Ipv4Set::Range{first.v4(), last.v4()});
+    set.intersect(scope_->scope().v4);
+    for_each_prefix(set, [&](const Ipv4Prefix& prefix) { keep(prefix.first(), prefix.length()); });
+  } else {
+    Ipv6Set set;
+    set.add(Ipv6Set::Range{first.v6(), last.v6()});
+    set.intersect(scope_->scope().v6);
+    for_each_prefix(set, [&](const Ipv6Prefix& prefix) { keep(prefix.first(), prefix.length()); });
+  }
+  const Uint128 outside = block.size() - kept + left_out_.outside;
+  left_out_.outside = static_cast<std::uint64_t>(std::min<Uint128>(outside, ~std::uint64_t{0}));
+  return parts;
+}
+
+void TargetList::begin_name(const NamedTarget& named,
+                            const std::shared_ptr<const ScanList>& scans) {
   const auto answer = resolver_->resolve(named.name, family_);
+  if (*is_stopped_) return;
   if (answer.addresses.empty()) {
     if (answer.has_other_family) {
       const bool v6 = family_ == AddressFamily::V6;
@@ -164,8 +243,10 @@ void TargetList::begin_name(const NamedTarget& named) {
   const std::size_t used = resolve_all_ ? answer.addresses.size() : 1;
   for (std::size_t i = 0; i < used; ++i) {
     const IpAddress& address = answer.addresses[i];
-    Block block{
-        .addresses = block_around(address, named.length), .named = address, .name = named.name};
+    Block block{.addresses = block_around(address, named.length),
+                .named = address,
+                .name = named.name,
+                .scans = scans};
     for (const IpAddress& other : answer.addresses) {
       if (other != address) block.others.push_back(other);
     }
@@ -173,34 +254,107 @@ void TargetList::begin_name(const NamedTarget& named) {
   }
 }
 
-bool TargetList::is_excluded(const IpAddress& address) const noexcept {
-  return std::ranges::any_of(
-      excluded_, [&address](const TargetBlock& block) { return block.contains(address); });
+void TargetList::add_excluded(const TargetBlock& block) {
+  if (!block.is_contiguous()) {
+    excluded_blocks_.push_back(block);
+    return;
+  }
+  const IpAddress first = block.at(0);
+  const IpAddress last = block.at(block.size() - 1);
+  if (first.is_v4()) {
+    excluded_.v4.add({first.v4(), last.v4()});
+  } else {
+    excluded_.v6.add({first.v6(), last.v6()});
+  }
+}
+
+bool TargetList::is_excluded(const IpAddress& address) {
+  if (address.is_v4() ? excluded_.v4.contains(address.v4()) : excluded_.v6.contains(address.v6())) {
+    return true;
+  }
+  if (std::ranges::any_of(excluded_blocks_, [&address](const TargetBlock& block) {
+        return block.contains(address);
+      })) {
+    return true;
+  }
+  if (!scope_->has_limits()) return false;
+  const bool is_outside = scope_->is_outside(address);
+  const bool is_blocked = !is_outside && scope_->is_blocked(address);
+  if (is_outside) ++left_out_.outside;
+  if (is_blocked) ++left_out_.blocked;
+  return is_outside || is_blocked;
+}
+
+std::optional<AuditTarget> TargetList::next_at_random() {
+  while (random_targets_ && !*is_stopped_) {
+    const auto address = random_targets_->next();
+    if (!address) break;
+    if (is_excluded(*address) || (unique_ && !seen_.insert(*address).second)) {
+      random_targets_->put_back();
+      continue;
+    }
+    return AuditTarget{.ip = *address, .name = {}, .others = {}};
+  }
+  return std::nullopt;
 }
 
 std::optional<AuditTarget> TargetList::next_in_order() {
-  for (;;) {
+  while (!*is_stopped_) {
     while (blocks_.empty()) {
-      const auto expression = next_expression();
-      if (!expression) return std::nullopt;
-      begin(*expression);
+      const auto word = next_word();
+      if (!word) return next_at_random();
+      begin(*word);
     }
     Block& block = blocks_.front();
     if (block.next == block.addresses.size()) {
       blocks_.pop_front();
       continue;
     }
-    AuditTarget target{.ip = block.addresses.at(block.next++), .name = {}, .others = {}};
+    AuditTarget target{.ip = block.addresses.at(block.next++),
+                       .name = {},
+                       .others = {},
+                       .scans = block.scans,
+                       .zone = block.zone};
     if (is_excluded(target.ip) || (unique_ && !seen_.insert(target.ip).second)) continue;
+    // How much of a pipe was read ahead is chance, so which of its ports are done is not known.
+    if (!(target.scans && reads_pipe_) && take_seen(skipped_, target.ip)) continue;
     if (block.named == target.ip) {
       target.name = block.name;
       target.others = block.others;
     }
     return target;
   }
+  return std::nullopt;
+}
+
+void TargetList::tell_left_out() const {
+  const auto tell = [this](std::uint64_t count, std::string_view why) {
+    if (count == 0) return;
+    warn_(fmt::format("{} {} left alone: {}.", count, count == 1 ? "target was" : "targets were",
+                      why));
+  };
+  tell(left_out_.blocked, "blocked by a list of trawl.conf");
+  tell(left_out_.outside, "outside of the scope");
+}
+
+double TargetList::remaining() const {
+  auto count = static_cast<double>(shuffled_.size());
+  for (const Block& block : blocks_) {
+    count += static_cast<double>(block.addresses.size() - block.next);
+  }
+  if (random_targets_) count += static_cast<double>(random_targets_->left());
+  for (const TargetWord& word : words_) {
+    const auto parsed = parse_target_expression(word.text, family_);
+    const auto* const taken = std::get_if<TargetExpression>(&parsed);
+    if (taken == nullptr) continue;
+    const auto* const block = std::get_if<TargetBlock>(&taken->what);
+    count += block == nullptr ? 1 : static_cast<double>(block->size());
+  }
+  return count;
 }
 
 std::optional<AuditTarget> TargetList::next() {
+  if (*is_stopped_) return std::nullopt;
   if (!randomize_) return next_in_order();
   if (shuffled_.empty()) {
     while (shuffled_.size() < kShuffledTogether) {

@@ -152,6 +152,8 @@ constexpr std::array kRules{
                  return take_count<&Words::max_hostgroup>(
                      options, word, 1, "Argument to --max-hostgroup must be at least 1!");
                }},
+    OptionRule{{"defeat-rst-ratelimit"}, set_option<&AuditOptions::defeats_rst_limit>},
+    OptionRule{{"defeat-icmp-ratelimit"}, set_option<&AuditOptions::defeats_icmp_limit>},
     OptionRule{{"min-rate", Required},
                [](AuditOptions& options, const OptionWord& word) {
                  return take_rate<&Words::min_rate>(options, word, "--min-rate");

@@ -22,8 +22,8 @@ namespace {
 
 constexpr std::size_t kLargestFile = std::size_t{1} << 20U;  // Bytes.
 
-constexpr std::array<std::string_view, 5> kKeys{"contact", "max-rate", "blocklist", "opt-out",
-                                                "allow-special"};
+constexpr std::array<std::string_view, 6> kKeys{"contact", "max-rate",      "blocklist",
+                                                "opt-out", "allow-special", "audit-scope"};
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t' || c == '\r'; }
 
@@ -82,6 +82,7 @@ class Parser {
     if (key == "contact") return take_contact(value);
     if (key == "max-rate") return take_max_rate(value);
     if (key == "allow-special") return take_allow_special(value);
+    if (key == "audit-scope") return take_audit_scope(value);
     if (value.front() != '/') {
       return bad(fmt::format("{}: {} is not an absolute path; start it with /", key, quote(value)));
     }
@@ -131,6 +132,15 @@ class Parser {
                       quote(value), outside));
     }
     configuration_.allow_special.emplace_back(value);
+    return {};
+  }
+
+  Result<void> take_audit_scope(std::string_view value) {
+    AddressList allowed;
+    if (auto parsed = parse_address_list(value, place() + ": audit-scope", allowed); !parsed) {
+      return parsed;
+    }
+    configuration_.audit_scope.emplace_back(value);
     return {};
   }
 

@@ -32,6 +32,7 @@ struct Configuration {
   std::vector<std::string> blocklists;     // Paths, all absolute.
   std::vector<std::string> opt_outs;       // Likewise: those who asked not to be probed.
   std::vector<std::string> allow_special;  // As --allow-special takes them.
+  std::vector<std::string> audit_scope;    // Prefixes; audits stay within them if there are any.
 };
 
 // Parses lines of "key = value". Empty lines and what follows a "#" at the start of a line or after

@@ -1,9 +1,12 @@
 #include "control/audit/audit_options.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
+
+#include "control/audit/through/through_setup.h"
 
 namespace trawl::control {
 namespace {
@@ -49,6 +52,22 @@ TEST(AuditOptions, LettersOfAScanAreEachAKindOfScanOnce) {
   EXPECT_EQ(refusal({"-sQ", "h"}).substr(0, 24), "Scantype Q not supported");
 }
 
+TEST(AuditOptions, AZombieIsAHostAndPerhapsAPort) {
+  for (const char* const zombie : {"198.18.0.20", "printer.example:9100", "198.18.0.20:65535"}) {
+    const AuditOptions options = parsed({"-Pn", "-sI", zombie, "h"});
+    EXPECT_EQ(options.zombie, zombie);
+    EXPECT_EQ(options.scans, std::vector{ScanType::Idle});
+    EXPECT_EQ(options.targets, std::vector<std::string>{"h"});
+  }
+  EXPECT_EQ(parsed({"-sI", "198.18.0.20", "-sI", "z:81", "-sU", "h"}).zombie, "z:81");
+  for (const char* const zombie : {"z:", "z:0", "z:65536", "z:8x", "z:80:81"}) {
+    EXPECT_EQ(refusal({"-sI", zombie, "h"}),
+              fmt::format("Invalid port number given in IP ID zombie specification: {}", zombie));
+  }
+  EXPECT_NE(refusal({"-sI", ":80", "h"}), "");
+  EXPECT_NE(refusal({"-sI"}), "");
+}
+
 TEST(AuditOptions, PingsHaveTheirLettersAndPorts) {
   const auto pings =
       parsed({"-PE", "-PS22,80", "-PA", "-PU53", "-PY", "-PO1", "-PP", "-PM", "h"}).pings;
@@ -74,6 +93,54 @@ TEST(AuditOptions, WhatIsNotThereYetIsRefusedByName) {
   EXPECT_EQ(refusal({"--script-args=x=y", "h"}), "--script-args is not there yet (scripts).");
 }
 
+TEST(AuditOptions, ResumeStandsAlone) {
+  EXPECT_EQ(parsed({"--resume", "log"}).resume_log, "log");
+  EXPECT_EQ(parsed({"--resume=log"}).resume_log, "log");
+  for (const Words& words : {Words{"--resume", "log", "-v"}, Words{"-n", "--resume", "log"},
+                             Words{"--resume", "log", "h"}}) {
+    EXPECT_EQ(refusal(words),
+              "Cannot use --resume with other options. Usage: trawl --resume <filename>");
+  }
+  EXPECT_EQ(refusal({"--resume"}), "trawl: option '--resume' requires an argument");
+}
+
+TEST(AuditOptions, ProxiesAndBouncesAreTakenApart) {
+  const AuditOptions proxied = parsed({"--proxies", "http://a:1,socks5://b:2", "h"});
+  ASSERT_EQ(proxied.proxies.size(), 2U);
+  EXPECT_EQ(proxied.proxies[1].text(), "socks5://b:2");
+  EXPECT_TRUE(proxied.scans.empty());
+  EXPECT_EQ(refusal({"--proxies=ftp://a", "h"}),
+            "Invalid protocol in proxy specification string: ftp://a");
+  const AuditOptions bounced = parsed({"-b", "me:pw@ftp:2121", "-bother", "h"});
+  EXPECT_EQ(bounced.scans, std::vector{ScanType::Bounce});
+  ASSERT_TRUE(bounced.bounce);
+  EXPECT_EQ(bounced.bounce->host, "other");
+  EXPECT_EQ(refusal({"-b", "", "h"}), "Failed to resolve FTP bounce proxy hostname/IP: ");
+}
+
+TEST(ChecksOfProxies, RefuseWhatWouldLeaveDirectly) {
+  const auto check = [](Words words) {
+    words.insert(words.begin(), {"--proxies", "http://a:1", "h"});
+    const auto checked = check_through(parsed(words));
+    return checked ? std::string{} : checked.error().message;
+  };
+  for (const char* const good : {"-sT", "-sn", "-sL", "-Pn", "-PS80", "-n", "-R", "-p80"}) {
+    EXPECT_EQ(check({good}), "") << good;
+  }
+  for (const char* const bad : {"-sS", "-sU", "-sTU", "-sO", "-bftp", "-PE", "-PA80", "-PU", "-PO",
+                                "--traceroute", "-DRND"}) {
+    EXPECT_NE(check({bad}).find("does not go through --proxies"), std::string::npos) << bad;
+  }
+  EXPECT_NE(check({"-g53"}).find("-g does not go with --proxies"), std::string::npos);
+}
+
+TEST(ChecksOfProxies, NamesAreAskedForOnlyWhenTheUserSaysSo) {
+  EXPECT_TRUE(wants_reverse_dns(parsed({"h"})));
+  EXPECT_FALSE(wants_reverse_dns(parsed({"--proxies", "http://a:1", "h"})));
+  EXPECT_TRUE(wants_reverse_dns(parsed({"--proxies", "http://a:1", "-R", "h"})));
+  EXPECT_FALSE(wants_reverse_dns(parsed({"--proxies", "http://a:1", "-R", "-n", "h"})));
+}
+
 TEST(AuditOptions, HelpAndVersionAreQuestionsWhateverElseIsSaid) {
   for (const Words& words : {Words{"-h"}, Words{"--help"}, Words{"a", "-n", "-h"}}) {
     EXPECT_EQ(std::get<AuditQuestion>(parse_audit_options(words, "trawl").value()),
@@ -89,6 +156,8 @@ TEST(AuditOptions, VerbosityCountsOrIsSaid) {
   EXPECT_EQ(parsed({"-v", "-v5", "-v", "h"}).verbosity, 6);
   EXPECT_EQ(parsed({"-v99", "h"}).verbosity, 10);
   EXPECT_NE(refusal({"-vx", "h"}), "");
+  EXPECT_TRUE(parsed({"--noninteractive", "h"}).ignores_keys);
+  EXPECT_FALSE(parsed({"h"}).ignores_keys);
   const AuditOptions debugging = parsed({"-d", "h"});
   EXPECT_EQ(debugging.debugging, 1);
   EXPECT_EQ(debugging.verbosity, 1);

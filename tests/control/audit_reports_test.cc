@@ -666,8 +666,8 @@ TEST_F(AuditReportFiles, AppendCreatesAFileThatIsNotThere) {
                                     {.names = nullptr, .appends = true});
   ASSERT_TRUE(reports);
   ASSERT_TRUE(reports->close(totals_of(1, 1)));
-  EXPECT_EQ(file.content(),
-            make_report_format(Format::Json, run_of(), nullptr)->footer(totals_of(1, 1)));
+  const auto format = make_report_format(Format::Json, run_of(), nullptr);
+  EXPECT_EQ(file.content(), format->header() + format->footer(totals_of(1, 1)));
 }
 
 TEST_F(AuditReportFiles, FileThatCannotBeOpenedIsToldInNmapsWords) {

@@ -281,30 +281,5 @@ TEST(DiscoveryPorts, HeedExclusionsOfProtocolsThatAreNotScanned) {
   EXPECT_EQ(discovery("53,60,61", PortProtocol::Tcp, *chosen), "61");
 }
 
-TEST(ScanOrder, ShufflesButTakesPopularPortsFirst) {
-  std::mt19937_64 random{7};
-  std::vector<std::uint16_t> ports;
-  for (std::uint16_t port = 1; port <= 1000; ++port) ports.push_back(port);
-  EXPECT_EQ(scan_order(ports, false, random), ports);
-  const auto order = scan_order(ports, true, random);
-  EXPECT_NE(scan_order(ports, true, random), order);
-  const auto at = [&order](std::uint16_t port) {
-    return std::find(order.begin(), order.end(), port) - order.begin();
-  };
-  for (const std::uint16_t port : std::array<std::uint16_t, 4>{22, 80, 443, 995}) {
-    EXPECT_LT(at(port), 19) << port;
-  }
-  EXPECT_GE(at(1), 19);
-  auto sorted = order;
-  std::sort(sorted.begin(), sorted.end());
-  EXPECT_EQ(sorted, ports);
-  // Nothing is popular of UDP.
-  std::mt19937_64 other{7};
-  const auto udp = scan_order(ports, true, other, PortProtocol::Udp);
-  const auto popular = std::count_if(udp.begin(), udp.begin() + 19,
-                                     [&at](std::uint16_t port) { return at(port) < 19; });
-  EXPECT_LT(popular, 5);
-}
-
 }  // namespace
 }  // namespace trawl::control

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 #include <variant>
 
@@ -46,9 +47,21 @@ TEST(TargetExpression, PrefixesWidenWhatIsThere) {
   EXPECT_EQ(block.at(block.size() - 1), IpAddress{Ipv4Address{0xffffffff}});
 }
 
+TEST(TargetExpression, AddressesOfIpv6MayHaveAZone) {
+  for (const auto& [text, addresses, zone] :
+       {std::array<const char*, 3>{"fe80::1%eth1", "fe80::1", "eth1"},
+        {"fe80::1%eth1/127", "fe80:: fe80::1", "eth1"},
+        {"fe80::1", "fe80::1", ""}}) {
+    EXPECT_EQ(meaning(text, AddressFamily::V6), addresses);
+    const auto parsed = parse_target_expression(text, AddressFamily::V6);
+    EXPECT_EQ(std::get<TargetExpression>(parsed).zone, zone);
+  }
+  EXPECT_EQ(meaning("fe80::1%", AddressFamily::V6), "Failed to resolve \"fe80::1%\".");
+}
+
 TEST(TargetExpression, WhatIsNoAddressIsAName) {
   for (const char* text : {"198.18.0.1,", "198.18.0.,1", "198.18.0.5-3", "198.18.0.1-256", "1.2.3",
-                           "1.2.3.4.5", "example", "", "[::1]"}) {
+                           "1.2.3.4.5", "example", ""}) {
     EXPECT_EQ(meaning(text), fmt::format("name {}/32", text));
   }
   EXPECT_EQ(meaning("example.org/24"), "name example.org/24");

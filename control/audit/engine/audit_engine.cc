@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <system_error>
+#include <numeric>
+#include <string>
 #include <utility>
 
 #include "control/survey/payload_file.h"
@@ -19,16 +20,12 @@ constexpr std::size_t kBurst = 64;       // Probes of one host before the next h
 constexpr unsigned kReceiveBursts = 64;  // Of a turn.
 constexpr Moment kTickEvery{100'000};
 constexpr Moment kLongestWait{200'000};
+constexpr Moment kKeysEvery{20'000};
 
-std::vector<std::uint16_t> udp_ports(const AuditPlan& plan) {
-  std::vector<std::uint16_t> ports;
-  const auto add = [&ports](const ProbeSet& set) {
-    for (const ProbeSpec& spec : set.specs()) {
-      if (spec.kind == ProbeKind::Udp) ports.push_back(spec.number);
-    }
-  };
-  if (plan.discovery) add(*plan.discovery);
-  for (const auto& scan : plan.scans) add(*scan);
+// Targets may have ports of their own.
+std::vector<std::uint16_t> all_ports() {
+  std::vector<std::uint16_t> ports(65536);
+  std::iota(ports.begin(), ports.end(), std::uint16_t{0});
   return ports;
 }
 
@@ -38,9 +35,10 @@ AuditEngine::AuditEngine(AuditPlan plan, TargetList& targets, Hooks hooks)
     : plan_{std::move(plan)},
       targets_{targets},
       hooks_{std::move(hooks)},
-      payloads_{builtin_payloads(), udp_ports(plan_)},
+      payloads_{builtin_payloads(), all_ports()},
       writer_{plan_.style, payloads_},
       group_{plan_.timing},
+      book_{plan_.types, plan_.scans},
       group_rtt_{plan_.timing},
       neighbour_probe_{std::make_shared<ProbeSet>(
           ScanType::Neighbour, std::vector<ProbeSpec>{{.kind = ProbeKind::Neighbour}})},
@@ -52,42 +50,53 @@ Moment AuditEngine::now() const noexcept {
   return duration_cast<Moment>(steady_clock::now() - start_);
 }
 
-dataplane::PacketCounters AuditEngine::counters() noexcept {
-  return network_ ? network_->counters() : dataplane::PacketCounters{};
-}
-
 Result<void> AuditEngine::run() {
   if (plan_.raw) {
     auto network = dataplane::RawNetwork::open(plan_.network);
     if (!network) return Failure{network.error()};
     network_ = std::move(*network);
     if (hooks_.trace) network_->trace(hooks_.trace);
+    if (plan_.zombie) {
+      idle_ = std::make_unique<IdleStage>(*plan_.zombie, plan_.style, plan_.timing.scan_delay,
+                                          group_, *network_);
+    }
   }
-  auto connects = ConnectPool::open({.interface = plan_.network.interface,
-                                     .source = plan_.network.source,
-                                     .source_port = plan_.style.source_port});
-  if (!connects) return Failure{connects.error()};
-  connects_.emplace(std::move(*connects));
+  auto connections = ConnectionPools::open(plan_, hooks_.warn);
+  if (!connections) return Failure{connections.error()};
+  connections_.emplace(std::move(*connections));
+  if (hooks_.trace_connection) connections_->trace(hooks_.trace_connection);
   if (plan_.reverse_dns) {
-    names_ = std::make_unique<NameThread>(std::make_shared<service::NameResolver>());
+    names_ = std::make_unique<NameThread>(std::make_shared<service::NameResolver>(plan_.names));
   }
+  feed_ = std::make_unique<TargetFeed>(targets_);
+  std::string failure;
   while (!was_stopped()) {
     turn();
+    failure = connections_->broken();
+    if (idle_ && failure.empty()) failure = idle_->failure();
+    // What was found is told nevertheless.
+    if (!failure.empty()) stop();
     if (hosts_.empty() && !has_targets_ && postponed_.empty()) break;
     wait_for_work();
   }
-  if (was_stopped()) interrupt_hosts();
-  if (connects_->failures() > 0 && hooks_.warn) {
-    hooks_.warn(fmt::format("WARNING: {} connections could not be tried from here (the last: {}).",
-                            connects_->failures(),
-                            std::system_category().message(connects_->last_failure())));
+  tell_of_targets();
+  if (was_stopped()) {
+    interrupt_hosts();
+  } else {
+    book_.close(false, now(), hooks_.task);
+  }
+  if (const std::string failures = connections_->failures(); !failures.empty() && hooks_.warn) {
+    hooks_.warn(failures);
   }
   if (hooks_.tick) hooks_.tick(now());
+  feed_.reset();
+  if (!failure.empty()) return fail(ExitCode::Runtime, std::move(failure));
   return {};
 }
 
 void AuditEngine::turn() {
   now_ = now();
+  tell_of_targets();
   admit();
   if (network_) {
     const dataplane::RawNetwork::Handler handler{
@@ -98,6 +107,7 @@ void AuditEngine::turn() {
   }
   take_connections();
   take_names();
+  if (idle_) turn_idle();
   while (!wakes_.empty() && wakes_.top().at <= now_) {
     const Wake wake = wakes_.top();
     wakes_.pop();
@@ -107,7 +117,7 @@ void AuditEngine::turn() {
     make_ready(*found->second);
   }
   // Whoever was held up has its turn before newer ones.
-  if (!blocked_.empty() && group_.may_send(now_)) {
+  if (!blocked_.empty() && group_.may_send(now_) && may_unblock()) {
     for (const std::uint64_t id : blocked_) {
       const auto found = hosts_.find(id);
       if (found == hosts_.end()) continue;
@@ -121,24 +131,17 @@ void AuditEngine::turn() {
     ready_.pop_front();
     if (found == hosts_.end()) continue;
     found->second->is_ready = false;
+    // What was done meanwhile, such as opening an interface, is no part of a round trip.
+    now_ = now();
     look_at(*found->second);
   }
   if (network_) network_->flush();
+  close_tasks();
+  if (now_ >= last_keys_ + kKeysEvery) read_keys();
   if (hooks_.tick && now_ >= last_tick_ + kTickEvery) {
     last_tick_ = now_;
     hooks_.tick(now_);
     if (hooks_.debug) tell_stragglers();
-  }
-}
-
-// The last few hosts, every second: what keeps them.
-void AuditEngine::tell_stragglers() {
-  constexpr std::size_t kFew = 3;
-  constexpr Moment kEvery{1'000'000};
-  if (hosts_.size() > kFew || now_ < last_told_ + kEvery) return;
-  last_told_ = now_;
-  for (const auto& [id, host] : hosts_) {
-    if (host->pace && host->schedule) tell_pace(*host, "is at");
   }
 }
 
@@ -149,18 +152,28 @@ void AuditEngine::wait_for_work() {
   if (!wakes_.empty()) until = std::min(until, wakes_.top().at);
   if (hooks_.tick) until = std::min(until, last_tick_ + kTickEvery);
   if (!blocked_.empty()) {
-    until = std::min(until, group_.is_held_by_rate(now_) ? group_.next_send() : now_ + kPoll);
+    until = std::min(until, group_.is_held_by_rate(now_) ? group_.next_send()
+                            : may_unblock()              ? now_ + kPoll
+                                                         : until);
   }
   if (names_) until = std::min(until, now_ + 2 * kPoll);
+  until = std::min(until, std::max(connections_->next_look(), now_ + kPoll));
+  if (idle_) until = std::min(until, idle_->wake());
   const Moment most = until - now();
   if (most <= Moment{0}) return;
-  const std::array<int, 1> others{connects_->fd()};
+  std::vector<int> others = connections_->fds();
+  if (awaits_targets_) others.push_back(feed_->fd());
+  if (keys_fd_ >= 0) others.push_back(keys_fd_);
   if (network_) {
     network_->wait(most, others);
   } else {
     dataplane::wait_for(others, most);
   }
+  read_keys();
 }
+
+// Without raw packets it is for connections that hosts wait.
+bool AuditEngine::may_unblock() const noexcept { return network_ || connections_->has_room(); }
 
 void AuditEngine::make_ready(AuditHost& host) {
   if (host.is_ready) return;
@@ -178,7 +191,8 @@ unsigned AuditEngine::needed_by(const AuditHost& host) const noexcept {
   if (host.pace->last_reaction() >= Moment{0}) return own.attempts_needed(missed, 2);
   if (own.outcomes() >= kEnough) return own.attempts_needed(missed, 0.5);
   // A limit of ICMP errors may show itself only after a second.
-  const unsigned least = host.probes->type() == ScanType::Udp ? 3 : 2;
+  const bool rationed = host.probes->type() == ScanType::Udp && !plan_.defeats_icmp_limit;
+  const unsigned least = rationed ? 3 : 2;
   return std::max(group_.loss().attempts_needed(missed, 0.5), least);
 }
 
@@ -193,7 +207,7 @@ Moment AuditEngine::patience_with(const AuditHost& host,
                                   const ProbeSchedule::Send& send) const noexcept {
   constexpr Moment kLongest{2'000'000};
   const Moment timeout = timeout_of(host);
-  const bool udp = host.probes->type() == ScanType::Udp;
+  const bool udp = host.probes->type() == ScanType::Udp && !plan_.defeats_icmp_limit;
   const bool scarce = udp || plan_.timing.retries_given;
   if (send.is_ping || send.attempt == 0 || host.stage != AuditHost::Stage::Scan) return timeout;
   const unsigned factor = scarce ? 1U << 2 * std::min(send.attempt, 3U) : 1 + send.attempt / 2;
@@ -272,10 +286,12 @@ bool AuditEngine::send_one(AuditHost& host, const ProbeSchedule::Send& send, Mom
   const ProbeSet& set = send.index == ProbeSchedule::kOutside ? *host.ping_probe : *host.probes;
   const ProbeSpec& spec = set.specs()[send.index == ProbeSchedule::kOutside ? 0 : send.index];
   const std::uint64_t before = host.way.socket == nullptr ? 0 : host.way.socket->queued_total();
-  if (spec.kind == ProbeKind::Connect) {
-    if (!connects_->has_room()) return false;
-    connects_->start({host.id, send.index, send.attempt, host.stage_serial}, host.target.ip,
-                     spec.number, deadline);
+  if (is_connection(spec.kind)) {
+    ConnectionPool& pool = connections_->of(spec.kind);
+    if (!pool.has_room()) return false;
+    deadline = pool.deadline(now, deadline);
+    pool.start({host.id, send.index, send.attempt, host.stage_serial, host.target.zone},
+               host.target.ip, spec.number, deadline);
   } else {
     if (!dataplane::RawNetwork::has_room(host.way)) network_->flush();
     if (!dataplane::RawNetwork::has_room(host.way)) return false;
@@ -298,8 +314,12 @@ void AuditEngine::send_raw(AuditHost& host, const ProbeSpec& spec, unsigned atte
   packet.source = host.way.source;
   const std::size_t own = plan_.own_place.value_or(plan_.decoys.size());
   for (std::size_t i = 0; i <= plan_.decoys.size(); ++i) {
-    if (!dataplane::RawNetwork::has_room(host.way)) network_->flush();
-    if (!dataplane::RawNetwork::has_room(host.way)) return;
+    // All of them leave, or ours would be the only one. A stuck interface frees its room in a
+    // while.
+    while (!dataplane::RawNetwork::has_room(host.way)) {
+      network_->flush();
+      if (!dataplane::RawNetwork::has_room(host.way)) dataplane::wait_for({}, Moment{1000});
+    }
     packet.source = i == own ? host.way.source : plan_.decoys[i < own ? i : i - 1];
     (void)network_->send(host.way, packet);
   }
@@ -322,6 +342,10 @@ void AuditEngine::interrupt_hosts() {
   std::vector<std::uint64_t> ids;
   for (const auto& [id, host] : hosts_) ids.push_back(id);
   std::ranges::sort(ids);
+  // What only waits for its names comes first: --resume has to look at all that follow again.
+  std::stable_partition(ids.begin(), ids.end(), [this](std::uint64_t id) {
+    return hosts_.at(id)->stage == AuditHost::Stage::Naming;
+  });
   for (const std::uint64_t id : ids) {
     AuditHost& host = *hosts_.at(id);
     // Hosts of which nothing is known but that they are up are not told of.
@@ -331,25 +355,14 @@ void AuditEngine::interrupt_hosts() {
     const bool is_done = host.stage == AuditHost::Stage::Naming;
     if (host.report.status != HostStatus::Up ||
         !(is_done || std::ranges::any_of(host.results, knows))) {
+      active_probes_ -= largest_stage(host.target);
       hosts_.erase(id);
       continue;
     }
     host.awaited_names = 0;
+    host.report.interrupted = !is_done;
     finish(host);
   }
-}
-
-AuditEngine::Progress AuditEngine::progress() const {
-  Progress progress{
-      .hosts_done = done_, .hosts_up = up_, .hosts_active = hosts_.size(), .scan = {}};
-  for (const auto& [id, host] : hosts_) {
-    ++progress.in_stage[static_cast<std::size_t>(host->stage)];
-    if (host->stage != AuditHost::Stage::Scan) continue;
-    progress.probes_left += host->schedule->unanswered();
-    progress.probes_of_scans += host->probes->size();
-    progress.scan = xml_name_of(host->probes->type());
-  }
-  return progress;
 }
 
 }  // namespace trawl::control

@@ -9,18 +9,23 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "control/audit/address_hash.h"
 #include "control/audit/engine/audit_host.h"
 #include "control/audit/engine/audit_plan.h"
-#include "control/audit/engine/connect_pool.h"
+#include "control/audit/engine/connection_pools.h"
 #include "control/audit/engine/group_pace.h"
+#include "control/audit/engine/idle_stage.h"
 #include "control/audit/engine/name_thread.h"
 #include "control/audit/engine/probe_writer.h"
+#include "control/audit/engine/target_feed.h"
+#include "control/audit/engine/task_book.h"
 #include "control/audit/target_list.h"
 #include "dataplane/packet/raw_network.h"
 
@@ -38,7 +43,13 @@ class AuditEngine {
     std::function<void(std::string_view)> warn;
     std::function<void(Moment)> tick;  // Now and then, while it runs.
     dataplane::RawNetwork::Trace trace;
+    ConnectionPool::Trace trace_connection;
     std::function<void(std::string_view)> debug;  // How each stage of a host went.
+    std::function<void(const AuditTask&)> task;   // One has begun, or ended.
+    std::function<void(const HostReport&)> up;    // It answered, and its ports come next.
+    std::function<void(const IpAddress&, const PortReport&)> found;  // What a reply says.
+    // Reads what the user types. Returns the descriptor that has more, or -1.
+    std::function<int()> keys;
   };
 
   AuditEngine(AuditPlan plan, TargetList& targets, Hooks hooks);
@@ -53,16 +64,17 @@ class AuditEngine {
 
   struct Progress {
     std::uint64_t hosts_done = 0;
-    std::uint64_t hosts_up = 0;
+    std::uint64_t hosts_up = 0;  // Of all so far.
     std::uint64_t hosts_active = 0;
-    std::uint64_t in_stage[6] = {};     // Of the active ones, by AuditHost::Stage.
-    std::uint64_t probes_left = 0;      // Of scans.
-    std::uint64_t probes_of_scans = 0;  // Of hosts in a scan.
-    std::string_view scan;              // What most of them are at.
+    const AuditTask* task = nullptr;  // What most of them are at; nullptr for nothing...
+    double share = 0;                 // ...and how much of it is done.
   };
   [[nodiscard]] Progress progress() const;
   [[nodiscard]] dataplane::PacketCounters counters() noexcept;
   [[nodiscard]] Moment now() const noexcept;
+  // While it runs; nullptr for none.
+  void trace_to(dataplane::RawNetwork::Trace trace, ConnectionPool::Trace connections);
+  void debug_to(std::function<void(std::string_view)> debug) { hooks_.debug = std::move(debug); }
 
  private:
   struct Wake {
@@ -76,6 +88,10 @@ class AuditEngine {
 
   // Targets and stages: audit_stages.cc.
   void admit();
+  [[nodiscard]] const ScanList& scans_of(const AuditHost& host) const noexcept {
+    return host.target.scans ? *host.target.scans : plan_.scans;
+  }
+  [[nodiscard]] std::uint64_t largest_stage(const AuditTarget& target) const noexcept;
   bool begin(AuditTarget target);
   void begin_host(AuditHost& host);
   void begin_stage(AuditHost& host, AuditHost::Stage stage, std::shared_ptr<const ProbeSet> probes);
@@ -84,13 +100,18 @@ class AuditEngine {
   void tell_pace(const AuditHost& host, std::string_view what) const;
   void tell_stragglers();
   void host_is_up(AuditHost& host, const Reason& reason);
+  void tell_up(const AuditHost& host);
   void host_is_down(AuditHost& host, std::string_view word);
   void begin_scan(AuditHost& host);
   void ask_name(AuditHost& host);
+  [[nodiscard]] std::size_t task_of(const AuditHost& host) const noexcept;
+  void enter_task(AuditHost& host, std::size_t task);
+  void close_tasks();
   void finish(AuditHost& host);
   void fill_ports(AuditHost& host);
   void take_names();
   [[nodiscard]] HostPace::Limits pace_limits(const ProbeSet& probes) const noexcept;
+  [[nodiscard]] bool defeats_limit(const ProbeSet& probes) const noexcept;
 
   // Traceroute: audit_trace.cc.
   void begin_trace(AuditHost& host);
@@ -103,6 +124,10 @@ class AuditEngine {
   void copy_known_hops(AuditHost& host, unsigned ttl);
   [[nodiscard]] ProbeSpec trace_probe(const AuditHost& host) const;
 
+  // Idle scans: audit_idle.cc.
+  void begin_idle(AuditHost& host);
+  void turn_idle();
+
   // Sending: audit_engine.cc.
   void look_at(AuditHost& host);
   void expire(AuditHost& host, Moment now);
@@ -112,18 +137,23 @@ class AuditEngine {
   void send_raw(AuditHost& host, const ProbeSpec& spec, unsigned attempt);
   void schedule_wake(AuditHost& host);
   void make_ready(AuditHost& host);
+  [[nodiscard]] bool may_unblock() const noexcept;
   [[nodiscard]] unsigned needed_by(const AuditHost& host) const noexcept;
   [[nodiscard]] Moment timeout_of(const AuditHost& host) const noexcept;
   [[nodiscard]] Moment patience_with(const AuditHost& host,
                                      const ProbeSchedule::Send& send) const noexcept;
   void turn();
+  void tell_of_targets();
   void wait_for_work();
+  void read_keys();
+  [[nodiscard]] TaskBook::Work work_of(std::size_t task) const;
   void interrupt_hosts();
 
   // Receiving: audit_replies.cc.
   void take_packet(const dataplane::Dissection& reply, std::span<const std::byte> bytes);
   void take_neighbour(const dataplane::NeighbourAnswer& answer);
   void take_connections();
+  void take_connection(const ConnectionPool::Result& result);
   void probe_answered(AuditHost& host, std::uint32_t index, int attempt);
   void note(AuditHost& host, std::uint32_t index, PortState state, const Reason& reason);
   void read_reply(AuditHost& host, const ProbeWriter::Match& match,
@@ -136,12 +166,15 @@ class AuditEngine {
   dataplane::UdpPayloads payloads_;
   ProbeWriter writer_;
   GroupPace group_;
+  TaskBook book_;
   RttEstimator group_rtt_;
   std::shared_ptr<const ProbeSet> neighbour_probe_;
   std::unique_ptr<dataplane::RawNetwork> network_;
-  std::optional<ConnectPool> connects_;
+  std::optional<ConnectionPools> connections_;
   std::unique_ptr<NameThread> names_;
-  std::vector<ConnectPool::Result> connect_results_;
+  std::vector<ConnectionPool::Result> connection_results_;
+  std::unique_ptr<IdleStage> idle_;  // With -sI.
+  std::string idle_note_;            // Of its zombie, until a report has it.
 
   std::unordered_map<std::uint64_t, HostPointer> hosts_;
   std::unordered_map<IpAddress, std::uint64_t, AddressHash> by_address_;
@@ -152,16 +185,20 @@ class AuditEngine {
   std::map<IpAddress, std::vector<std::uint64_t>> tracing_;  // Networks, and who waits there.
   std::map<std::pair<unsigned, IpAddress>, std::vector<HopReport>> known_hops_;  // Before a hop.
   std::vector<std::string_view> words_;
+  std::unique_ptr<TargetFeed> feed_;
   bool has_targets_ = true;
-  bool admits_more_ = false;  // Now, if there were time.
+  bool admits_more_ = false;     // Now, if there were time.
+  bool awaits_targets_ = false;  // There is room for more than there are so far.
   std::uint64_t next_id_ = 1;
-  std::uint64_t active_probes_ = 0;  // Of all hosts' stages: what memory depends on.
+  std::uint64_t active_probes_ = 0;  // Of the largest stages of all hosts: memory depends on it.
   std::uint64_t done_ = 0;
   std::uint64_t up_ = 0;
   std::chrono::steady_clock::time_point start_;
   Moment now_{0};
   Moment last_tick_{0};
   Moment last_told_{0};
+  Moment last_keys_{-1};
+  int keys_fd_ = -1;
   std::atomic<bool> is_stopped_ = false;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "control/audit/engine/probe_schedule.h"
 #include "control/audit/engine/probe_set.h"
 #include "control/audit/engine/rtt_estimator.h"
+#include "control/audit/engine/task_book.h"
 #include "control/audit/port_report.h"
 #include "control/audit/report/host_report.h"
 #include "control/audit/target_list.h"
@@ -23,6 +25,7 @@ struct PortResult {
   PortState state = PortState::Filtered;
   std::uint8_t ttl = 0;
   bool is_known = false;
+  bool is_skipped = false;  // Nobody can be asked about it.
   bool has_sender = false;  // Then its address is in AuditHost::senders.
   std::uint16_t word = 0;   // Of the engine's list.
 };
@@ -44,6 +47,8 @@ struct AuditHost {
   AuditTarget target;
   std::uint64_t id = 0;
   Stage stage = Stage::Discovery;
+  std::size_t task = TaskBook::kNone;  // Of the engine's book...
+  double task_work = 0;                // ...and the probes of its stages that are over.
   dataplane::Way way;
   RttEstimator rtt;
   std::shared_ptr<const ProbeSet> probes;  // Of the stage.

@@ -17,6 +17,10 @@ std::uint16_t AuditEngine::word_number(std::string_view word) {
 
 void AuditEngine::take_packet(const dataplane::Dissection& reply,
                               std::span<const std::byte> bytes) {
+  if (idle_ && idle_->take(reply, now_)) {
+    if (hooks_.trace) hooks_.trace(false, bytes, false);
+    return;
+  }
   const IpAddress& about = reply.quoted ? reply.quoted->destination : reply.packet.source;
   const auto found = by_address_.find(about);
   if (found == by_address_.end()) return;
@@ -80,6 +84,12 @@ void AuditEngine::note(AuditHost& host, std::uint32_t index, PortState state,
             .has_sender = reason.from.has_value(),
             .word = word_number(reason.word)};
   if (reason.from) host.senders[{host.scan, index}] = *reason.from;
+  if (!hooks_.found) return;
+  const ProbeSet& set = *scans_of(host)[host.scan];
+  hooks_.found(host.target.ip, {.protocol = protocol_of(set.type()),
+                                .number = set.specs()[index].number,
+                                .state = state,
+                                .reason = reason});
 }
 
 void AuditEngine::probe_answered(AuditHost& host, std::uint32_t index, int attempt) {
@@ -104,10 +114,11 @@ void AuditEngine::probe_answered(AuditHost& host, std::uint32_t index, int attem
 }
 
 void AuditEngine::take_neighbour(const dataplane::NeighbourAnswer& answer) {
+  if (idle_) idle_->take(answer);
   const auto found = by_address_.find(answer.ip);
   if (found == by_address_.end()) return;
   AuditHost& host = *hosts_.at(found->second);
-  if (host.stage == Scan && host.ping_probe == neighbour_probe_) {
+  if (host.stage == Scan && host.schedule && host.ping_probe == neighbour_probe_) {
     probe_answered(host, ProbeSchedule::kOutside, -1);
     return;
   }
@@ -119,44 +130,50 @@ void AuditEngine::take_neighbour(const dataplane::NeighbourAnswer& answer) {
   if (!plan_.discovery) {
     host_is_up(host, {.word = "user-set"});
   } else if (plan_.asks_neighbours) {
-    host_is_up(host, {.word = answer.ip.is_v4() ? "arp-response" : "nd-response"});
+    host_is_up(host, {.word = neighbour_word(answer.ip)});
   } else {
     begin_stage(host, Discovery, plan_.discovery);
   }
 }
 
 void AuditEngine::take_connections() {
-  connect_results_.clear();
-  connects_->poll(now_, connect_results_);
-  for (const ConnectPool::Result& result : connect_results_) {
-    const auto found = hosts_.find(result.owner.host);
-    if (found == hosts_.end()) continue;
-    AuditHost& host = *found->second;
-    const auto verdict = read_connect_error(result.error);
-    if (!host.schedule || !verdict || result.owner.stage != host.stage_serial) continue;
-    if (result.owner.index == ProbeSchedule::kOutside) {
-      if (host.stage == Scan && verdict->state != PortState::Filtered) {
-        probe_answered(host, ProbeSchedule::kOutside, -1);
-      }
-      continue;
+  connection_results_.clear();
+  connections_->poll(now_, connection_results_);
+  for (const ConnectionPool::Result& result : connection_results_) take_connection(result);
+}
+
+void AuditEngine::take_connection(const ConnectionPool::Result& result) {
+  const auto found = hosts_.find(result.owner.host);
+  if (found == hosts_.end()) return;
+  AuditHost& host = *found->second;
+  if (!host.schedule || result.owner.stage != host.stage_serial) return;
+  if (!result.verdict && !result.is_skipped) return;
+  if (result.owner.index == ProbeSchedule::kOutside) {
+    if (host.stage == Scan && result.verdict && result.verdict->state != PortState::Filtered) {
+      probe_answered(host, ProbeSchedule::kOutside, -1);
     }
-    if (result.owner.index >= host.probes->size()) continue;
-    if (host.probes->specs()[result.owner.index].kind != ProbeKind::Connect) continue;
-    const int attempt = static_cast<int>(result.owner.attempt % ProbeSchedule::kAttemptNumbers);
-    if (host.stage == Scan) {
-      note(host, result.owner.index, verdict->state, {.word = verdict->word});
-      probe_answered(host, result.owner.index, attempt);
-    } else if (host.stage == Discovery) {
-      if (verdict->state == PortState::Filtered) {
-        host.was_unreachable = host.was_unreachable || verdict->word == "host-unreach";
-        continue;
-      }
-      if (plan_.ignores_resets && verdict->state == PortState::Closed) continue;
-      probe_answered(host, result.owner.index, attempt);
-      host.ping_probe = std::make_shared<ProbeSet>(
-          ScanType::Discovery, std::vector{host.probes->specs()[result.owner.index]});
-      host_is_up(host, {.word = verdict->word});
+    return;
+  }
+  if (result.owner.index >= host.probes->size()) return;
+  const ProbeSpec spec = host.probes->specs()[result.owner.index];
+  if (!is_connection(spec.kind)) return;
+  const int attempt = static_cast<int>(result.owner.attempt % ProbeSchedule::kAttemptNumbers);
+  if (host.stage == Scan && result.is_skipped) {
+    host.results[host.scan][result.owner.index].is_skipped = true;
+    probe_answered(host, result.owner.index, attempt);
+  } else if (host.stage == Scan) {
+    note(host, result.owner.index, result.verdict->state, {.word = result.verdict->word});
+    probe_answered(host, result.owner.index, attempt);
+  } else if (host.stage == Discovery && result.verdict) {
+    const ConnectVerdict& verdict = *result.verdict;
+    if (verdict.state == PortState::Filtered) {
+      host.was_unreachable = host.was_unreachable || verdict.word == "host-unreach";
+      return;
     }
+    if (plan_.ignores_resets && verdict.state == PortState::Closed) return;
+    probe_answered(host, result.owner.index, attempt);
+    host.ping_probe = std::make_shared<ProbeSet>(ScanType::Discovery, std::vector{spec});
+    host_is_up(host, {.word = verdict.word});
   }
 }
 

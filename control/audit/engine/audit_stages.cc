@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "control/audit/engine/audit_engine.h"
+#include "control/audit/engine/reply_reader.h"
 
 namespace trawl::control {
 namespace {
@@ -19,7 +20,7 @@ constexpr std::size_t kMostPostponed = 4096;
 
 bool needs_raw(const ProbeSet& set) noexcept {
   return std::ranges::any_of(set.specs(),
-                             [](const ProbeSpec& spec) { return spec.kind != ProbeKind::Connect; });
+                             [](const ProbeSpec& spec) { return !is_connection(spec.kind); });
 }
 
 // What silence proves, in the order of Nmap's reports: by protocol, then by number.
@@ -29,15 +30,23 @@ bool comes_before(const PortReport& a, const PortReport& b) noexcept {
 
 }  // namespace
 
+std::uint64_t AuditEngine::largest_stage(const AuditTarget& target) const noexcept {
+  std::uint64_t most = plan_.discovery ? plan_.discovery->size() : 1;
+  for (const auto& scan : target.scans ? *target.scans : plan_.scans) {
+    most = std::max<std::uint64_t>(most, scan->size());
+  }
+  return most;
+}
+
 void AuditEngine::admit() {
-  std::uint64_t each = plan_.discovery ? plan_.discovery->size() : 1;
-  for (const auto& scan : plan_.scans) each = std::max<std::uint64_t>(each, scan->size());
   const std::uint64_t group = plan_.timing.max_hostgroup;
-  const std::uint64_t fits = std::clamp<std::uint64_t>(
-      group != 0 ? group : kMostProbes / std::max<std::uint64_t>(each, 1), 1, kMostHosts);
+  const std::uint64_t most_hosts = group != 0 ? group : kMostHosts;
+  const std::uint64_t most_probes = group != 0 ? ~std::uint64_t{0} : kMostProbes;
   admits_more_ = false;
-  for (std::size_t i = 0; hosts_.size() < fits && !was_stopped(); ++i) {
-    // Names may take long to resolve, and those who are there already go on.
+  awaits_targets_ = false;
+  for (std::size_t i = 0;
+       hosts_.size() < most_hosts && active_probes_ < most_probes && !was_stopped(); ++i) {
+    // Those who are there already go on.
     if (i == kAdmittedTogether || now() - now_ > kAdmissionTime) {
       admits_more_ = true;
       return;
@@ -49,9 +58,10 @@ void AuditEngine::admit() {
       continue;
     }
     if (!has_targets_ || postponed_.size() >= kMostPostponed) return;
-    auto target = targets_.next();
+    auto target = feed_->take();
     if (!target) {
-      has_targets_ = false;
+      has_targets_ = !feed_->is_over();
+      awaits_targets_ = has_targets_;
       return;
     }
     if (by_address_.contains(target->ip)) {
@@ -71,22 +81,25 @@ bool AuditEngine::begin(AuditTarget target) {
   host.report.name = host.target.name;
   host.report.others = host.target.others;
   host.report.started = std::chrono::system_clock::now();
+  active_probes_ += largest_stage(host.target);
   by_address_.emplace(host.target.ip, host.id);
   hosts_.emplace(host.id, std::move(made));
+  book_.set_family(host.target.ip.is_v4());
   begin_host(host);
   return true;
 }
 
 void AuditEngine::begin_host(AuditHost& host) {
-  const bool only_named = !plan_.discovery && plan_.scans.empty() && !plan_.traceroute;
+  const ScanList& scans = scans_of(host);
+  const bool only_named = !plan_.discovery && scans.empty() && !plan_.traceroute;
   if (only_named) {
     host_is_up(host, {.word = "user-set"});
     return;
   }
   bool wants_raw = plan_.discovery && needs_raw(*plan_.discovery);
-  for (const auto& scan : plan_.scans) wants_raw = wants_raw || needs_raw(*scan);
+  for (const auto& scan : scans) wants_raw = wants_raw || needs_raw(*scan);
   if (network_ && (wants_raw || plan_.asks_neighbours || plan_.traceroute)) {
-    auto way = network_->way_to(host.target.ip);
+    auto way = network_->way_to(host.target.ip, host.target.zone);
     if (!way) {
       if (hooks_.warn) hooks_.warn(way.error().message);
       host_is_down(host, "no-response");
@@ -105,6 +118,11 @@ void AuditEngine::begin_host(AuditHost& host) {
   }
 }
 
+bool AuditEngine::defeats_limit(const ProbeSet& probes) const noexcept {
+  return (plan_.defeats_icmp_limit && probes.type() == ScanType::Udp) ||
+         (plan_.defeats_rst_limit && probes.type() == ScanType::Syn);
+}
+
 HostPace::Limits AuditEngine::pace_limits(const ProbeSet& probes) const noexcept {
   const Timing& timing = plan_.timing;
   const bool udp = probes.type() == ScanType::Udp || probes.type() == ScanType::IpProtocol;
@@ -118,6 +136,12 @@ HostPace::Limits AuditEngine::pace_limits(const ProbeSet& probes) const noexcept
   // Most systems limit their ICMP errors, and few attempts leave little time to see it.
   if (udp || timing.retries_given) limits.losses = 1;
   limits.is_rationed = udp;
+  if (defeats_limit(probes)) {
+    // Fewer answers are the host's limit, and no reason to slow down.
+    limits.random_order = false;
+    limits.losses = 1e9;
+    limits.is_rationed = false;
+  }
   return limits;
 }
 
@@ -127,13 +151,16 @@ void AuditEngine::begin_stage(AuditHost& host, AuditHost::Stage stage,
   host.stage = stage;
   ++host.stage_serial;
   host.probes = std::move(probes);
+  enter_task(host, task_of(host));
   const Timing& timing = plan_.timing;
   const bool scans = stage == Scan;
+  // Who asks one after the other has none to spare.
+  const bool bounces = host.probes->type() == ScanType::Bounce;
   host.schedule.emplace(ProbeSchedule::Limits{
       .most_attempts = timing.max_retries + 1,
       .strict = timing.retries_given,
-      .pings = scans && timing.scan_delay == Moment{0} && host.probes->size() > 1,
-      .has_outside_ping = scans && host.ping_probe != nullptr,
+      .pings = scans && !bounces && timing.scan_delay == Moment{0} && host.probes->size() > 1,
+      .has_outside_ping = scans && !bounces && host.ping_probe != nullptr,
       .probes = host.probes->size()});
   HostPace::Limits limits = pace_limits(*host.probes);
   // Who never answered anything gets no chance to widen its window.
@@ -163,6 +190,7 @@ void AuditEngine::tell_pace(const AuditHost& host, std::string_view what) const 
 // Probes on their way do not count any more.
 void AuditEngine::leave_stage(AuditHost& host) {
   if (!host.pace) return;
+  host.task_work += host.schedule->work(1, 0).sent;
   for (unsigned i = host.pace->in_flight(); i > 0; --i) group_.landed();
   host.pace.reset();
 }
@@ -188,8 +216,18 @@ void AuditEngine::host_is_up(AuditHost& host, const Reason& reason) {
   leave_stage(host);
   host.report.status = HostStatus::Up;
   host.report.reason = reason;
+  if (hooks_.up) tell_up(host);
   if (names_) ask_name(host);
   begin_scan(host);
+}
+
+// Before its ports are looked at, and where there was an answer.
+void AuditEngine::tell_up(const AuditHost& host) {
+  const bool has_answered = plan_.discovery || host.report.mac;
+  if (!has_answered || scans_of(host).empty() || host.way.is_local) return;
+  HostReport known = host.report;
+  if (!plan_.discovery) known.reason = {.word = neighbour_word(host.target.ip)};
+  hooks_.up(known);
 }
 
 void AuditEngine::host_is_down(AuditHost& host, std::string_view word) {
@@ -202,9 +240,14 @@ void AuditEngine::host_is_down(AuditHost& host, std::string_view word) {
 
 void AuditEngine::begin_scan(AuditHost& host) {
   host.schedule.reset();
-  if (host.scan < plan_.scans.size()) {
+  const ScanList& scans = scans_of(host);
+  if (host.scan < scans.size()) {
     host.report.ports_scanned = true;
-    begin_stage(host, Scan, plan_.scans[host.scan]);
+    if (scans[host.scan]->type() == ScanType::Idle) {
+      begin_idle(host);
+      return;
+    }
+    begin_stage(host, Scan, scans[host.scan]);
   } else if (plan_.traceroute && network_ && !host.way.is_local) {
     begin_trace(host);
   } else {
@@ -212,7 +255,30 @@ void AuditEngine::begin_scan(AuditHost& host) {
   }
 }
 
+std::size_t AuditEngine::task_of(const AuditHost& host) const noexcept {
+  switch (host.stage) {
+    case Neighbour: return TaskBook::kNeighbours;
+    case Discovery: return TaskBook::kDiscovery;
+    case Scan: return book_.scan(host.probes->type());
+    case Trace: return book_.trace();
+    case Naming: return book_.naming();
+    default: return TaskBook::kNone;
+  }
+}
+
+void AuditEngine::enter_task(AuditHost& host, std::size_t task) {
+  if (host.task == task) return;
+  book_.move(host.task, task, host.task_work, now_, hooks_.task);
+  host.task = task;
+  host.task_work = 0;
+}
+
+void AuditEngine::close_tasks() {
+  book_.close(has_targets_ || !postponed_.empty(), now_, hooks_.task);
+}
+
 void AuditEngine::ask_name(AuditHost& host) {
+  book_.open(book_.naming(), now_, hooks_.task);
   ++host.awaited_names;
   names_->ask(host.id * kNamesOfHost, host.target.ip);
 }
@@ -241,15 +307,19 @@ void AuditEngine::take_names() {
 void AuditEngine::fill_ports(AuditHost& host) {
   std::vector<PortReport>& ports = host.report.ports;
   for (std::size_t scan = 0; scan < host.results.size(); ++scan) {
-    const ProbeSet& set = *plan_.scans[scan];
+    const ProbeSet& set = *scans_of(host)[scan];
+    const PortState silence = set.type() == ScanType::Udp && plan_.defeats_icmp_limit
+                                  ? PortState::ClosedFiltered
+                                  : silent_state(set.type());
     const bool is_whole = scan < host.scan || !(host.report.timed_out || was_stopped());
     for (std::uint32_t i = 0; i < set.size(); ++i) {
       const PortResult& result = host.results[scan][i];
-      // Of a scan that was cut short, silence proves nothing.
-      if (!result.is_known && !is_whole) continue;
+      if (result.is_skipped) continue;
+      // Of a scan that was cut short, silence proves nothing; nor does it ever in an idle scan.
+      if (!result.is_known && (!is_whole || set.type() == ScanType::Idle)) continue;
       PortReport port{.protocol = protocol_of(set.type()),
                       .number = set.specs()[i].number,
-                      .state = silent_state(set.type()),
+                      .state = silence,
                       .reason = {}};
       if (result.is_known) {
         port.state = result.state;
@@ -265,9 +335,11 @@ void AuditEngine::fill_ports(AuditHost& host) {
 
 void AuditEngine::finish(AuditHost& host) {
   leave_stage(host);
+  if (idle_) idle_->leave(host.id);
   if (host.leads_trace) release_followers(host);
   if (host.awaited_names > 0) {
     host.stage = Naming;
+    enter_task(host, book_.naming());
     return;
   }
   fill_ports(host);
@@ -278,9 +350,12 @@ void AuditEngine::finish(AuditHost& host) {
     report.times.rttvar_us = host.rtt.rttvar().count();
   }
   report.times.timeout_us = host.rtt.timeout().count();
+  enter_task(host, TaskBook::kNone);
+  close_tasks();  // Before the host that was the last at them is told of.
   ++done_;
   if (report.status == HostStatus::Up) ++up_;
   hooks_.done(std::move(report));
+  active_probes_ -= largest_stage(host.target);
   by_address_.erase(host.target.ip);
   hosts_.erase(host.id);
 }

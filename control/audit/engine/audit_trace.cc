@@ -41,7 +41,7 @@ bool answers(const PortResult& result) noexcept {
 ProbeSpec AuditEngine::trace_probe(const AuditHost& host) const {
   std::optional<ProbeSpec> open;
   for (std::size_t scan = 0; scan < host.results.size(); ++scan) {
-    const ProbeSet& set = *plan_.scans[scan];
+    const ProbeSet& set = *scans_of(host)[scan];
     const ProbeKind kind = kind_of(set.type());
     const bool usable =
         kind == ProbeKind::Tcp || (kind == ProbeKind::Udp && !plan_.style.source_port);
@@ -70,6 +70,7 @@ ProbeSpec AuditEngine::trace_probe(const AuditHost& host) const {
 
 void AuditEngine::begin_trace(AuditHost& host) {
   host.stage = Trace;
+  enter_task(host, book_.trace());
   host.trace.emplace();
   if (host.way.asks_neighbour) {
     // A host on our link is the first hop itself.

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,7 +18,7 @@
 namespace trawl::control {
 
 // Asks for the names of hosts beside the scan: what is asked for while an answer is awaited goes
-// out together after it.
+// out together after it, or each on its own where several threads may ask.
 //
 // Thread: ask() and take() from one other thread.
 class NameThread {
@@ -37,17 +38,20 @@ class NameThread {
   [[nodiscard]] std::vector<Name> take();
 
  private:
+  using Questions = std::deque<std::pair<std::uint64_t, IpAddress>>;
+
   void work();
-  void look_up(const std::vector<std::pair<std::uint64_t, IpAddress>>& batch);
+  [[nodiscard]] Questions take_questions();
+  void answer(const Questions& batch, std::unique_lock<std::mutex>& lock);
 
   std::shared_ptr<service::NameResolver> resolver_;
   std::mutex mutex_;
   std::condition_variable wanted_;
-  std::vector<std::pair<std::uint64_t, IpAddress>> asked_;
+  Questions asked_;
   std::vector<Name> found_;
-  std::unordered_map<IpAddress, std::string, AddressHash> known_;  // The thread's own.
+  std::unordered_map<IpAddress, std::string, AddressHash> known_;
   bool is_over_ = false;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace trawl::control

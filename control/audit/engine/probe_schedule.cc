@@ -83,6 +83,7 @@ void ProbeSchedule::sent(const Send& send, Moment now, Moment deadline) {
   }
   slot.previous = slot.sent;
   slot.sent = now;
+  if (!send.is_ping) ++sent_;
   const Flight flight{deadline, now, send.index, slot.attempts};
   if (send.is_ping) {
     pings_.push_back(flight);
@@ -96,6 +97,7 @@ bool ProbeSchedule::drop(std::uint32_t index) noexcept {
   Slot& slot = slots_[index];
   if (slot.status == Status::Done) return false;
   const bool flew = slot.status == Status::Flying;
+  forget_silence(slot);
   slot.status = Status::Done;
   --unanswered_;
   skip_done();
@@ -156,6 +158,7 @@ std::optional<ProbeSchedule::Answer> ProbeSchedule::answered(std::uint32_t index
     // Late, not lost.
     if (attempt + 1 == last && slot.previous >= Moment{0}) answer.rtt = now - slot.previous;
   }
+  forget_silence(slot);
   slot.status = Status::Done;
   --unanswered_;
   ping_ = index;
@@ -171,6 +174,25 @@ std::optional<Moment> ProbeSchedule::rtt_of(std::uint32_t index, int number,
   const unsigned last = (slot.attempts - 1U) % kAttemptNumbers;
   if (number < 0 || static_cast<unsigned>(number) == last) return now - slot.sent;
   return std::nullopt;
+}
+
+void ProbeSchedule::forget_silence(const Slot& slot) noexcept {
+  const bool first_flies = slot.status == Status::Flying && slot.attempts == 1;
+  if (slot.status != Status::Fresh && !first_flies && silent_ > 0) --silent_;
+}
+
+ProbeSchedule::Work ProbeSchedule::work(unsigned needed, double silence) const noexcept {
+  const double repeats_each = std::clamp(needed, 1U, std::max(1U, limits_.most_attempts)) - 1.0;
+  const auto size = static_cast<double>(slots_.size());
+  const double answered = size - unanswered_;
+  const double silent = silent_;
+  const double fresh = size - next_fresh_;
+  const double flying = std::max(0.0, next_fresh_ - answered - silent);  // For the first time.
+  const double repeats = std::max(0.0, static_cast<double>(sent_) - next_fresh_);
+  const double share = (silent + silence) / (silent + answered + 1);
+  return {.sent = static_cast<double>(sent_),
+          .left = fresh + (fresh + flying) * share * repeats_each +
+                  std::max(0.0, silent * repeats_each - repeats)};
 }
 
 bool ProbeSchedule::is_over(const Flight& flight) const noexcept {
@@ -200,6 +222,7 @@ std::optional<ProbeSchedule::Expired> ProbeSchedule::expire(Moment now, Moment f
   const Flight flight = flights_.top();
   flights_.pop();
   Slot& slot = slots_[flight.index];
+  if (flight.attempt == 0) ++silent_;
   if (flight.sent > fair_since && slot.fair < 255) ++slot.fair;
   if (may_retry(slot, needed)) {
     slot.status = Status::Waiting;

@@ -75,6 +75,15 @@ class ProbeSchedule {
   [[nodiscard]] std::optional<Moment> next_deadline();
   // Probes that have no answer so far.
   [[nodiscard]] std::uint32_t unanswered() const noexcept { return unanswered_; }
+  // Probes that had no answer when the time of their first attempt was over.
+  [[nodiscard]] std::uint32_t silent() const noexcept { return silent_; }
+  // How much was sent, and is likely to be sent yet; pings aside. Those to come are expected to be
+  // silent as those so far; `silence` is how many others are, from 0 to 1.
+  struct Work {
+    double sent = 0;
+    double left = 0;
+  };
+  [[nodiscard]] Work work(unsigned needed, double silence) const noexcept;
 
  private:
   enum class Status : std::uint8_t { Fresh, Flying, Waiting, Benched, Done };
@@ -96,6 +105,7 @@ class ProbeSchedule {
     }
   };
 
+  void forget_silence(const Slot& slot) noexcept;
   [[nodiscard]] bool is_over(const Flight& flight) const noexcept;
   [[nodiscard]] bool may_retry(const Slot& slot, unsigned needed) const noexcept;
   void call_from_bench(unsigned needed);
@@ -111,6 +121,8 @@ class ProbeSchedule {
   unsigned bench_needed_ = 0;  // When the bench was last looked at.
   std::uint32_t next_fresh_ = 0;
   std::uint32_t unanswered_;
+  std::uint64_t sent_ = 0;  // Pings aside.
+  std::uint32_t silent_ = 0;
   std::optional<std::uint32_t> ping_;  // Who answered last.
   unsigned quiet_ = 0;                 // Probes since there was an answer, or a ping.
   unsigned turn_ = 0;

@@ -14,11 +14,14 @@ namespace {
 constexpr std::uint8_t kPsh = 0x08;
 constexpr std::uint8_t kUrg = 0x20;
 constexpr std::size_t kNumbers = 65536;
+constexpr std::size_t kFew = 32;  // Ports, which are looked through one by one.
 }  // namespace
 
 ProbeSet::ProbeSet(ScanType type, std::vector<ProbeSpec> specs)
     : type_{type}, specs_{std::move(specs)} {
   if (type == ScanType::Discovery || type == ScanType::Neighbour || type == ScanType::Trace) return;
+  is_scan_ = true;
+  if (specs_.size() <= kFew) return;
   by_number_.assign(kNumbers, -1);
   for (std::size_t i = 0; i < specs_.size(); ++i) {
     by_number_[specs_[i].number] = static_cast<std::int32_t>(i);
@@ -37,7 +40,7 @@ int ProbeSet::find(ProbeKind kind, std::uint16_t number) const noexcept {
 }
 
 int ProbeSet::find_tcp(std::uint16_t number, std::uint8_t flags) const noexcept {
-  if (!by_number_.empty()) return find(ProbeKind::Tcp, number);
+  if (is_scan_) return find(ProbeKind::Tcp, number);
   for (std::size_t i = 0; i < specs_.size(); ++i) {
     const ProbeSpec& spec = specs_[i];
     if (spec.kind == ProbeKind::Tcp && spec.number == number && spec.flags == flags) {
@@ -62,6 +65,7 @@ std::uint8_t flags_of(ScanType type) noexcept {
 ProbeKind kind_of(ScanType type) noexcept {
   switch (type) {
     case ScanType::Connect: return ProbeKind::Connect;
+    case ScanType::Bounce: return ProbeKind::Bounce;
     case ScanType::Udp: return ProbeKind::Udp;
     case ScanType::SctpInit: return ProbeKind::SctpInit;
     case ScanType::SctpCookie: return ProbeKind::SctpCookie;
@@ -90,6 +94,7 @@ PortState silent_state(ScanType type) noexcept {
     case ScanType::Udp:
     case ScanType::SctpCookie:
     case ScanType::IpProtocol: return PortState::OpenFiltered;
+    case ScanType::Idle: return PortState::ClosedFiltered;
     default: return PortState::Filtered;
   }
 }
@@ -97,6 +102,7 @@ PortState silent_state(ScanType type) noexcept {
 std::string_view xml_name_of(ScanType type) noexcept {
   switch (type) {
     case ScanType::Connect: return "connect";
+    case ScanType::Bounce: return "bounce";
     case ScanType::Ack: return "ack";
     case ScanType::Window: return "window";
     case ScanType::Maimon: return "maimon";
@@ -107,6 +113,7 @@ std::string_view xml_name_of(ScanType type) noexcept {
     case ScanType::SctpInit: return "sctpinit";
     case ScanType::SctpCookie: return "sctpcookieecho";
     case ScanType::IpProtocol: return "ipproto";
+    case ScanType::Idle: return "idle";
     default: return "syn";
   }
 }

@@ -22,8 +22,14 @@ enum class ProbeKind : std::uint8_t {
   IcmpTimestamp,
   IcmpMask,
   Connect,   // By the kernel's own TCP.
+  Bounce,    // By an FTP server.
   Neighbour  // ARP, or neighbour discovery.
 };
+
+// Whether somebody else's TCP connects: such a probe is no packet of ours.
+[[nodiscard]] constexpr bool is_connection(ProbeKind kind) noexcept {
+  return kind == ProbeKind::Connect || kind == ProbeKind::Bounce;
+}
 
 struct ProbeSpec {
   ProbeKind kind = ProbeKind::Tcp;
@@ -48,6 +54,8 @@ enum class ScanType : std::uint8_t {
   SctpInit,
   SctpCookie,
   IpProtocol,
+  Bounce,
+  Idle,
   Discovery,
   Neighbour,
   Trace
@@ -72,8 +80,12 @@ class ProbeSet {
  private:
   ScanType type_;
   std::vector<ProbeSpec> specs_;
-  std::vector<std::int32_t> by_number_;  // For scans of one kind; empty for a discovery.
+  bool is_scan_ = false;                 // Of one kind, each number once.
+  std::vector<std::int32_t> by_number_;  // For scans of many ports.
 };
+
+// The scans of a host, in their order.
+using ScanList = std::vector<std::shared_ptr<const ProbeSet>>;
 
 // Flags of a scan's probes: those of its type.
 [[nodiscard]] std::uint8_t flags_of(ScanType type) noexcept;

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
+#include "base/ip.h"
 #include "control/audit/engine/probe_set.h"
 #include "control/audit/port_report.h"
 #include "dataplane/packet/dissect.h"
@@ -27,5 +29,10 @@ struct PortVerdict {
 
 // The word for an ICMP error: "port-unreach"; "" for one that Nmap has no word for.
 [[nodiscard]] std::string_view icmp_reason(const dataplane::PacketFacts& packet) noexcept;
+
+// Why a host on our link is up: it told its hardware address.
+[[nodiscard]] inline std::string_view neighbour_word(const IpAddress& ip) noexcept {
+  return ip.is_v4() ? "arp-response" : "nd-response";
+}
 
 }  // namespace trawl::control

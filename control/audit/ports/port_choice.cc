@@ -14,10 +14,6 @@ constexpr std::size_t kDefaultCount = 1000;
 constexpr std::size_t kFastCount = 100;
 constexpr std::uint32_t kMostTop = 65536;
 constexpr std::array kWithPorts = {PortProtocol::Tcp, PortProtocol::Udp, PortProtocol::Sctp};
-// What is found open so often that it is looked at first, in rising order.
-constexpr std::array<std::uint16_t, 27> kPopularTcp = {
-    21,  22,  23,  25,  53,  80,   110,  111,  113,  135,  139,  143,  199, 443,
-    445, 554, 587, 993, 995, 1025, 1720, 1723, 3306, 3389, 5900, 8080, 8888};
 
 constexpr std::string_view kDuplicates =
     "WARNING: Duplicate port number(s) specified.  Are you alert enough to be using Nmap?  Have "
@@ -174,18 +170,6 @@ AuditResult<std::vector<std::uint16_t>> parse_discovery_ports(
   PortSet ports = list->of(protocol);
   ports.remove(PortSet::of(chosen.excluded_of(protocol)));
   return ports.to_vector();
-}
-
-std::vector<std::uint16_t> scan_order(std::vector<std::uint16_t> ports, bool randomize,
-                                      std::mt19937_64& random, PortProtocol protocol) {
-  if (!randomize) return ports;
-  std::shuffle(ports.begin(), ports.end(), random);
-  if (protocol == PortProtocol::Tcp) {
-    std::stable_partition(ports.begin(), ports.end(), [](std::uint16_t port) {
-      return std::binary_search(kPopularTcp.begin(), kPopularTcp.end(), port);
-    });
-  }
-  return ports;
 }
 
 }  // namespace trawl::control

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,12 +57,5 @@ struct PortChoice {
 [[nodiscard]] AuditResult<std::vector<std::uint16_t>> parse_discovery_ports(
     std::string_view text, PortProtocol protocol, std::string_view option,
     const ServiceTable& services, const ProtocolTable& protocols, PortChoice& chosen);
-
-// The order to scan `ports` in: as they are, or shuffled. TCP ports that are often open come first
-// then, so that answers tell early how fast a host is (Nmap book, "Port Specification and Scan
-// Order", on -r).
-[[nodiscard]] std::vector<std::uint16_t> scan_order(std::vector<std::uint16_t> ports,
-                                                    bool randomize, std::mt19937_64& random,
-                                                    PortProtocol protocol = PortProtocol::Tcp);
 
 }  // namespace trawl::control

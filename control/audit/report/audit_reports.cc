@@ -71,21 +71,35 @@ Result<void> append_all(OutputFile& file, std::string_view text) {
 
 }  // namespace
 
-Result<AuditReports> AuditReports::open(const AuditOptions& options, const AuditRun& run,
-                                        const ReportSettings& settings) {
+Result<AuditReports> AuditReports::create(const AuditOptions& options, const AuditRun& run,
+                                          const ReportSettings& settings) {
   AuditReports reports;
+  const auto take = [&](Result<OutputFile> file, std::unique_ptr<ReportFormat> format) {
+    if (!file) return Result<void>{Failure{file.error()}};
+    std::string early;
+    for (const std::string& text : settings.complaints) early += format->complaint(text);
+    reports.reports_.push_back({std::move(*file), std::move(format)});
+    return append_all(reports.reports_.back().file, early);
+  };
   const bool has_screen = std::ranges::none_of(
       options.outputs, [](const AuditOptions::Output& output) { return output.path == "-"; });
   if (has_screen) {
-    if (auto taken = reports.take(OutputFile::create("-"), make_screen_format(run, settings.names));
+    if (auto taken = take(OutputFile::create("-"), make_screen_format(run, settings.names));
         !taken) {
       return Failure{taken.error()};
     }
+    reports.has_screen_ = true;
   }
-  for (const AuditOptions::Output& output : options.outputs) {
+  for (std::size_t i = 0; i < options.outputs.size(); ++i) {
+    const AuditOptions::Output& output = options.outputs[i];
+    if (i < settings.continued.size()) {
+      auto taken = reports.go_on(settings.continued[i],
+                                 make_report_format(output.format, run, settings.names));
+      if (!taken) return Failure{taken.error()};
+      continue;
+    }
     auto file = open_output(output, expand_file_name(output.path, run.started), settings.appends);
-    if (auto taken =
-            reports.take(std::move(file), make_report_format(output.format, run, settings.names));
+    if (auto taken = take(std::move(file), make_report_format(output.format, run, settings.names));
         !taken) {
       return Failure{taken.error()};
     }
@@ -93,19 +107,87 @@ Result<AuditReports> AuditReports::open(const AuditOptions& options, const Audit
   return reports;
 }
 
-Result<void> AuditReports::take(Result<OutputFile> file, std::unique_ptr<ReportFormat> format) {
+Result<AuditReports> AuditReports::open(const AuditOptions& options, const AuditRun& run,
+                                        const ReportSettings& settings) {
+  auto reports = create(options, run, settings);
+  if (!reports) return reports;
+  for (Report& one : reports->reports_) {
+    if (one.has_header) continue;
+    if (auto written = append_all(one.file, one.format->header()); !written) {
+      return Failure{written.error()};
+    }
+  }
+  return reports;
+}
+
+Result<void> AuditReports::write_alone(const AuditOptions& options, const AuditRun& run,
+                                       const ReportSettings& settings, std::string_view text) {
+  auto reports = create(options, run, settings);
+  if (!reports) return Failure{reports.error()};
+  Result<void> first;
+  for (Report& one : reports->reports_) {
+    auto done = append_all(one.file, one.format->lone_text(text));
+    if (done) done = one.file.close({});
+    if (!done && first) first = done;
+  }
+  return first;
+}
+
+Result<void> AuditReports::complain(std::string_view text) {
+  Result<void> first;
+  for (Report& one : reports_) {
+    if (auto done = append_all(one.file, one.format->complaint(text)); !done && first) first = done;
+  }
+  return first;
+}
+
+Result<void> AuditReports::go_on(const ContinuedOutput& output,
+                                 std::unique_ptr<ReportFormat> format) {
+  auto file = output.position ? OutputFile::reopen(output.path, *output.position)
+                              : OutputFile::create(output.path);
   if (!file) return Failure{file.error()};
-  if (auto written = append_all(*file, format->header()); !written) return written;
-  reports_.push_back({std::move(*file), std::move(format)});
+  reports_.push_back({.file = std::move(*file),
+                      .format = std::move(format),
+                      .held = output.held,
+                      .has_header = output.position && output.has_header});
   return {};
+}
+
+template <typename Text>
+Result<void> AuditReports::append(const Text& text_of) {
+  Result<void> first;
+  for (Report& one : reports_) {
+    if (auto done = append_all(one.file, text_of(*one.format)); !done && first) first = done;
+  }
+  return first;
 }
 
 Result<void> AuditReports::add(const HostReport& report) {
   Result<void> first;
   for (Report& one : reports_) {
+    if (take_seen(one.held, report.ip)) continue;
     if (auto done = append_all(one.file, one.format->host(report)); !done && first) first = done;
   }
   return first;
+}
+
+Result<void> AuditReports::note(const TaskNote& note) {
+  return append([&note](const ReportFormat& format) { return format.task(note); });
+}
+
+Result<void> AuditReports::hint(const HostReport& report) {
+  return append([&report](const ReportFormat& format) { return format.hint(report); });
+}
+
+Result<void> AuditReports::say(std::string_view lines) {
+  if (!has_screen_) return {};
+  Report& screen = reports_.front();
+  if (auto done = append_all(screen.file, screen.format->lines(lines)); !done) return done;
+  return screen.file.flush();
+}
+
+void AuditReports::set_levels(int verbosity, int debugging) {
+  for (Report& one : reports_) one.format->set_levels(verbosity, debugging);
 }
 
 Result<void> AuditReports::flush(const AuditTotals& totals) {

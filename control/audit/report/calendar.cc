@@ -41,6 +41,10 @@ std::string clock_time(std::chrono::system_clock::time_point time) {
   return fmt::format("{:%Y-%m-%d %H:%M %Z}", local_time(time));
 }
 
+std::string minute_time(std::chrono::system_clock::time_point time) {
+  return fmt::format("{:%H:%M}", local_time(time));
+}
+
 std::string second_time(std::chrono::system_clock::time_point time) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S %Z}", local_time(time));
 }

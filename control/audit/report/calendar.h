@@ -10,6 +10,8 @@ namespace trawl::control {
 [[nodiscard]] std::string calendar_time(std::chrono::system_clock::time_point time);
 // "2026-11-22 02:18 UTC", likewise.
 [[nodiscard]] std::string clock_time(std::chrono::system_clock::time_point time);
+// "02:18", likewise.
+[[nodiscard]] std::string minute_time(std::chrono::system_clock::time_point time);
 // "2026-11-22 02:18:40 UTC", likewise.
 [[nodiscard]] std::string second_time(std::chrono::system_clock::time_point time);
 

@@ -69,8 +69,9 @@ std::string GrepableFormat::host(const HostReport& report) const {
   constexpr std::string_view kStatus[] = {"Unknown", "Up", "Down"};
   const std::string who =
       fmt::format("Host: {} ({})\t", report.ip.to_string(), printable(report.reverse_name));
-  std::string text =
-      fmt::format("{}Status: {}\n", who, kStatus[static_cast<std::size_t>(report.status)]);
+  std::string text;
+  if (report.interrupted) text = fmt::format("{}{}\n", kInterruptedMark, report.ip.to_string());
+  text += fmt::format("{}Status: {}\n", who, kStatus[static_cast<std::size_t>(report.status)]);
   if (report.timed_out) text += fmt::format("{}Status: Timeout\n", who);
   const bool has_ports = report.timed_out ? !report.ports.empty() : report.ports_scanned;
   if (has_ports) text += fmt::format("{}{}\n", who, ports_field(report, run_, names_));
@@ -82,8 +83,9 @@ std::string GrepableFormat::footer(const AuditTotals& totals) const {
   if (!totals.failure.empty()) {
     text = fmt::format("# Ended early: {}\n", printable(totals.failure).substr(0, kLongestFailure));
   }
-  return text +
-         fmt::format("# Nmap done at {} -- {}\n", calendar_time(totals.now), totals_text(totals));
+  return text + fmt::format("# Nmap done at {} -- {}{}{}\n", calendar_time(totals.now),
+                            totals_text(totals), totals.is_running ? ", " : "",
+                            totals.is_running ? kNotEnded : "");
 }
 
 }  // namespace trawl::control

@@ -14,6 +14,7 @@ class GrepableFormat final : public ReportFormat {
   [[nodiscard]] std::string header() const override;
   [[nodiscard]] std::string host(const HostReport& report) const override;
   [[nodiscard]] std::string footer(const AuditTotals& totals) const override;
+  void set_levels(int verbosity, int debugging) override { run_.set_levels(verbosity, debugging); }
 
  private:
   AuditRun run_;

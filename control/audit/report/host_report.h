@@ -46,7 +46,9 @@ struct HostReport {
 
   std::optional<MacAddress> mac;  // Of a host on our link...
   std::string vendor;             // ...and who made it, "" when unknown.
+  std::string notes;              // Lines of normal output that come before it.
   bool ports_scanned = false;
+  bool interrupted = false;       // The audit was stopped; `ports` has what was found until then.
   bool timed_out = false;         // --host-timeout ended it; `ports` has what was found until then.
   std::vector<PortReport> ports;  // Every port that was asked for, by protocol and number.
   std::vector<TraceReport> traces;  // None or one.
@@ -71,6 +73,13 @@ struct AuditRun {
   bool only_open = false;       // --open
   bool names_downs = false;     // Hosts that are down are told of too (-v, or -sL's "unknown").
   std::string stylesheet;       // href of the XML report, "" for none.
+
+  // As -v and -d do.
+  void set_levels(int new_verbosity, int new_debugging) noexcept {
+    verbosity = new_verbosity;
+    debugging = new_debugging;
+    names_downs = new_verbosity > 0;
+  }
 };
 
 struct AuditTotals {
@@ -81,7 +90,8 @@ struct AuditTotals {
   std::chrono::duration<double> elapsed{0};                // ...and how long it took until then.
   std::uint64_t raw_packets_sent = 0, raw_bytes_sent = 0;  // For -v; 0 when none were.
   std::uint64_t raw_packets_received = 0, raw_bytes_received = 0;
-  std::string failure;  // Why it ended early ("interrupted"), "" when it did not.
+  std::string failure;      // Why it ended early ("interrupted"), "" when it did not.
+  bool is_running = false;  // These are totals so far; --resume goes on with such a report.
 
   void tell_time() {
     now = std::chrono::system_clock::now();

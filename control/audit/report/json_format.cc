@@ -8,6 +8,7 @@
 #include "control/audit/report/report_text.h"
 #include "control/survey/output/text_writer.h"
 #include "control/survey/text.h"
+#include "control/survey/version.h"
 
 namespace trawl::control {
 namespace {
@@ -114,7 +115,14 @@ std::string times_member(const HostTimes& times) {
 
 }  // namespace
 
-std::string JsonFormat::header() const { return {}; }
+std::string JsonFormat::header() const {
+  std::string text = fmt::format(
+      "{{\"schema\":\"trawl.v1\",\"record\":\"start\",\"start\":\"{}\","
+      "\"version\":\"{}\",\"command\":[{}",
+      timestamp(run_.started), kVersion, quoted(run_.program));
+  for (const std::string& word : run_.command_line) text += fmt::format(",{}", quoted(word));
+  return text + "]}\n";
+}
 
 std::string JsonFormat::host(const HostReport& report) const {
   if (!is_told(report, run_)) return {};
@@ -128,6 +136,7 @@ std::string JsonFormat::host(const HostReport& report) const {
     text += fmt::format(",\"start\":\"{}\",\"end\":\"{}\"", timestamp(report.started),
                         timestamp(report.ended));
   }
+  if (report.interrupted) text += ",\"interrupted\":true";
   if (report.timed_out) text += ",\"timed_out\":true";
   if (scanned) text += port_members(report, run_, names_);
   if (!report.traces.empty()) text += trace_member(report.traces.front());
@@ -146,9 +155,12 @@ std::string JsonFormat::footer(const AuditTotals& totals) const {
         totals.raw_packets_sent, totals.raw_bytes_sent, totals.raw_packets_received,
         totals.raw_bytes_received);
   }
-  if (totals.failure.empty()) return text + ",\"exit\":\"success\"}\n";
-  return text + fmt::format(",\"exit\":\"error\",\"error\":{}}}\n",
-                            quoted(totals.failure.substr(0, kLongestFailure)));
+  const std::string failure{totals.is_running ? kNotEnded : totals.failure};
+  if (failure.empty()) return text + ",\"exit\":\"success\"}\n";
+  // The space tells what is left of this line behind a host that was torn from that host's end.
+  return text + fmt::format(",\"exit\":\"error\",\"error\":{}}}{}\n",
+                            quoted(failure.substr(0, kLongestFailure)),
+                            totals.is_running ? " " : "");
 }
 
 }  // namespace trawl::control

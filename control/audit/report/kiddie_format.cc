@@ -57,4 +57,8 @@ std::string KiddieFormat::footer(const AuditTotals& totals) const {
   return spelled(screen_.footer(totals));
 }
 
+std::string KiddieFormat::lone_text(std::string_view text) const {
+  return spelled(screen_.lone_text(text));
+}
+
 }  // namespace trawl::control

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "control/audit/report/normal_format.h"
 #include "control/audit/report/report_format.h"
@@ -16,6 +17,10 @@ class KiddieFormat final : public ReportFormat {
   [[nodiscard]] std::string header() const override;
   [[nodiscard]] std::string host(const HostReport& report) const override;
   [[nodiscard]] std::string footer(const AuditTotals& totals) const override;
+  void set_levels(int verbosity, int debugging) override {
+    screen_.set_levels(verbosity, debugging);
+  }
+  [[nodiscard]] std::string lone_text(std::string_view text) const override;
 
  private:
   ScreenFormat screen_;

@@ -173,7 +173,7 @@ std::string NormalFormat::ports(const HostReport& report, std::string_view shown
 std::string NormalFormat::host(const HostReport& report) const {
   if (!is_told(report, run_)) return {};
   const std::string shown = address_text(report.shown_name(), report.ip);
-  std::string text = status_lines(report, shown);
+  std::string text = report.notes + host_start(report) + status_lines(report, shown);
   if (report.timed_out) {
     text += fmt::format("Skipping host {} due to host timeout\n", shown);
   }
@@ -189,13 +189,29 @@ std::string NormalFormat::host(const HostReport& report) const {
   return text;
 }
 
+std::string NormalFormat::host_start(const HostReport& report) const {
+  if (!report.interrupted) return {};
+  return fmt::format("{}{}\n", kInterruptedMark, report.ip.to_string());
+}
+
 std::string NormalFormat::footer(const AuditTotals& totals) const {
   std::string text;
   if (!totals.failure.empty()) {
     text = fmt::format("# Ended early: {}\n", printable(totals.failure).substr(0, kLongestFailure));
   }
-  return text +
-         fmt::format("# Nmap done at {} -- {}\n", calendar_time(totals.now), totals_text(totals));
+  return text + fmt::format("# Nmap done at {} -- {}{}{}\n", calendar_time(totals.now),
+                            totals_text(totals), totals.is_running ? ", " : "",
+                            totals.is_running ? kNotEnded : "");
+}
+
+std::string NormalFormat::complaint(std::string_view text) const {
+  return fmt::format("{}\n", printable(text));
+}
+
+std::string NormalFormat::lone_text(std::string_view text) const { return std::string{text}; }
+
+std::string ScreenFormat::lone_text(std::string_view text) const {
+  return fmt::format("{}{}", header(), text);
 }
 
 std::string ScreenFormat::header() const {

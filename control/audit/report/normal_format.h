@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "control/audit/report/report_format.h"
 
@@ -14,9 +15,14 @@ class NormalFormat : public ReportFormat {
   [[nodiscard]] std::string header() const override;
   [[nodiscard]] std::string host(const HostReport& report) const override;
   [[nodiscard]] std::string footer(const AuditTotals& totals) const override;
+  void set_levels(int verbosity, int debugging) override { run_.set_levels(verbosity, debugging); }
+  [[nodiscard]] std::string complaint(std::string_view text) const override;
+  [[nodiscard]] std::string lone_text(std::string_view text) const override;
 
  protected:
   [[nodiscard]] const AuditRun& run() const { return run_; }
+  // What stands before the part of a host that was not looked at to its end; no screen has it.
+  [[nodiscard]] virtual std::string host_start(const HostReport& report) const;
   // What closes the part of a host, and no file has.
   [[nodiscard]] virtual std::string host_end(const HostReport&) const { return {}; }
 
@@ -35,8 +41,15 @@ class ScreenFormat final : public NormalFormat {
 
   [[nodiscard]] std::string header() const override;
   [[nodiscard]] std::string footer(const AuditTotals& totals) const override;
+  [[nodiscard]] std::string lines(std::string_view text) const override {
+    return std::string{text};
+  }
+  // Standard error has those.
+  [[nodiscard]] std::string complaint(std::string_view) const override { return {}; }
+  [[nodiscard]] std::string lone_text(std::string_view text) const override;
 
  private:
+  [[nodiscard]] std::string host_start(const HostReport&) const override { return {}; }
   [[nodiscard]] std::string host_end(const HostReport& report) const override;
 };
 

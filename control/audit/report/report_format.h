@@ -2,10 +2,12 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "control/audit/audit_options.h"
 #include "control/audit/report/host_report.h"
 #include "control/audit/report/port_names.h"
+#include "control/audit/report/task_note.h"
 
 namespace trawl::control {
 
@@ -23,6 +25,19 @@ class ReportFormat {
   [[nodiscard]] virtual std::string host(const HostReport& report) const = 0;
   // What closes a report that came so far, at most OutputFile::kLongestTrailer bytes.
   [[nodiscard]] virtual std::string footer(const AuditTotals& totals) const = 0;
+
+  // While the audit runs; most formats tell nothing of it. A task that begins, goes on or ends...
+  [[nodiscard]] virtual std::string task(const TaskNote&) const { return {}; }
+  // ...a host that is up, before its ports are known...
+  [[nodiscard]] virtual std::string hint(const HostReport&) const { return {}; }
+  // ...and lines for a person.
+  [[nodiscard]] virtual std::string lines(std::string_view) const { return {}; }
+  // From now on; hosts and footers follow.
+  virtual void set_levels(int verbosity, int debugging) = 0;
+  // A line for a warning or an error; "" where the format has no place for one.
+  [[nodiscard]] virtual std::string complaint(std::string_view /*text*/) const { return {}; }
+  // A whole report of nothing but `text`, which ends in a line feed.
+  [[nodiscard]] virtual std::string lone_text(std::string_view /*text*/) const { return {}; }
 };
 
 // `names` may be nullptr, which knows none; needs to outlive the format.

@@ -17,8 +17,13 @@ std::string counted(std::uint64_t count, std::string_view one, std::string_view 
 std::string command_text(const AuditRun& run) {
   std::string text = run.program;
   for (const std::string& word : run.command_line) {
-    const bool quoted = word.empty() || word.find_first_of(" \t\n\"'") != std::string::npos;
-    text += quoted ? fmt::format(" \"{}\"", word) : fmt::format(" {}", word);
+    const bool quoted = word.empty() || word.find_first_of(" \t\n\v\f\r") != std::string::npos;
+    text += quoted ? " \"" : " ";
+    for (const char c : word) {
+      if (c == '"' || c == '\\') text += '\\';
+      text += c;
+    }
+    if (quoted) text += '"';
   }
   return text;
 }

@@ -11,8 +11,9 @@
 // Words that more than one format has.
 namespace trawl::control {
 
-// The command line, a space between the words; what holds a space is in quotes. As it was given:
-// not fit for a terminal.
+// The command line, a space between the words, as Nmap was seen to write it: a word that holds a
+// blank is in double quotes, and quotes and backslashes have a backslash before them. Other bytes
+// are as they were given: not fit for a terminal. --resume reads it back.
 [[nodiscard]] std::string command_text(const AuditRun& run);
 // "Nmap trawl-0.1.0 scan initiated Sun Nov 22 02:18:40 2026 as: trawl -sL 198.18.0.1"
 [[nodiscard]] std::string initiated_text(const AuditRun& run);
@@ -22,6 +23,11 @@ namespace trawl::control {
 // Whatever came from a name server or a user, fit for a terminal and for one line: bytes that are
 // no printable ASCII become "\xNN".
 [[nodiscard]] std::string printable(std::string_view text);
+
+// What tells --resume that a report is not at its end, and that a host is not.
+inline constexpr std::string_view kNotEnded = "not ended";
+inline constexpr std::string_view kInterruptedMark = "# Interrupted: ";
+inline constexpr std::string_view kInterruptedComment = "<!-- interrupted -->";
 
 // "name (198.18.0.1)", or the address alone.
 [[nodiscard]] std::string address_text(std::string_view name, const IpAddress& ip);

@@ -5,6 +5,7 @@
 #include "control/audit/report/calendar.h"
 #include "control/audit/report/port_summary.h"
 #include "control/audit/report/report_text.h"
+#include "control/audit/report/task_text.h"
 #include "control/survey/output/nmap_xml_formatter.h"
 #include "control/survey/output/text_writer.h"
 #include "control/survey/version.h"
@@ -31,7 +32,7 @@ std::string scan_info(const ScanInfo& scan) {
 }
 
 std::string host_start(const HostReport& report) {
-  std::string text = "<host";
+  std::string text = report.interrupted ? fmt::format("{}\n<host", kInterruptedComment) : "<host";
   if (report.ports_scanned || report.timed_out || !report.traces.empty()) {
     text += fmt::format(" starttime=\"{}\" endtime=\"{}\"", unix_seconds(report.started),
                         unix_seconds(report.ended));
@@ -130,7 +131,10 @@ std::string XmlFormat::header() const {
       "xmloutputversion=\"1.05\">\n",
       attribute(initiated_text(run_)), attribute(command_text(run_)), unix_seconds(run_.started),
       calendar_time(run_.started), kVersion);
-  for (const ScanInfo& scan : run_.scans) text += scan_info(scan);
+  for (const ScanInfo& scan : run_.scans) {
+    // Nmap's DTD has no word for the idle scan.
+    if (scan.type != "idle") text += scan_info(scan);
+  }
   return text + fmt::format(
                     "<verbose level=\"{}\"/>\n"
                     "<debugging level=\"{}\"/>\n",
@@ -156,12 +160,21 @@ std::string XmlFormat::host(const HostReport& report) const {
   return text + "</host>\n";
 }
 
+std::string XmlFormat::task(const TaskNote& note) const { return task_element(note); }
+
+std::string XmlFormat::hint(const HostReport& report) const {
+  return fmt::format(
+      "<hosthint><status state=\"up\" reason=\"{}\" reason_ttl=\"{}\"/>\n{}{}</hosthint>\n",
+      report.reason.word, report.reason.ttl, addresses(report), host_names(report));
+}
+
 std::string XmlFormat::footer(const AuditTotals& totals) const {
   const std::string when = calendar_time(totals.now);
-  const std::string exit = totals.failure.empty()
+  const std::string failure{totals.is_running ? kNotEnded : totals.failure};
+  const std::string exit = failure.empty()
                                ? std::string{"exit=\"success\""}
                                : fmt::format("exit=\"error\" errormsg=\"{}\"",
-                                             attribute(totals.failure.substr(0, kLongestFailure)));
+                                             attribute(failure.substr(0, kLongestFailure)));
   return fmt::format(
       "<runstats><finished time=\"{}\" timestr=\"{}\" summary=\"Nmap done at {}; {}\" "
       "elapsed=\"{:.2f}\" {}/><hosts up=\"{}\" down=\"{}\" total=\"{}\"/>\n"

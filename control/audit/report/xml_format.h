@@ -15,6 +15,9 @@ class XmlFormat final : public ReportFormat {
   [[nodiscard]] std::string header() const override;
   [[nodiscard]] std::string host(const HostReport& report) const override;
   [[nodiscard]] std::string footer(const AuditTotals& totals) const override;
+  [[nodiscard]] std::string task(const TaskNote& note) const override;
+  [[nodiscard]] std::string hint(const HostReport& report) const override;
+  void set_levels(int verbosity, int debugging) override { run_.set_levels(verbosity, debugging); }
 
  private:
   AuditRun run_;
