@@ -384,8 +384,11 @@ def traced(line: str) -> tuple[bool, str] | None:
         return start[1] == "SENT", rest.strip().lower().replace("arp", "ARP")
     numbers = " ".join(re.findall(r"\b(?:ttl|id|iplen|hopl|payloadlen)=\d+",
                                   re.split(r" IP \[", rest)[-1]))
+    if rest.startswith("neighbor advertisement"):
+        return None  # The kernel's lines have the header, these have not.
     if rest.startswith("ICMP"):
-        parts = re.match(r"(ICMP(?:v6)?) \[(\S+) > (\S+) .*\(type=(\d+)/code=(\d+)\)", rest)
+        parts = re.match(r"(ICMP(?:v6)?)(?: \[| \(58\) )(\S+) > (\S+) .*?"
+                         r"\(type=(\d+)/code=(\d+)\)", rest)
         text = parts and (f"{parts[1]} {parts[2]} > {parts[3]} type={parts[4]} code={parts[5]} "
                           f"{numbers}")
     elif rest.startswith("UDP"):

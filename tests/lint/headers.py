@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
-"""Every header compiles alone: one translation unit each, with the flags of its folder."""
+"""Every header compiles alone: one translation unit each, with the flags of its folder.
+
+A source that includes its own header before anything else has shown that by being compiled.
+"""
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -19,6 +23,14 @@ def flags_for(header: pathlib.Path, commands: dict[pathlib.Path, dict]) -> list[
     return None
 
 
+def is_shown(header: pathlib.Path, commands: dict[pathlib.Path, dict]) -> bool:
+    source = header.with_suffix(".cc")
+    if source not in commands:
+        return False
+    first = re.search(r'^\s*#.*', (tree.ROOT / source).read_text(encoding="utf-8"), re.MULTILINE)
+    return bool(first) and first[0].strip() == f'#include "{header}"'
+
+
 def main() -> int:
     build = pathlib.Path(sys.argv[1]).resolve()
     commands = tree.compile_commands(str(build))
@@ -32,8 +44,11 @@ def main() -> int:
         "  deps = gcc",
         "  description = $in",
     ]
-    count = 0
+    count = shown = 0
     for header in tree.code(".h"):
+        if is_shown(header, commands):
+            shown += 1
+            continue
         words = flags_for(header, commands)
         if words is None:
             continue
@@ -53,7 +68,7 @@ def main() -> int:
         print(done.stdout[-20000:])
         print("A header must include all that it uses.")
         return 1
-    print(f"{count} headers")
+    print(f"{count} headers, and {shown} that come first in their sources")
     return 0 if count else 1
 
 
