@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Counts the tests of one meson run: summary.py LOG.json CONSOLE.log EXIT_CODE
+"""Counts the tests of one meson run: summary.py LOG.json CONSOLE.log EXIT_CODE [AGAIN.json]
+Names those that failed:              summary.py --failed LOG.json
+
+AGAIN is the log of a second run of those that failed, alone: a test that passes there counts as
+passed, but its first output is shown all the same, and it is named as unsteady.
 
 Shows the output of what failed and the reason of what was skipped; the last line is three numbers:
 passed, failed, skipped. A GoogleTest program and a Python unittest count by their cases, any other
@@ -75,13 +79,38 @@ def count(result: dict) -> tuple[int, int, int]:
     return (passed, 0, len(skipped)) if passed or skipped else (1, 0, 0)
 
 
-def main() -> int:
-    log, console, code = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
+def results(log: pathlib.Path) -> list[dict]:
+    if not log.exists():
+        return []
+    return [json.loads(line) for line in log.read_text(errors="replace").splitlines()]
+
+
+def failed(result: dict) -> bool:
+    return result["result"] not in ("OK", "EXPECTEDFAIL", "SKIP")
+
+
+def count_all(first: list[dict], again: list[dict]) -> list[int]:
+    mended = {result["name"]: result for result in again if not failed(result)}
     total = [0, 0, 0]
-    if log.exists():
-        for line in log.read_text(errors="replace").splitlines():
-            total = [a + b for a, b in zip(total, count(json.loads(line)))]
-    if code != 0 and total[1] == 0:
+    for result in first:
+        if failed(result) and result["name"] in mended:
+            print(f"      unsteady {result['name']}: failed beside others, passed alone")
+            show(result)
+            result = mended[result["name"]]
+        total = list(map(operator.add, total, count(result)))
+    return total
+
+
+def main() -> int:
+    if sys.argv[1] == "--failed":
+        print(*(result["name"].rpartition(" / ")[2]
+                for result in results(pathlib.Path(sys.argv[2])) if failed(result)))
+        return 0
+    log, console, code = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
+    first = results(log)
+    again = results(pathlib.Path(sys.argv[4])) if len(sys.argv) > 4 else []
+    total = count_all(first, again)
+    if code != 0 and total[1] == 0 and not any(map(failed, first)):
         # The run itself broke: a target that does not build, or a killed harness.
         print(console.read_text(errors="replace")[-SHOWN:])
         total[1] = 1

@@ -79,6 +79,26 @@ class Summary(unittest.TestCase):
                          self.summary({"result": "SKIP", "stdout": "hello\nneeds root\n"}))
         self.assertEqual("2 0 1", self.summary({"stdout": "fine"}, {"stdout": GTEST})[1])
 
+    def test_what_passes_alone_counts_as_passed_and_is_named(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            first, again = pathlib.Path(name, "first"), pathlib.Path(name, "again")
+            each = {"returncode": 1, "duration": 1.0, "stderr": "why", "result": "FAIL"}
+            first.write_text("".join(json.dumps(each | {"name": f"trawl:net / {test}"}) + "\n"
+                                     for test in "ab"), encoding="utf-8")
+            command = [sys.executable, SUMMARY, first, first, "1"]
+            failed = subprocess.run([sys.executable, SUMMARY, "--failed", first], text=True,
+                                    capture_output=True, check=True).stdout
+            self.assertEqual(failed.split(), ["a", "b"])
+            again.write_text(json.dumps(each | {"name": "trawl:net / a", "returncode": 0,
+                                                "result": "OK"}) + "\n", encoding="utf-8")
+            once = subprocess.run(command, text=True, capture_output=True, check=True).stdout
+            self.assertEqual(once.splitlines()[-1], "0 2 0")
+            both = subprocess.run([*command, again], text=True, capture_output=True,
+                                  check=True).stdout
+        self.assertEqual(both.splitlines()[-1], "1 1 0")
+        self.assertIn("unsteady trawl:net / a", both)
+        self.assertEqual(both.count("why"), 2)
+
     def test_a_run_that_broke_is_a_failure(self) -> None:
         self.assertEqual((["the console"], "0 1 0"), self.summary(code=1))
 
