@@ -103,13 +103,6 @@ std::optional<ProxyHop> parse_hop(std::string_view text) {
 
 }  // namespace
 
-std::string ProxyHop::text() const {
-  const auto* const scheme =
-      std::ranges::find_if(kSchemes, [&](const Scheme& each) { return each.kind == kind; });
-  const bool bare = host.find(':') == std::string::npos;
-  return fmt::format("{}://{}{}{}:{}", scheme->name, bare ? "" : "[", host, bare ? "" : "]", port);
-}
-
 AuditResult<std::vector<ProxyHop>> parse_proxies(std::string_view text) {
   std::vector<ProxyHop> hops;
   std::string_view rest = text;
