@@ -39,8 +39,8 @@ Context make_context() {
   SSL_CTX_set_security_level(raw, 0);
   (void)SSL_CTX_set_min_proto_version(raw, TLS1_VERSION);
   (void)SSL_CTX_set_max_proto_version(raw, 0);
-  // What is usual first, then all the rest, those without encryption or certificates too.
-  (void)SSL_CTX_set_cipher_list(raw, "DEFAULT:ALL:COMPLEMENTOFALL:@SECLEVEL=0");
+  // All there is, last what has no certificates or no encryption.
+  (void)SSL_CTX_set_cipher_list(raw, "ALL:+aNULL:eNULL:@SECLEVEL=0");
   (void)SSL_CTX_set_options(raw, SSL_OP_ALL | SSL_OP_LEGACY_SERVER_CONNECT |
                                      SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
                                      SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_COMPRESSION);

@@ -23,8 +23,8 @@ X509* make_certificate(const TlsServer::Options& options) {
   (void)X509_gmtime_adj(X509_getm_notAfter(certificate), options.valid_to);
   (void)X509_set_pubkey(certificate, shared_key());
   X509_NAME* const name = X509_get_subject_name(certificate);
-  // MBSTRING_UTF8 would check it; absurd names are wanted too.
-  (void)X509_NAME_add_entry_by_NID(name, NID_commonName, V_ASN1_UTF8STRING,
+  // No kind of string that is checked: absurd names are wanted too.
+  (void)X509_NAME_add_entry_by_NID(name, NID_commonName, V_ASN1_T61STRING,
                                    reinterpret_cast<const unsigned char*>(options.subject.data()),
                                    static_cast<int>(options.subject.size()), -1, 0);
   (void)X509_set_issuer_name(certificate, name);

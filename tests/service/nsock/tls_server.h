@@ -16,7 +16,7 @@ class TlsServer {
     int lowest = 0;  // TLS1_VERSION...; 0 for any.
     int highest = 0;
     std::string ciphers = "ALL:@SECLEVEL=0";
-    std::string protocol;  // Of ALPN, the one it takes.
+    std::string protocol{};  // Of ALPN, the one it takes.
     bool asks_for_certificate = false;
     bool insists_on_certificate = false;
     long valid_from = -3600;  // Of its certificate, in seconds from now.
