@@ -50,27 +50,27 @@ struct Event {
   EventStatus status = EventStatus::Success;
   int error = 0;  // Of errno(3), with Error.
   SocketId socket{};
-  std::string_view bytes;                // Of a read; also what came before Eof or Timeout.
-  bool eof = false;                      // After these bytes nothing comes.
-  std::span<const IpAddress> addresses;  // Of a resolution.
-  std::string_view trouble;              // A sentence, where errno(3) has none (TLS, proxy).
-  Endpoint from{};                       // Of a datagram on a socket without a connection.
-  PacketDetails packet{};                // Of a packet of a capture.
+  std::string_view bytes{};                // Of a read; also what came before Eof or Timeout.
+  bool eof = false;                        // After these bytes nothing comes.
+  std::span<const IpAddress> addresses{};  // Of a resolution.
+  std::string_view trouble{};              // A sentence, where errno(3) has none (TLS, proxy).
+  Endpoint from{};                         // Of a datagram on a socket without a connection.
+  PacketDetails packet{};                  // Of a packet of a capture.
 };
 using Callback = std::function<void(const Event&)>;
 
 struct TlsSettings {
-  std::string server_name;             // SNI; "" for none.
-  std::vector<std::string> protocols;  // ALPN, in order of preference.
+  std::string server_name{};             // SNI; "" for none.
+  std::vector<std::string> protocols{};  // ALPN, in order of preference.
 };
 
 struct SocketSettings {
-  std::optional<IpAddress> from;  // bind(2).
+  std::optional<IpAddress> from{};  // bind(2).
   std::uint16_t from_port = 0;
-  std::string device;  // SO_BINDTODEVICE, "" for any.
+  std::string device{};  // SO_BINDTODEVICE, "" for any.
   bool broadcasts = false;
   bool uses_proxies = true;  // Those of the loop.
-  TlsSettings tls;
+  TlsSettings tls{};
 };
 
 // What the TLS handshake agreed on.

@@ -17,14 +17,14 @@
 namespace trawl::service {
 
 struct LoopOptions {
-  std::vector<ProxyHop> proxies;  // Which all TCP connections go through, the first one first.
-  std::size_t most_sockets = 0;   // Open at once; 0: what RLIMIT_NOFILE allows, less a reserve.
-  NameSettings names{};           // Of resolve(), which asks servers itself in any case.
+  std::vector<ProxyHop> proxies{};  // Which all TCP connections go through, the first one first.
+  std::size_t most_sockets = 0;     // Open at once; 0: what RLIMIT_NOFILE allows, less a reserve.
+  NameSettings names{};             // Of resolve(), which asks servers itself in any case.
   // Whether a packet may go to that address: asked before each connect and raw send.
-  std::function<bool(const IpAddress&)> may_send;
+  std::function<bool(const IpAddress&)> may_send{};
   // Each line of a trace, without newline: "nsock_connect_tcp(): TCP connection requested to ...".
   // The loop leaves out all work for it where it is empty.
-  std::function<void(std::string_view)> trace;
+  std::function<void(std::string_view)> trace{};
 };
 
 // One event loop: sockets, TLS, timers, libpcap handles, names. A callback is called exactly once
