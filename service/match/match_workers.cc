@@ -12,12 +12,15 @@
 namespace trawl::service {
 namespace {
 
-// TBB has one worker less than the machine has processors, and complains of requests for more.
+// TBB's own idea of the machine, but room for one worker besides the caller.
+std::size_t threads_of_machine() {
+  return std::max<std::size_t>(
+      2, tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism));
+}
+
+// It complains of requests for more workers than it has.
 int usable_threads(unsigned wanted) {
-  const std::size_t all =
-      tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
-  const std::size_t most = all > 1 ? all - 1 : 1;
-  return static_cast<int>(std::clamp<std::size_t>(wanted, 1, most));
+  return static_cast<int>(std::clamp<std::size_t>(wanted, 1, threads_of_machine() - 1));
 }
 
 }  // namespace
@@ -31,6 +34,7 @@ struct MatchWorkers::State {
 
   std::shared_ptr<const MatchEngine> engine;
   std::function<void()> wake;
+  tbb::global_control limit{tbb::global_control::max_allowed_parallelism, threads_of_machine()};
   tbb::task_arena arena;
 
   std::mutex mutex;
