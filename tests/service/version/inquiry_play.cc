@@ -105,7 +105,9 @@ class Play {
     Connection& connection = connections_[number];
     connection.is_accepted = true;
     milliseconds when{0};
+    const bool is_greeted = !connection.is_tls || server_.greets_tls;
     for (const PlayServer::Reply& said : server_.greeting) {
+      if (!is_greeted) break;
       when += said.delay;
       in(when, [this, number, said] { say(number, said); });
     }
@@ -193,7 +195,11 @@ std::optional<LineMatch> match_beginning(const ProbeFile& file, const InquiryCom
     for (std::size_t index = 0; index < lines.size(); ++index) {
       const MatchLine& line = lines[index];
       if (!command.only_service.empty() && line.service != command.only_service) continue;
-      if (!command.response.starts_with(line.pattern)) continue;
+      std::string beginning = line.pattern;
+      if (const auto at = beginning.find("\\n"); at != std::string::npos) {
+        beginning.replace(at, 2, "\n");
+      }
+      if (!command.response.starts_with(beginning)) continue;
       LineMatch match;
       match.probe = probe;
       match.index = index;

@@ -33,6 +33,7 @@ struct PlayServer {
   bool closes_older = false;               // ...or take the place of the older one.
   std::size_t most_ever = 1000;            // Then it is gone.
   bool has_tls = false;
+  bool greets_tls = true;  // With the greeting.
 };
 
 // What happened, in virtual time.
@@ -47,7 +48,7 @@ struct PlayResult {
   bool ended = false;                  // False: it hung, or never came to an end.
 };
 
-// Lines whose pattern is the beginning of a response, tried in Nmap's order.
+// Lines whose pattern, "\n" aside, is the beginning of a response, tried in Nmap's order.
 [[nodiscard]] std::optional<LineMatch> match_beginning(const ProbeFile& file,
                                                        const InquiryCommand& command);
 

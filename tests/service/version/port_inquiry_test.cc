@@ -7,6 +7,7 @@ namespace trawl::service {
 namespace {
 
 using Outcome = ServiceFinding::Outcome;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -224,7 +225,7 @@ TEST(PortInquiry, TheFirstProbeFollowsABannerOnItsConnection) {
   const PlayServer server{.greeting = {reply("BETA\n")}, .replies = {{"ONE", reply("HELLO")}}};
   const PlayResult result = play(probes(), server);
   EXPECT_EQ(result.finding.product, "BetaAfterBanner");
-  EXPECT_EQ(result.sent.at(1), "1:One");
+  EXPECT_THAT(result.sent, Contains("1:One"));
   // A whole line, softly matched: not all of the six seconds.
   EXPECT_LT(result.took, milliseconds{2000});
   EXPECT_EQ(play(probes(), server, kStrict).finding.product, "BetaAfterBanner");
@@ -300,8 +301,12 @@ TEST(PortInquiry, TellsOfTlsThatNothingIsKnownOf) {
   EXPECT_EQ(failed.finding.outcome, Outcome::Silent);
   EXPECT_EQ(failed.finding.trouble, "Connection refused");
   // Within TLS nobody is wrapped.
-  const PlayServer short_lived{.greeting = {reply("SSLHERE")}, .has_tls = true};
-  EXPECT_EQ(play(probes(), short_lived).finding.outcome, Outcome::Unknown);
+  const PlayServer short_lived{.greeting = {reply("SSLHERE")},
+                               .hangs_up = milliseconds{50},
+                               .has_tls = true,
+                               .greets_tls = false};
+  EXPECT_EQ(play(probes(), short_lived).finding.outcome, Outcome::Silent);
+  EXPECT_TRUE(play(probes(), short_lived).finding.is_tls);
   const PlayServer direct{.greeting = {reply("DIRECT")}};
   EXPECT_TRUE(play(probes(), direct).finding.is_tls);
   EXPECT_EQ(play(probes(), direct).finding.name, "direct");
