@@ -21,7 +21,7 @@ void PortInquiry::advance(SteadyTime now) {
     return;
   }
   for (const Slot& slot : slots_) {
-    if (slot.state == Slot::State::Running) wake_by(slot.deadline);
+    if (slot.state == Slot::State::Running && !is_in_shadow(slot)) wake_by(slot.deadline);
   }
 }
 
@@ -193,8 +193,8 @@ bool PortInquiry::use_idle(SteadyTime now) {
   }
   Slot& slot = slots_[*next];
   const bool is_new = slot.state == Slot::State::Waiting;
-  const bool is_in_shadow = !slot.is_answered() && !is_proven_ && !slot.was_closed;
-  if (!is_new && !is_in_shadow) {
+  const bool is_silent = !slot.is_answered() && !is_proven_ && !slot.was_closed;
+  if (!is_new && !is_silent) {
     close(now, number);
     return false;
   }

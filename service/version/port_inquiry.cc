@@ -134,7 +134,9 @@ std::vector<InquiryCommand> PortInquiry::take_commands() { return std::exchange(
 void PortInquiry::end_overdue(SteadyTime now) {
   for (std::size_t at = 0; at < slots_.size() && !finding_; ++at) {
     const Slot& slot = slots_[at];
-    if (slot.state == Slot::State::Running && slot.deadline <= now) end_slot(now, at, false);
+    if (slot.state == Slot::State::Running && slot.deadline <= now && !is_in_shadow(slot)) {
+      end_slot(now, at, false);
+    }
   }
 }
 
@@ -154,14 +156,8 @@ void PortInquiry::end_slot(SteadyTime now, std::size_t at, bool was_closed) {
     close(now, attempt.number);
     if (!slot.is_answered() && !is_lonely && take_doubts(now, at)) return;
   }
-  if (slot.is_alone && !slot.is_answered()) {
-    // It was closed beside others. If that is how it is, what others say beside others is true.
-    if (was_closed) {
-      is_proven_ = true;
-    } else {
-      go_serial(now);
-    }
-  }
+  // It was closed beside others, and is not where it is alone.
+  if (slot.is_alone && !slot.is_answered() && !was_closed) go_serial(now);
   if (slot.is_null && was_closed && !slot.is_answered() && !is_tls_ &&
       now - connected_at < file_.probes[slot.probe].wrapped_wait) {
     ServiceFinding finding;
@@ -224,13 +220,14 @@ void PortInquiry::close(SteadyTime now, std::uint32_t attempt) {
   command.kind = InquiryCommand::Kind::Close;
   command.attempt = attempt;
   commands_.push_back(std::move(command));
-  if (is_proven_) return;
   // A server that takes one connection at a time turns to the next one now.
-  for (Slot& slot : slots_) {
-    if (slot.state == Slot::State::Running && slot.attempt > attempt && !slot.is_answered() &&
-        slot.deadline != SteadyTime::max()) {
-      slot.deadline = std::max(slot.deadline, now + kTurn);
-    }
+  const auto next = std::ranges::min_element(attempts_, {}, &Attempt::number);
+  if (is_proven_ || next == attempts_.end() || next->number < attempt) return;
+  Slot& slot = slots_[next->slot];
+  if (slot.state == Slot::State::Running && !slot.is_answered() &&
+      slot.deadline != SteadyTime::max()) {
+    slot.deadline = std::max(
+        slot.deadline, now + std::max<SteadyTime::duration>(kTurn, 4 * next->round_trip()));
   }
 }
 
@@ -260,6 +257,10 @@ PortInquiry::Attempt* PortInquiry::find(std::uint32_t attempt) noexcept {
 PortInquiry::Attempt* PortInquiry::idle() noexcept {
   const auto found = std::ranges::find(attempts_, true, &Attempt::is_idle);
   return found == attempts_.end() ? nullptr : &*found;
+}
+
+bool PortInquiry::is_in_shadow(const Slot& slot) const noexcept {
+  return !is_proven_ && !slot.is_answered() && has_older(slot.attempt);
 }
 
 bool PortInquiry::has_older(std::uint32_t attempt) const noexcept {

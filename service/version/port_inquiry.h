@@ -67,7 +67,7 @@ class PortInquiry {
   static constexpr auto kGrace = std::chrono::milliseconds{500};
   // Silence after a whole line that matched softly, which ends the wait for more of it.
   static constexpr auto kLineGrace = std::chrono::milliseconds{1500};
-  // What is left to others when a connection closes: they may have been in its shadow.
+  // What is left to the next connection when the oldest closes: it may have been in its shadow.
   static constexpr auto kTurn = std::chrono::milliseconds{300};
   // The rest of a response that is long enough.
   static constexpr auto kTail = std::chrono::milliseconds{100};
@@ -87,6 +87,8 @@ class PortInquiry {
   [[nodiscard]] Attempt* find(std::uint32_t attempt) noexcept;
   [[nodiscard]] Attempt* idle() noexcept;
   [[nodiscard]] bool has_older(std::uint32_t attempt) const noexcept;
+  // Its silence says nothing yet: the server may take one connection at a time.
+  [[nodiscard]] bool is_in_shadow(const Slot& slot) const noexcept;
 
   // inquiry_course.cc: in which order, and what counts.
   void advance(SteadyTime now);

@@ -36,8 +36,8 @@ class Play {
  private:
   struct Connection {
     bool is_tls = false;
+    bool is_connected = false;
     bool is_accepted = false;
-    bool is_over = false;
     std::vector<std::string> waiting{};  // Sent before it was accepted.
   };
   using Deed = std::function<void()>;
@@ -64,6 +64,7 @@ class Play {
 
   void obey() {
     for (InquiryCommand& command : inquiry_.take_commands()) {
+if(getenv("DBG")) fprintf(stderr,"%ld cmd %d attempt %u probe %zu '%s' only %s\n",(long)std::chrono::duration_cast<milliseconds>(now_-kStart).count(),(int)command.kind,command.attempt,command.probe,command.response.c_str(),command.only_service.c_str());
       using Kind = InquiryCommand::Kind;
       if (command.kind == Kind::Open) open(command);
       if (command.kind == Kind::Send) send(command);
@@ -83,6 +84,7 @@ class Play {
     in(server_.round_trip, [this, number, is_gone, is_too_many] {
       if (!connections_.contains(number)) return;
       Connection& connection = connections_[number];
+      connection.is_connected = true;
       if (is_gone || (is_too_many && server_.refuses_more) ||
           (connection.is_tls && !server_.has_tls)) {
         connections_.erase(number);
@@ -122,7 +124,7 @@ class Play {
     result_.sent.push_back(std::to_string(command.attempt) + ":" + probe.name);
     const auto found = connections_.find(command.attempt);
     if (found == connections_.end() || probe.is_null()) return;
-    if (!found->second.is_accepted && server_.most_at_once < connections_.size()) {
+    if (!found->second.is_accepted) {
       found->second.waiting.push_back(probe.payload);
       return;
     }
@@ -152,8 +154,11 @@ class Play {
 
   void leave(std::uint32_t number) {
     if (connections_.erase(number) == 0) return;
+    const auto accepted = std::ranges::count_if(
+        connections_, [](const auto& each) { return each.second.is_accepted; });
+    if (static_cast<std::size_t>(accepted) >= server_.most_at_once) return;
     for (auto& [other, connection] : connections_) {
-      if (!connection.is_accepted && !server_.refuses_more && !server_.closes_more) {
+      if (connection.is_connected && !connection.is_accepted) {
         accept(other);
         break;
       }
