@@ -64,7 +64,6 @@ class Play {
 
   void obey() {
     for (InquiryCommand& command : inquiry_.take_commands()) {
-if(getenv("DBG")) fprintf(stderr,"%ld cmd %d attempt %u probe %zu '%s' only %s\n",(long)std::chrono::duration_cast<milliseconds>(now_-kStart).count(),(int)command.kind,command.attempt,command.probe,command.response.c_str(),command.only_service.c_str());
       using Kind = InquiryCommand::Kind;
       if (command.kind == Kind::Open) open(command);
       if (command.kind == Kind::Send) send(command);
