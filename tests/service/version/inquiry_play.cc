@@ -79,9 +79,9 @@ class Play {
     result_.most_open = std::max(result_.most_open, connections_.size());
     ++result_.opened;
     const bool is_gone = result_.opened > server_.most_ever;
-    const bool is_too_many = connections_.size() > server_.most_at_once;
-    in(server_.round_trip, [this, number, is_gone, is_too_many] {
+    in(server_.round_trip, [this, number, is_gone] {
       if (!connections_.contains(number)) return;
+      const bool is_too_many = accepted() >= server_.most_at_once;
       Connection& connection = connections_[number];
       connection.is_connected = true;
       if (is_gone || (is_too_many && server_.refuses_more) ||
@@ -153,15 +153,18 @@ class Play {
 
   void leave(std::uint32_t number) {
     if (connections_.erase(number) == 0) return;
-    const auto accepted = std::ranges::count_if(
-        connections_, [](const auto& each) { return each.second.is_accepted; });
-    if (static_cast<std::size_t>(accepted) >= server_.most_at_once) return;
+    if (accepted() >= server_.most_at_once) return;
     for (auto& [other, connection] : connections_) {
       if (connection.is_connected && !connection.is_accepted) {
         accept(other);
         break;
       }
     }
+  }
+
+  [[nodiscard]] std::size_t accepted() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        connections_, [](const auto& each) { return each.second.is_accepted; }));
   }
 
   void look(InquiryCommand&& command) {
