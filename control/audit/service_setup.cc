@@ -4,11 +4,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <utility>
 
 #include "control/audit/engine/service_thread.h"
 #include "control/audit/report/report_text.h"
+#include "service/match/cache_file.h"
 #include "service/match/match_engine.h"
 #include "service/probes/probe_source.h"
 #include "service/version/version_scan.h"
@@ -49,23 +51,38 @@ class VersionWorker final : public ServiceWorker {
                 service::VersionSettings settings, Hooks hooks)
       : path_{file->path},
         engine_{engine},
-        warn_{hooks.warn},
-        scan_{loop, file, std::move(engine), std::move(settings),
-              {.done = std::move(hooks.done),
-               .trace = std::move(hooks.trace),
-               .warn = std::move(hooks.warn)}} {}
-  // Patterns that took too long are told of at the end, each once.
-  ~VersionWorker() override { tell_problems(path_, engine_->given_up(), warn_); }
-  VersionWorker(const VersionWorker&) = delete;
-  VersionWorker& operator=(const VersionWorker&) = delete;
+        hooks_{std::move(hooks)},
+        scan_{loop,
+              file,
+              std::move(engine),
+              std::move(settings),
+              {.done =
+                   [this](const service::ServicePort& port, service::ServiceFinding&& finding) {
+                     tell_of_patterns();
+                     hooks_.done(port, std::move(finding));
+                   },
+               .trace = hooks_.trace,
+               .warn = hooks_.warn}} {}
 
   void add(service::ServicePort port) override { scan_.add(std::move(port)); }
   void drop(const IpAddress& host) override { scan_.drop(host); }
 
  private:
+  // Those that took too long since the last time: each line once.
+  void tell_of_patterns() {
+    if (engine_->statistics().given_up == given_up_ || lines_told_ >= kMostProblems) return;
+    given_up_ = engine_->statistics().given_up;
+    const Problems all = engine_->given_up();
+    for (; lines_told_ < std::min(all.size(), kMostProblems); ++lines_told_) {
+      tell_problems(path_, {all[lines_told_]}, hooks_.warn);
+    }
+  }
+
   std::string path_;
   std::shared_ptr<const service::MatchEngine> engine_;
-  Warn warn_;
+  Hooks hooks_;
+  std::uint64_t given_up_ = 0;
+  std::size_t lines_told_ = 0;
   service::VersionScan scan_;
 };
 
@@ -82,7 +99,8 @@ void limit_parallelism(const Timing& timing, service::VersionSettings& settings)
                             ? timing.max_parallelism
                             : std::min(settings.per_host, timing.max_parallelism);
   }
-  if (settings.per_host != 0) settings.parallelism = std::min(settings.parallelism, settings.per_host);
+  if (settings.per_host != 0)
+    settings.parallelism = std::min(settings.parallelism, settings.per_host);
 }
 
 bool is_possible(const AuditOptions& options, const AuditPlan& plan, const Warn& warn) {
@@ -97,8 +115,7 @@ bool is_possible(const AuditOptions& options, const AuditPlan& plan, const Warn&
     return std::ranges::find(plan.types, type) != plan.types.end();
   };
   if (scans(ScanType::IpProtocol)) {
-    warn(
-        "WARNING: Disabling Service Scan (-sV) as it is incompatible with the IPProto Scan (-sO)");
+    warn("WARNING: Disabling Service Scan (-sV) as it is incompatible with the IPProto Scan (-sO)");
     return false;
   }
   if (scans(ScanType::Idle) || scans(ScanType::Bounce)) {
@@ -126,12 +143,13 @@ service::VersionSettings settings_of(const AuditOptions& options, const AuditPla
 AuditResult<void> choose_services(const AuditOptions& options, std::string_view program_version,
                                   AuditPlan& plan, const Warn& warn) {
   if (!is_possible(options, plan, warn)) return {};
-  auto file = service::load_probe_source(options.version.database, options.datadir);
+  auto file = service::load_probes({.path = options.version.database, .datadir = options.datadir});
   if (!file) return bad_value(file.error().message);
-  const std::shared_ptr<const service::ProbeFile> probes = std::move(*file);
+  const auto probes = std::make_shared<const service::ProbeFile>(std::move(*file));
   tell_problems(probes->path, probes->problems, warn);
   service::VersionSettings settings = settings_of(options, plan, program_version);
-  service::LoopOptions loop{.proxies = plan.proxies};
+  service::LoopOptions loop;
+  loop.proxies = plan.proxies;
   if (plan.network.guard) {
     loop.may_send = [guard = plan.network.guard](const IpAddress& ip) { return guard->allows(ip); };
   }
@@ -140,10 +158,11 @@ AuditResult<void> choose_services(const AuditOptions& options, std::string_view 
     ServiceThread::Settings thread{.loop = loop, .make = {}, .traces = traces, .began = began};
     thread.loop.most_sockets = half_of_descriptors();
     // Patterns take a while to be made ready the first time.
-    thread.make = [probes, settings](service::Loop& own, ServiceWorker::Hooks hooks)
-        -> Result<std::unique_ptr<ServiceWorker>> {
-      auto engine = service::MatchEngine::open(
-          probes, {.cache_folder = service::default_cache_folder()});
+    thread.make = [probes, settings](
+                      service::Loop& own,
+                      ServiceWorker::Hooks hooks) -> Result<std::unique_ptr<ServiceWorker>> {
+      auto engine =
+          service::MatchEngine::open(probes, {.cache_folder = service::default_cache_folder()});
       if (!engine) return Failure{engine.error()};
       tell_problems(probes->path, (*engine)->problems(), hooks.warn);
       return std::make_unique<VersionWorker>(own, probes, std::move(*engine), settings,
