@@ -92,7 +92,10 @@ void limit_parallelism(const Timing& timing, service::VersionSettings& settings)
   constexpr int kPolite = 2;
   constexpr unsigned kPoliteHost = 2;
   if (timing.level <= kPolite) settings.per_host = kPoliteHost;
-  if (timing.level <= kSneaky) settings.per_host = settings.most_ports = 1;
+  if (timing.level <= kSneaky) {
+    settings.per_host = 1;
+    settings.most_ports = 1;
+  }
   if (timing.max_parallelism != 0) {
     settings.most_ports = timing.max_parallelism;
     settings.per_host = settings.per_host == 0
