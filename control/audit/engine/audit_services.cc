@@ -39,7 +39,10 @@ bool AuditEngine::begin_services(AuditHost& host) {
 void AuditEngine::leave_services(AuditHost& host) {
   if (!services_ || host.stage != AuditHost::Stage::Services) return;
   host.task_work += static_cast<double>(services_->work(host.id).answered);
-  host.services = services_->leave(host.id);
+  // A host may leave twice, by an end of its own and by that of the audit.
+  if (ServiceFindings known = services_->leave(host.id); !known.empty()) {
+    host.services = std::move(known);
+  }
 }
 
 void AuditEngine::take_services() {
