@@ -72,7 +72,8 @@ service::ServiceFinding apache() {
   finding.hostname = "mail.example.org";
   finding.os = "Linux";
   finding.device = "router";
-  finding.cpes = {"cpe:/o:linux:linux_kernel", "cpe:/a:apache:http_server:2.4.57", "cpe:/h:q:r"};
+  finding.cpes = {"cpe:/o:debian:debian_linux", "cpe:/o:linux:linux_kernel",
+                  "cpe:/a:apache:http_server:2.4.57", "cpe:/h:q:r"};
   finding.evidence = {.probe = "GetRequest",
                       .line_probe = "GetRequest",
                       .line = 42,
@@ -286,6 +287,7 @@ TEST(ServiceReports, HostileBytesStayInTheirPlace) {
       const auto byte = static_cast<unsigned char>(c);
       const bool may_be = byte == '\n' || (byte >= 0x20 && byte < 0x7f) ||
                           (format == Format::Grepable && byte == '\t') ||
+                          (format == Format::Xml && byte == 0x7f) ||
                           ((format == Format::Json || format == Format::Xml) && byte >= 0x80);
       ASSERT_TRUE(may_be) << static_cast<int>(format) << " " << int{byte};
     }

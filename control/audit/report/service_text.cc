@@ -77,9 +77,13 @@ std::string version_column(const ServiceText& service) {
 }
 
 std::vector<std::string_view> cpes_of(const service::ServiceFinding& finding) {
-  std::vector<std::string_view> cpes{finding.cpes.begin(), finding.cpes.end()};
-  std::stable_sort(cpes.begin(), cpes.end(),
-                   [](std::string_view a, std::string_view b) { return part_of(a) < part_of(b); });
+  constexpr std::string_view kParts = "aho";
+  std::vector<std::string_view> cpes;
+  for (const char part : kParts) {
+    const auto last = std::find_if(finding.cpes.rbegin(), finding.cpes.rend(),
+                                   [part](std::string_view cpe) { return part_of(cpe) == part; });
+    if (last != finding.cpes.rend()) cpes.emplace_back(*last);
+  }
   return cpes;
 }
 

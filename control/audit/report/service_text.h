@@ -29,7 +29,7 @@ struct ServiceText {
 // "Apache httpd 2.4.57 ((Debian))", "" for nothing.
 [[nodiscard]] std::string version_column(const ServiceText& service);
 
-// Its CPEs, applications first, then hardware, then systems, as Nmap has them.
+// Its CPEs: application, hardware, system; of several of a kind the last, as in Nmap's reports.
 [[nodiscard]] std::vector<std::string_view> cpes_of(const service::ServiceFinding& finding);
 
 // What the services of a host say of the host: each thing once, at most five of a kind.
