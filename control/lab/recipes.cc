@@ -14,6 +14,22 @@ constexpr std::string_view kFiles[] = {
     ,
 #include "control/lab/servers/remote.recipes"
     ,
+#include "control/lab/servers/web.recipes"
+    ,
+#include "control/lab/servers/proxies.recipes"
+    ,
+#include "control/lab/servers/mail.recipes"
+    ,
+#include "control/lab/servers/names.recipes"
+    ,
+#include "control/lab/servers/data.recipes"
+    ,
+#include "control/lab/servers/files.recipes"
+    ,
+#include "control/lab/servers/people.recipes"
+    ,
+#include "control/lab/servers/keepers.recipes"
+    ,
 };
 
 constexpr std::string_view kPrelude =
