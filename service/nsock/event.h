@@ -35,6 +35,13 @@ enum class EventId : std::uint64_t {};
 // Numbers of sockets from 1, Nmap's IOD. 0 for none.
 enum class SocketId : std::uint64_t {};
 
+// When a packet of a capture came, and how long it was.
+struct PacketTimes {
+  std::chrono::system_clock::time_point captured{};
+  std::uint32_t wire_length = 0;  // Bytes, of which fewer may have been kept.
+  int link_type = 0;              // DLT_EN10MB...
+};
+
 // How an event ended. What it refers to lives until the callback returns.
 struct Event {
   EventId id{};
@@ -46,6 +53,7 @@ struct Event {
   bool eof = false;                      // After these bytes nothing comes.
   std::span<const IpAddress> addresses;  // Of a resolution.
   std::string_view trouble;              // A sentence, where errno(3) has none (TLS, proxy).
+  PacketTimes packet{};                  // Of a packet of a capture.
 };
 using Callback = std::function<void(const Event&)>;
 

@@ -95,8 +95,8 @@ class Loop {
 
  private:
   struct Impl;
-  explicit Loop(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Loop(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;  // A turn holds it while a callback throws the loop away.
 };
 
 }  // namespace trawl::service

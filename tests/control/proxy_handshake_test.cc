@@ -1,15 +1,23 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
-#include "control/audit/through/hop_handshake.h"
-#include "control/audit/through/proxy_chain.h"
+#include "control/audit/through/proxy_hop.h"
+#include "service/proxy/hop_handshake.h"
+#include "service/proxy/proxy_chain.h"
 
 namespace trawl::control {
 namespace {
 
 using namespace std::string_literals;
+using service::HopAnswer;
+using service::HopHandshake;
+using service::HopVerdict;
+using service::ProxyChain;
+using service::ProxyGoal;
 
 const IpAddress kTarget = Ipv4Address{0xc6120164};  // 198.18.1.100
 const IpAddress kTarget6 = *IpAddress::parse("2001:db8::64");
@@ -62,8 +70,9 @@ Talk talk(const std::string& url, const std::vector<std::string>& replies,
 std::string outcome(const Talk& talk) {
   if (!talk.answer) return "waits";
   if (!talk.answer->verdict) return talk.answer->trouble;
-  return std::string{name_of(talk.answer->verdict->state)} + " " +
-         std::string{talk.answer->verdict->word};
+  constexpr std::array<std::string_view, 3> kStates{"open", "closed", "filtered"};
+  return fmt::format("{} {}", kStates[static_cast<std::size_t>(talk.answer->verdict->state)],
+                     talk.answer->verdict->word);
 }
 
 TEST(HopHandshake, AsksHttpForAConnectionAndItsCredentials) {
@@ -218,7 +227,7 @@ TEST(HopHandshake, TheEndOfAConnectionIsNoAnswer) {
   EXPECT_EQ(end("HTTP/1.1 50").trouble, "closed the connection in the middle of an answer");
   EXPECT_EQ(end("HTTP/1.1 200 OK\r\n").trouble, "closed the connection in the middle of an answer");
   EXPECT_EQ(end("HTTP/1.1 503 No\r\n").verdict,
-            (ConnectVerdict{PortState::Filtered, "proxy-refused"}));
+            (HopVerdict{HopVerdict::State::Filtered, "proxy-refused"}));
 }
 
 std::vector<ProxyHop> three_hops() {
@@ -247,7 +256,7 @@ TEST(ProxyChain, AsksEachHopForTheNext) {
   EXPECT_FALSE(chain.answer());
   chain.take_input("\x05\x05"s);
   ASSERT_TRUE(chain.answer());
-  EXPECT_EQ(chain.answer()->verdict, (ConnectVerdict{PortState::Closed, "conn-refused"}));
+  EXPECT_EQ(chain.answer()->verdict, (HopVerdict{HopVerdict::State::Closed, "conn-refused"}));
   EXPECT_FALSE(chain.waits_for_goal());
 }
 
@@ -256,7 +265,7 @@ TEST(ProxyChain, TakesSeveralAnswersAtOnce) {
   ProxyChain chain{hops, ProxyGoal{kTarget, 22}};
   chain.take_input("HTTP/1.1 200 OK\r\n\r\n\0\x5a______\x05\x00\x05\0\0\x01____pp and more"s);
   ASSERT_TRUE(chain.answer());
-  EXPECT_EQ(chain.answer()->verdict, (ConnectVerdict{PortState::Open, "syn-ack"}));
+  EXPECT_EQ(chain.answer()->verdict, (HopVerdict{HopVerdict::State::Open, "syn-ack"}));
 }
 
 TEST(ProxyChain, SaysWhichHopIsToBlame) {

@@ -3,14 +3,16 @@
 #include <string_view>
 #include <vector>
 
-#include "control/audit/through/proxy_chain.h"
+#include "control/audit/through/proxy_hop.h"
+#include "service/proxy/proxy_chain.h"
 
 // The first line is a list of proxies; behind it, what they say.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace trawl::control;
+  using trawl::service::ProxyChain;
+  using trawl::service::ProxyGoal;
   const std::string_view text{reinterpret_cast<const char*>(data), size};
   const std::size_t end = std::min(size, text.find('\n'));
-  const auto hops = parse_proxies(text.substr(0, end));
+  const auto hops = trawl::control::parse_proxies(text.substr(0, end));
   if (!hops) {
     if (hops.error().message.empty()) std::abort();
     return 0;

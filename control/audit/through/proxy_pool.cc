@@ -12,11 +12,26 @@
 namespace trawl::control {
 namespace {
 
+using service::hop_name;
+using service::HopAnswer;
+using service::HopVerdict;
+using service::ProxyGoal;
+using service::ProxyHop;
+
 constexpr unsigned kMostTroubles = 5;       // In a row, before the chain is doubted.
 constexpr unsigned kMostFinalTroubles = 2;  // In a row, before it is given up.
 constexpr unsigned kMostChecks = 3;
 constexpr Moment kBetweenChecks{300'000};
 constexpr Moment kAfterCheck{1'000'000};  // Silence is no reason to ask so soon again.
+
+ConnectVerdict verdict_of(const HopVerdict& hop) noexcept {
+  switch (hop.state) {
+    case HopVerdict::State::Open: return {PortState::Open, hop.word};
+    case HopVerdict::State::Closed: return {PortState::Closed, hop.word};
+    case HopVerdict::State::Filtered: break;
+  }
+  return {PortState::Filtered, hop.word};
+}
 
 std::string error_text(int error) { return std::system_category().message(error); }
 
@@ -180,7 +195,7 @@ bool ProxyPool::settles(Connection& connection, Moment now) {
   const auto& answer = connection.chain.answer();
   const bool socks = options_.hops.back().kind != ProxyHop::Kind::Http;
   if (connection.is_check || !socks || !answer->verdict) return false;
-  if (answer->verdict->state != PortState::Open) has_refused_ = true;
+  if (answer->verdict->state != HopVerdict::State::Open) has_refused_ = true;
   if (has_refused_) return false;
   connection.is_settling = true;
   connection.deadline = now + kSettled;
@@ -204,7 +219,7 @@ void ProxyPool::end(std::size_t index, Moment now, std::vector<Result>& results)
     troubles_ = 0;
     final_troubles_ = 0;
     next_check_ = std::max(next_check_, now + kAfterCheck);
-    auto verdict = answer->verdict;
+    ConnectVerdict verdict = verdict_of(*answer->verdict);
     if (connection->has_hung_up && !has_refused_) {
       verdict = {.state = PortState::Filtered, .word = "proxy-refused"};
     }

@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "control/audit/engine/connection_pool.h"
 #include "control/audit/engine/tcp_socket.h"
-#include "control/audit/through/proxy_chain.h"
+#include "service/proxy/proxy_chain.h"
 
 namespace trawl::control {
 
@@ -25,9 +25,9 @@ class ProxyPool final : public ConnectionPool {
  public:
   struct Options {
     TcpSource from;
-    std::vector<ProxyHop> hops;    // Resolved; at least one.
-    std::size_t most = 32;         // Connections at once: proxies have few to give.
-    Moment life_time{10'000'000};  // How long a sign of life may take, for each hop.
+    std::vector<service::ProxyHop> hops;  // Resolved; at least one.
+    std::size_t most = 32;                // Connections at once: proxies have few to give.
+    Moment life_time{10'000'000};         // How long a sign of life may take, for each hop.
   };
 
   // Fails with Runtime when the kernel gives no epoll descriptor.
@@ -50,7 +50,8 @@ class ProxyPool final : public ConnectionPool {
 
  private:
   struct Connection {
-    Connection(std::span<const ProxyHop> hops, std::optional<ProxyGoal> goal) : chain{hops, goal} {}
+    Connection(std::span<const service::ProxyHop> hops, std::optional<service::ProxyGoal> goal)
+        : chain{hops, goal} {}
 
     int fd = -1;
     Owner owner;
@@ -60,7 +61,7 @@ class ProxyPool final : public ConnectionPool {
     bool is_settling = false;  // A SOCKS proxy says that it is open: whether that stays so...
     bool has_hung_up = false;  // ...it does not.
     std::string out;           // Not sent yet.
-    ProxyChain chain;
+    service::ProxyChain chain;
   };
 
   ProxyPool(int fd, Options options);
@@ -72,7 +73,7 @@ class ProxyPool final : public ConnectionPool {
   [[nodiscard]] bool settles(Connection& connection, Moment now);
   void end(std::size_t index, Moment now, std::vector<Result>& results);
   void end_check(const Connection& connection, Moment now);
-  void note_trouble(const HopAnswer& answer);
+  void note_trouble(const service::HopAnswer& answer);
 
   Options options_;
   int epoll_fd_ = -1;

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "control/audit/through/hop_handshake.h"
+#include "service/proxy/hop_handshake.h"
 
-namespace trawl::control {
+namespace trawl::service {
 
 // One connection through a chain of proxies: each is asked for the next, the last for the goal.
 // Bytes in, bytes out, and in the end one answer.
@@ -48,4 +48,4 @@ class ProxyChain {
 // "proxy 2 (socks5://192.0.2.1:1080)": as errors name one; they are counted from 1.
 [[nodiscard]] std::string hop_name(std::span<const ProxyHop> hops, std::size_t hop);
 
-}  // namespace trawl::control
+}  // namespace trawl::service

@@ -6,10 +6,9 @@
 #include <string_view>
 
 #include "base/ip.h"
-#include "control/audit/engine/connection_pool.h"
-#include "control/audit/through/proxy_hop.h"
+#include "service/proxy/proxy_hop.h"
 
-namespace trawl::control {
+namespace trawl::service {
 
 // Where a proxy is asked to connect to.
 struct ProxyGoal {
@@ -17,12 +16,22 @@ struct ProxyGoal {
   std::uint16_t port = 0;
 };
 
+// What a proxy says of whom it was to connect to.
+struct HopVerdict {
+  enum class State : std::uint8_t { Open, Closed, Filtered };
+
+  State state = State::Filtered;
+  std::string_view word;  // Of static storage, as reports give reasons: "conn-refused".
+
+  friend bool operator==(const HopVerdict&, const HopVerdict&) = default;
+};
+
 // How one proxy was asked, and what it said. Exactly one of the first two is there.
 struct HopAnswer {
-  std::optional<ConnectVerdict> verdict;  // Of whom it was to connect to.
-  std::string trouble;                    // Why it is of no use: "wants another login (HTTP 407)".
-  std::string said;                       // "HTTP 503", for people.
-  bool is_final = true;                   // Trouble that will not pass: it said so itself.
+  std::optional<HopVerdict> verdict;  // Of whom it was to connect to.
+  std::string trouble;                // Why it is of no use: "wants another login (HTTP 407)".
+  std::string said;                   // "HTTP 503", for people.
+  bool is_final = true;               // Trouble that will not pass: it said so itself.
 };
 
 // What is said to one proxy so that it connects to somebody, with bytes in and bytes out:
@@ -70,4 +79,4 @@ class HopHandshake {
 // What an answer of HTTP's to CONNECT says, by its header. nullopt for what is no HTTP.
 [[nodiscard]] std::optional<HopAnswer> read_connect_answer(std::string_view header);
 
-}  // namespace trawl::control
+}  // namespace trawl::service

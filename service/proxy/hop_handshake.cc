@@ -1,4 +1,4 @@
-#include "control/audit/through/hop_handshake.h"
+#include "service/proxy/hop_handshake.h"
 
 #include <fmt/format.h>
 
@@ -6,17 +6,17 @@
 #include <array>
 #include <charconv>
 
-namespace trawl::control {
+namespace trawl::service {
 namespace {
 
-constexpr ConnectVerdict kOpen{PortState::Open, "syn-ack"};
-constexpr ConnectVerdict kRefusedByProxy{PortState::Filtered, "proxy-refused"};
+constexpr HopVerdict kOpen{HopVerdict::State::Open, "syn-ack"};
+constexpr HopVerdict kRefusedByProxy{HopVerdict::State::Filtered, "proxy-refused"};
 
 HopAnswer trouble(std::string text, bool is_final = true) {
   return {.verdict = {}, .trouble = std::move(text), .said = {}, .is_final = is_final};
 }
 
-HopAnswer says(const ConnectVerdict& verdict, std::string said) {
+HopAnswer says(const HopVerdict& verdict, std::string said) {
   return {.verdict = verdict, .trouble = {}, .said = std::move(said)};
 }
 
@@ -55,7 +55,7 @@ std::string_view field(std::string_view header, std::string_view name) noexcept 
 }
 
 // Squid tells errno(3) of its connect(2), as Linux, the BSDs, Solaris or Windows number it.
-std::optional<ConnectVerdict> read_squid_error(std::string_view text) noexcept {
+std::optional<HopVerdict> read_squid_error(std::string_view text) noexcept {
   constexpr std::string_view kFailed = "ERR_CONNECT_FAIL ";
   if (!text.starts_with(kFailed)) return std::nullopt;
   text.remove_prefix(kFailed.size());
@@ -66,10 +66,10 @@ std::optional<ConnectVerdict> read_squid_error(std::string_view text) noexcept {
   constexpr std::array kNoHost{113, 65, 148, 10065};
   constexpr std::array kNoNetwork{101, 51, 128, 10051};
   const auto is = [number](const auto& numbers) { return std::ranges::count(numbers, number) > 0; };
-  if (is(kRefused)) return ConnectVerdict{PortState::Closed, "conn-refused"};
-  if (is(kTimedOut)) return ConnectVerdict{PortState::Filtered, "no-response"};
-  if (is(kNoHost)) return ConnectVerdict{PortState::Filtered, "host-unreach"};
-  if (is(kNoNetwork)) return ConnectVerdict{PortState::Filtered, "net-unreach"};
+  if (is(kRefused)) return HopVerdict{HopVerdict::State::Closed, "conn-refused"};
+  if (is(kTimedOut)) return HopVerdict{HopVerdict::State::Filtered, "no-response"};
+  if (is(kNoHost)) return HopVerdict{HopVerdict::State::Filtered, "host-unreach"};
+  if (is(kNoNetwork)) return HopVerdict{HopVerdict::State::Filtered, "net-unreach"};
   return std::nullopt;
 }
 
@@ -118,7 +118,7 @@ std::optional<HopAnswer> read_connect_answer(std::string_view header) {
     case 407: return trouble(fmt::format("wants another login ({})", said));
     case 405:
     case 501: return trouble(fmt::format("does not connect to anybody ({})", said));
-    case 504: return says({PortState::Filtered, "no-response"}, said);
+    case 504: return says({HopVerdict::State::Filtered, "no-response"}, said);
     default: break;
   }
   return says(read_squid_error(field(header, "x-squid-error")).value_or(kRefusedByProxy), said);
@@ -260,10 +260,10 @@ std::optional<HopAnswer> HopHandshake::take_socks5_reply() {
     case 0: break;
     case 1:
     case 2: return says(kRefusedByProxy, said);
-    case 3: return says({PortState::Filtered, "net-unreach"}, said);
-    case 4: return says({PortState::Filtered, "host-unreach"}, said);
-    case 5: return says({PortState::Closed, "conn-refused"}, said);
-    case 6: return says({PortState::Filtered, "time-exceeded"}, said);
+    case 3: return says({HopVerdict::State::Filtered, "net-unreach"}, said);
+    case 4: return says({HopVerdict::State::Filtered, "host-unreach"}, said);
+    case 5: return says({HopVerdict::State::Closed, "conn-refused"}, said);
+    case 6: return says({HopVerdict::State::Filtered, "time-exceeded"}, said);
     case 7: return trouble(fmt::format("does not connect to anybody ({})", said));
     case 8: return says(kRefusedByProxy, said);
     default: return trouble("answers what is no SOCKS 5");
@@ -282,11 +282,12 @@ HopAnswer HopHandshake::take_end() const {
   // The status line alone says it too.
   if (hop_->kind == ProxyHop::Kind::Http && goal_ && buffer_.find('\n') != std::string::npos) {
     auto answer = read_connect_answer(buffer_);
-    if (answer && answer->verdict && answer->verdict->state != PortState::Open) return *answer;
+    if (answer && answer->verdict && answer->verdict->state != HopVerdict::State::Open)
+      return *answer;
   }
   return trouble(buffer_.empty() ? "closed the connection without an answer"
                                  : "closed the connection in the middle of an answer",
                  false);
 }
 
-}  // namespace trawl::control
+}  // namespace trawl::service

@@ -1,10 +1,10 @@
-#include "control/audit/through/proxy_chain.h"
+#include "service/proxy/proxy_chain.h"
 
 #include <fmt/format.h>
 
 #include <utility>
 
-namespace trawl::control {
+namespace trawl::service {
 
 std::string hop_name(std::span<const ProxyHop> hops, std::size_t hop) {
   return fmt::format("proxy {} ({})", hop + 1, hops[hop].text());
@@ -46,7 +46,7 @@ void ProxyChain::take_answer(HopAnswer answer) {
     answer_ = std::move(answer);
   } else if (hop_ + 1 == hops_.size()) {
     answer_ = std::move(answer);
-  } else if (answer.verdict->state == PortState::Open) {
+  } else if (answer.verdict->state == HopVerdict::State::Open) {
     ++hop_;
     handshake_ = HopHandshake{hops_[hop_], goal_of(hop_)};
     handshake_.begin(out_);
@@ -68,4 +68,4 @@ std::string ProxyChain::silence() const {
   return fmt::format("{} does not answer", hop_name(hops_, hop_));
 }
 
-}  // namespace trawl::control
+}  // namespace trawl::service
