@@ -48,8 +48,9 @@ class VersionWorker final : public ServiceWorker {
  public:
   VersionWorker(service::Loop& loop, const std::shared_ptr<const service::ProbeFile>& file,
                 std::shared_ptr<const service::MatchEngine> engine,
-                service::VersionSettings settings, Hooks hooks)
+                service::VersionSettings settings, bool keeps_responses, Hooks hooks)
       : path_{file->path},
+        keeps_responses_{keeps_responses},
         engine_{engine},
         hooks_{std::move(hooks)},
         scan_{loop,
@@ -59,6 +60,7 @@ class VersionWorker final : public ServiceWorker {
               {.done =
                    [this](const service::ServicePort& port, service::ServiceFinding&& finding) {
                      tell_of_patterns();
+                     if (!keeps_responses_) finding.evidence.response = {};
                      hooks_.done(port, std::move(finding));
                    },
                .trace = hooks_.trace,
@@ -79,6 +81,7 @@ class VersionWorker final : public ServiceWorker {
   }
 
   std::string path_;
+  bool keeps_responses_;
   std::shared_ptr<const service::MatchEngine> engine_;
   Hooks hooks_;
   std::uint64_t given_up_ = 0;
@@ -156,12 +159,17 @@ AuditResult<void> choose_services(const AuditOptions& options, std::string_view 
   if (plan.network.guard) {
     loop.may_send = [guard = plan.network.guard](const IpAddress& ip) { return guard->allows(ip); };
   }
-  plan.services = [probes, settings, loop](std::chrono::steady_clock::time_point began,
-                                           bool traces) -> Result<std::unique_ptr<ServiceAsker>> {
+  // Only one format tells them, and a host may have 65535 open ports.
+  const bool tells_responses =
+      std::ranges::find(options.outputs, AuditOptions::Output::Format::Json,
+                        &AuditOptions::Output::format) != options.outputs.end();
+  plan.services = [probes, settings, loop, tells_responses](
+                      std::chrono::steady_clock::time_point began,
+                      bool traces) -> Result<std::unique_ptr<ServiceAsker>> {
     ServiceThread::Settings thread{.loop = loop, .make = {}, .traces = traces, .began = began};
     thread.loop.most_sockets = half_of_descriptors();
     // Patterns take a while to be made ready the first time.
-    thread.make = [probes, settings](
+    thread.make = [probes, settings, tells_responses](
                       service::Loop& own,
                       ServiceWorker::Hooks hooks) -> Result<std::unique_ptr<ServiceWorker>> {
       auto engine =
@@ -169,7 +177,7 @@ AuditResult<void> choose_services(const AuditOptions& options, std::string_view 
       if (!engine) return Failure{engine.error()};
       tell_problems(probes->path, (*engine)->problems(), hooks.warn);
       return std::make_unique<VersionWorker>(own, probes, std::move(*engine), settings,
-                                             std::move(hooks));
+                                             tells_responses, std::move(hooks));
     };
     auto opened = ServiceThread::open(std::move(thread));
     if (!opened) return Failure{opened.error()};
