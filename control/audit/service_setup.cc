@@ -9,10 +9,12 @@
 #include <utility>
 
 #include "control/audit/engine/service_thread.h"
+#include "control/audit/ports/data_file.h"
 #include "control/audit/report/report_text.h"
 #include "service/match/cache_file.h"
 #include "service/match/match_engine.h"
 #include "service/probes/probe_source.h"
+#include "service/rpc/rpc_table.h"
 #include "service/version/version_scan.h"
 
 namespace trawl::control {
@@ -109,6 +111,15 @@ void limit_parallelism(const Timing& timing, service::VersionSettings& settings)
     settings.parallelism = std::min(settings.parallelism, settings.per_host);
 }
 
+// The first nmap-rpc that can be read and names programs; our own table where there is none.
+std::shared_ptr<const service::RpcTable> rpc_programs(const std::string& datadir) {
+  for (const std::string& folder : data_folders(datadir)) {
+    auto table = service::read_rpc_table(fmt::format("{}/nmap-rpc", folder));
+    if (table) return std::make_shared<const service::RpcTable>(std::move(*table));
+  }
+  return service::builtin_rpc_table();
+}
+
 bool is_possible(const AuditOptions& options, const AuditPlan& plan, const Warn& warn) {
   if (!options.version.is_wanted) return false;
   if (options.version.is_old_name) {
@@ -140,6 +151,7 @@ service::VersionSettings settings_of(const AuditOptions& options, const AuditPla
   settings.program_version = std::string{program_version};
   settings.sockets.from = plan.network.source;
   settings.sockets.device = options.interface;
+  settings.rpc_programs = rpc_programs(options.datadir);
   limit_parallelism(plan.timing, settings);
   return settings;
 }
