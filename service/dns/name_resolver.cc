@@ -11,9 +11,9 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
-#include <mutex>
 #include <utility>
 
+#include "service/dns/name_channel.h"
 #include "service/dns/socket_address.h"
 #include "service/dns/system_names.h"
 
@@ -57,8 +57,6 @@ struct NameResolver::Impl {
   bool asks_system = false;
   ares_channel channel = nullptr;  // nullptr where c-ares cannot be used.
 
-  void open(const NameSettings& settings);
-  [[nodiscard]] bool use_servers(const std::vector<NameServer>& servers) const;
   void ask_name(const IpAddress& address, NameLookup& into);
   std::atomic<bool> is_interrupted = false;
 
@@ -68,51 +66,7 @@ struct NameResolver::Impl {
 
 NameResolver::NameResolver(const NameSettings& settings) : impl_{std::make_unique<Impl>()} {
   impl_->asks_system = settings.asks_system;
-  if (!settings.asks_system) impl_->open(settings);
-}
-
-void NameResolver::Impl::open(const NameSettings& settings) {
-  static std::once_flag once;
-  std::call_once(once, [] { ares_library_init(ARES_LIB_INIT_ALL); });
-  // One server that is gone costs seconds, not minutes.
-  ares_options options{};
-  options.timeout = 1500;  // Milliseconds, twice as long the second time.
-  options.tries = 2;
-  int which = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
-  std::string only_files = "f";
-  if (settings.servers && settings.servers->empty()) {
-    options.lookups = only_files.data();
-    which |= ARES_OPT_LOOKUPS;
-  }
-  if (ares_init_options(&channel, &options, which) != ARES_SUCCESS) {
-    channel = nullptr;
-    return;
-  }
-  if (!settings.servers || settings.servers->empty() || use_servers(*settings.servers)) return;
-  // Others than those asked for are not asked.
-  ares_destroy(channel);
-  channel = nullptr;
-}
-
-bool NameResolver::Impl::use_servers(const std::vector<NameServer>& servers) const {
-  std::vector<ares_addr_port_node> nodes(servers.size());
-  for (std::size_t i = 0; i < servers.size(); ++i) {
-    ares_addr_port_node& node = nodes[i];
-    const SocketAddress address = to_socket_address(servers[i].ip);
-    if (servers[i].ip.is_v4()) {
-      node.family = AF_INET;
-      node.addr.addr4 = reinterpret_cast<const sockaddr_in*>(&address.bytes)->sin_addr;
-    } else {
-      node.family = AF_INET6;
-      std::memcpy(&node.addr.addr6,
-                  &reinterpret_cast<const sockaddr_in6*>(&address.bytes)->sin6_addr,
-                  sizeof node.addr.addr6);
-    }
-    node.udp_port = servers[i].port;
-    node.tcp_port = servers[i].port;
-    node.next = i + 1 < servers.size() ? &nodes[i + 1] : nullptr;
-  }
-  return ares_set_servers_ports(channel, nodes.data()) == ARES_SUCCESS;
+  if (!settings.asks_system) impl_->channel = open_name_channel(settings);
 }
 
 NameResolver::~NameResolver() {

@@ -21,7 +21,7 @@ struct NameServer {
 // Who is asked for names and addresses.
 struct NameSettings {
   // In place of those of /etc/resolv.conf, in this order; with none, only /etc/hosts is asked.
-  std::optional<std::vector<NameServer>> servers;
+  std::optional<std::vector<NameServer>> servers{};
   // getaddrinfo(3) and getnameinfo(3) are called, in place of asking servers ourselves.
   bool asks_system = false;
 };

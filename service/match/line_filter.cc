@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -28,46 +30,81 @@ std::string as_pattern(std::string_view bytes) {
   return pattern;
 }
 
+// What Vectorscan finds reliably.
+constexpr std::size_t kShortest = 4;
+constexpr std::size_t kFewest = 256;
+
+constexpr std::size_t kChecks = 8;  // For each text.
+constexpr std::string_view kFillers{"a \0\n\xffz0", 7};
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+bool is_same_letter(char a, char b) noexcept { return lower(a) == lower(b); }
+
 }  // namespace
 
 void LineFilter::DatabaseDeleter::operator()(hs_database* database) const noexcept {
   hs_free_database(database);
 }
 
-LineFilter LineFilter::of_everything(std::size_t lines) {
-  LineFilter filter;
-  filter.lines_ = lines;
-  filter.always_.resize(lines);
-  std::iota(filter.always_.begin(), filter.always_.end(), 0U);
-  return filter;
+bool LineFilter::Text::stands_at(std::string_view response, std::size_t offset) const noexcept {
+  if (response.size() < offset || response.size() - offset < bytes.size()) return false;
+  const std::string_view there = response.substr(offset, bytes.size());
+  return ignores_case ? std::equal(there.begin(), there.end(), bytes.begin(), is_same_letter)
+                      : there == bytes;
+}
+
+bool LineFilter::Text::stands_in(std::string_view response) const noexcept {
+  if (!ignores_case) {
+    return ::memmem(response.data(), response.size(), bytes.data(), bytes.size()) != nullptr;
+  }
+  return std::search(response.begin(), response.end(), bytes.begin(), bytes.end(),
+                     is_same_letter) != response.end();
+}
+
+void LineFilter::choose(std::span<const MatchLine> lines) {
+  lines_ = lines.size();
+  std::map<std::pair<std::string, bool>, std::size_t> numbers;
+  std::uint32_t line = 0;
+  for (const auto& chosen : choose_texts(lines)) {
+    if (!chosen) {
+      always_.push_back(line++);
+      continue;
+    }
+    const Use use{
+        .line = line++,
+        .offset = chosen->offset ? static_cast<std::uint32_t>(*chosen->offset) : kAnywhere};
+    const bool is_short = chosen->bytes.size() < kShortest;
+    std::vector<Text>& texts = is_short ? alone_ : texts_;
+    const auto [number, is_new] =
+        numbers.try_emplace({chosen->bytes, chosen->ignores_case}, texts.size());
+    if (is_new) {
+      texts.push_back({.bytes = chosen->bytes, .ignores_case = chosen->ignores_case, .uses = {}});
+    }
+    texts[number->second].uses.push_back(use);
+  }
 }
 
 LineFilter LineFilter::compile(std::span<const MatchLine> lines) {
   LineFilter filter;
-  filter.lines_ = lines.size();
-  std::map<std::pair<std::string, bool>, std::size_t> numbers;
-  std::uint32_t line = 0;
-  for (auto& chosen : choose_texts(lines)) {
-    if (!chosen) {
-      filter.always_.push_back(line++);
-      continue;
-    }
-    const auto [number, is_new] =
-        numbers.try_emplace({chosen->bytes, chosen->ignores_case}, filter.texts_.size());
-    if (is_new) {
-      filter.texts_.push_back(
-          {.bytes = chosen->bytes, .ignores_case = chosen->ignores_case, .uses = {}});
-    }
-    const bool has_place = chosen->offset && !chosen->ignores_case;
-    const auto place = has_place ? static_cast<std::uint32_t>(*chosen->offset) : kAnywhere;
-    filter.texts_[number->second].uses.push_back({.line = line++, .offset = place});
-  }
-  if (filter.texts_.empty()) return filter;
+  filter.choose(lines);
+  const bool is_good =
+      filter.texts_.size() >= kFewest && filter.compile_database() && filter.finds_its_texts();
+  if (!is_good) filter.give_up_database();
+  return filter;
+}
 
+void LineFilter::give_up_database() {
+  database_.reset();
+  std::move(texts_.begin(), texts_.end(), std::back_inserter(alone_));
+  texts_.clear();
+}
+
+bool LineFilter::compile_database() {
   std::vector<std::string> patterns;
   std::vector<unsigned> flags;
   std::vector<unsigned> ids;
-  for (const Text& text : filter.texts_) {
+  for (const Text& text : texts_) {
     ids.push_back(static_cast<unsigned>(patterns.size()));
     patterns.push_back(as_pattern(text.bytes));
     flags.push_back(HS_FLAG_SINGLEMATCH | (text.ignores_case ? HS_FLAG_CASELESS : 0U));
@@ -80,9 +117,31 @@ LineFilter LineFilter::compile(std::span<const MatchLine> lines) {
                                      static_cast<unsigned>(pointers.size()), HS_MODE_BLOCK, nullptr,
                                      &database, &error);
   hs_free_compile_error(error);
-  if (done != HS_SUCCESS) return of_everything(lines.size());
-  filter.database_.reset(database);
-  return filter;
+  database_.reset(database);
+  return done == HS_SUCCESS;
+}
+
+// Whether each text is found at different places of responses of different lengths.
+bool LineFilter::finds_its_texts() const {
+  hs_scratch* scratch = nullptr;
+  bool is_good = allocate(scratch);
+  std::vector<std::uint32_t> found;
+  std::size_t before = 0;
+  for (std::size_t i = 0; i < kChecks * texts_.size() && is_good; ++i) {
+    const Text& text = texts_[i / kChecks];
+    // Steps that share no factor with the widths of vector registers.
+    before = (before + 37) % 251;
+    const std::size_t offset =
+        text.uses[0].offset == kAnywhere ? before : std::size_t{text.uses[0].offset};
+    std::string response(offset, kFillers[i % kFillers.size()]);
+    response += text.bytes;
+    response.append((before * 7) % 83, kFillers[before % kFillers.size()]);
+    found.clear();
+    is_good = scan(response, scratch, found) &&
+              std::find(found.begin(), found.end(), text.uses[0].line) != found.end();
+  }
+  hs_free_scratch(scratch);
+  return is_good;
 }
 
 std::string LineFilter::save() const {
@@ -90,14 +149,16 @@ std::string LineFilter::save() const {
   writer.number(static_cast<std::uint32_t>(lines_));
   writer.number(static_cast<std::uint32_t>(always_.size()));
   for (const std::uint32_t line : always_) writer.number(line);
-  writer.number(static_cast<std::uint32_t>(texts_.size()));
-  for (const Text& text : texts_) {
-    writer.bytes(text.bytes);
-    writer.number(text.ignores_case ? 1 : 0);
-    writer.number(static_cast<std::uint32_t>(text.uses.size()));
-    for (const Use& use : text.uses) {
-      writer.number(use.line);
-      writer.number(use.offset);
+  for (const auto* texts : {&texts_, &alone_}) {
+    writer.number(static_cast<std::uint32_t>(texts->size()));
+    for (const Text& text : *texts) {
+      writer.bytes(text.bytes);
+      writer.number(text.ignores_case ? 1 : 0);
+      writer.number(static_cast<std::uint32_t>(text.uses.size()));
+      for (const Use& use : text.uses) {
+        writer.number(use.line);
+        writer.number(use.offset);
+      }
     }
   }
   char* bytes = nullptr;
@@ -124,14 +185,16 @@ std::optional<LineFilter> LineFilter::load(std::string_view bytes, std::size_t l
   };
   filter.always_.resize(reader.count(sizeof(std::uint32_t)));
   for (std::uint32_t& line : filter.always_) line = take_line();
-  filter.texts_.resize(reader.count(3 * sizeof(std::uint32_t)));
-  for (Text& text : filter.texts_) {
-    text.bytes = reader.bytes();
-    text.ignores_case = reader.number() != 0;
-    text.uses.resize(reader.count(2 * sizeof(std::uint32_t)));
-    for (Use& use : text.uses) {
-      use.line = take_line();
-      use.offset = reader.number();
+  for (auto* texts : {&filter.texts_, &filter.alone_}) {
+    texts->resize(reader.count(3 * sizeof(std::uint32_t)));
+    for (Text& text : *texts) {
+      text.bytes = reader.bytes();
+      text.ignores_case = reader.number() != 0;
+      text.uses.resize(reader.count(2 * sizeof(std::uint32_t)));
+      for (Use& use : text.uses) {
+        use.line = take_line();
+        use.offset = reader.number();
+      }
     }
   }
   const std::string_view database = reader.bytes();
@@ -162,36 +225,46 @@ struct LineFilter::Scan {
   std::string_view response;
   std::vector<std::uint32_t>& found;
 
-  void add(const Text& text) const {
-    for (const Use& use : text.uses) {
-      // It may stand there as well as where it was found first.
-      const bool is_there =
-          use.offset == kAnywhere || (use.offset <= response.size() &&
-                                      response.substr(use.offset, text.bytes.size()) == text.bytes);
-      if (is_there) found.push_back(use.line);
-    }
-  }
   static int on_match(unsigned id, unsigned long long /*from*/, unsigned long long /*to*/,
                       unsigned /*flags*/, void* context) {
     const Scan& scan = *static_cast<const Scan*>(context);
-    scan.add(scan.filter.texts_[id]);
+    const Text& text = scan.filter.texts_[id];
+    for (const Use& use : text.uses) {
+      // It may stand there as well as where it was found first.
+      if (use.offset == kAnywhere || text.stands_at(scan.response, use.offset)) {
+        scan.found.push_back(use.line);
+      }
+    }
     return 0;
   }
 };
 
+bool LineFilter::scan(std::string_view response, hs_scratch* scratch,
+                      std::vector<std::uint32_t>& found) const {
+  if (!database_) return true;
+  Scan scan{.filter = *this, .response = response, .found = found};
+  return response.size() <= std::numeric_limits<unsigned>::max() &&
+         hs_scan(database_.get(), response.data(), static_cast<unsigned>(response.size()), 0,
+                 scratch, &Scan::on_match, &scan) == HS_SUCCESS;
+}
+
 void LineFilter::find(std::string_view response, hs_scratch* scratch,
                       std::vector<std::uint32_t>& found) const {
-  found.clear();
-  Scan scan{.filter = *this, .response = response, .found = found};
-  const bool fits = response.size() <= std::numeric_limits<unsigned>::max();
-  const char* bytes = response.data() == nullptr ? "" : response.data();
-  if (database_ && (!fits || hs_scan(database_.get(), bytes, static_cast<unsigned>(response.size()),
-                                     0, scratch, &Scan::on_match, &scan) != HS_SUCCESS)) {
+  found = always_;
+  if (response.data() == nullptr) response = std::string_view{"", 0};
+  if (!scan(response, scratch, found)) {
     found.resize(lines_);
     std::iota(found.begin(), found.end(), 0U);
     return;
   }
-  found.insert(found.end(), always_.begin(), always_.end());
+  for (const Text& text : alone_) {
+    std::optional<bool> is_there;
+    for (const Use& use : text.uses) {
+      if (use.offset == kAnywhere && !is_there) is_there = text.stands_in(response);
+      const bool fits = use.offset == kAnywhere ? *is_there : text.stands_at(response, use.offset);
+      if (fits) found.push_back(use.line);
+    }
+  }
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
 }

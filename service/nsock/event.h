@@ -35,11 +35,12 @@ enum class EventId : std::uint64_t {};
 // Numbers of sockets from 1, Nmap's IOD. 0 for none.
 enum class SocketId : std::uint64_t {};
 
-// When a packet of a capture came, and how long it was.
-struct PacketTimes {
+// When a packet of a capture came, how long it was, and what it begins with.
+struct PacketDetails {
   std::chrono::system_clock::time_point captured{};
-  std::uint32_t wire_length = 0;  // Bytes, of which fewer may have been kept.
-  int link_type = 0;              // DLT_EN10MB...
+  std::uint32_t wire_length = 0;     // Bytes, of which fewer may have been kept.
+  int link_type = 0;                 // DLT_EN10MB...
+  std::uint32_t network_offset = 0;  // Of the network layer in it, by the link type.
 };
 
 // How an event ended. What it refers to lives until the callback returns.
@@ -49,26 +50,27 @@ struct Event {
   EventStatus status = EventStatus::Success;
   int error = 0;  // Of errno(3), with Error.
   SocketId socket{};
-  std::string_view bytes;                // Of a read; also what came before Eof or Timeout.
-  bool eof = false;                      // After these bytes nothing comes.
-  std::span<const IpAddress> addresses;  // Of a resolution.
-  std::string_view trouble;              // A sentence, where errno(3) has none (TLS, proxy).
-  PacketTimes packet{};                  // Of a packet of a capture.
+  std::string_view bytes{};                // Of a read; also what came before Eof or Timeout.
+  bool eof = false;                        // After these bytes nothing comes.
+  std::span<const IpAddress> addresses{};  // Of a resolution.
+  std::string_view trouble{};              // A sentence, where errno(3) has none (TLS, proxy).
+  Endpoint from{};                         // Of a datagram on a socket without a connection.
+  PacketDetails packet{};                  // Of a packet of a capture.
 };
 using Callback = std::function<void(const Event&)>;
 
 struct TlsSettings {
-  std::string server_name;             // SNI; "" for none.
-  std::vector<std::string> protocols;  // ALPN, in order of preference.
+  std::string server_name{};             // SNI; "" for none.
+  std::vector<std::string> protocols{};  // ALPN, in order of preference.
 };
 
 struct SocketSettings {
-  std::optional<IpAddress> from;  // bind(2).
+  std::optional<IpAddress> from{};  // bind(2).
   std::uint16_t from_port = 0;
-  std::string device;  // SO_BINDTODEVICE, "" for any.
+  std::string device{};  // SO_BINDTODEVICE, "" for any.
   bool broadcasts = false;
   bool uses_proxies = true;  // Those of the loop.
-  TlsSettings tls;
+  TlsSettings tls{};
 };
 
 // What the TLS handshake agreed on.

@@ -54,6 +54,11 @@ Result<std::unique_ptr<Loop>> Loop::open(LoopOptions options) {
   options.trace = nullptr;
   impl->options = std::move(options);
   impl->buffer.resize(kBufferSize);
+  impl->names = std::make_unique<DnsChannel>(
+      impl->options.names, impl->poller,
+      [raw = impl.get()](EventId id, std::vector<IpAddress> addresses, const char* trouble) {
+        raw->take_addresses(id, std::move(addresses), trouble);
+      });
   return std::unique_ptr<Loop>{new Loop{std::move(impl)}};
 }
 
@@ -66,6 +71,7 @@ Loop::~Loop() {
   impl_->hot.clear();
   impl_->waiting_for_fd.clear();
   for (const auto& event : events) impl_->timers.remove(*event);
+  impl_->names.reset();
   impl_->sockets.clear();
   impl_->open_fds = 0;
 }
@@ -169,6 +175,10 @@ void Loop::Impl::close(SocketId id, bool tells) {
     event->socket = nullptr;
     if (!tells) left.push_back(event);
   }
+  for (const PendingEvent* const event : left) {
+    if (!tells && !event->is_done) trace.deleted(*event);
+  }
+  if (socket.tls != nullptr && socket.stage == Socket::Stage::Open) say_goodbye(socket);
   shut(socket);
   if (tells) return;
   for (PendingEvent* const event : left) event->socket = nullptr;
@@ -178,6 +188,7 @@ void Loop::Impl::close(SocketId id, bool tells) {
 Wait Loop::Impl::wait_for(Wait longest) const {
   if (!hot.empty() || !events.finished().empty() || is_dead) return Wait{0};
   if (events.size() == 0 && !woken) return Wait{0};
+  longest = std::min(longest, names->wait());
   if (!waiting_for_fd.empty()) longest = std::min(longest, kFdRetry);
   if (const TimerNode* const first = timers.top()) {
     longest = std::min(longest, std::chrono::ceil<Wait>(first->due - Clock::now()));
@@ -198,10 +209,13 @@ bool Loop::Impl::turn(Wait longest) {
     } else if (ready->source == Poller::Source::Clock) {
       drain(clock_fd.get());
       clock_due = {};
+    } else if (ready->source == Poller::Source::Names) {
+      names->take_ready(static_cast<int>(ready->key), ready->events);
     } else if (Socket* const socket = find(SocketId{ready->key})) {
       take_ready(*socket, ready->events);
     }
   }
+  names->take_time();
   expire();
   if (is_woken && woken) {
     const auto call = woken;  // It may name another.
@@ -230,6 +244,15 @@ void Loop::Impl::take_hot() {
     socket->is_hot = false;
     pump(*socket);
   }
+}
+
+void Loop::Impl::take_addresses(EventId id, std::vector<IpAddress> addresses, const char* trouble) {
+  PendingEvent* const event = events.find(id);
+  if (event == nullptr || event->is_done) return;  // Cancelled, or too late.
+  event->addresses = std::move(addresses);
+  if (trouble != nullptr) event->trouble = trouble;
+  finish(*event, trouble == nullptr ? EventStatus::Success : EventStatus::Error,
+         trouble == nullptr ? 0 : ENOENT);
 }
 
 void Loop::Impl::expire() {
@@ -280,16 +303,20 @@ void Loop::Impl::deliver(PendingEvent& event) {
                    .eof = event.eof,
                    .addresses = event.addresses,
                    .trouble = event.trouble,
+                   .from = event.from,
                    .packet = event.packet});
 }
 
 void Loop::Impl::set_clock() {
-  if (!is_nested) return;
+  if (!is_nested || is_dead) return;
   SteadyTime due{};
   if (!hot.empty() || !events.finished().empty()) {
     due = SteadyTime{Wait{1}};
   } else if (!waiting_for_fd.empty()) {
     due = now + kFdRetry;
+  }
+  if (const Wait wait = names->wait(); wait != kForever) {
+    due = due == SteadyTime{} ? Clock::now() + wait : std::min(due, Clock::now() + wait);
   }
   if (const TimerNode* const first = timers.top()) {
     due = due == SteadyTime{} ? first->due : std::min(due, first->due);

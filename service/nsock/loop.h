@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,19 +10,21 @@
 #include "base/address_family.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "service/dns/name_settings.h"
 #include "service/nsock/event.h"
 #include "service/proxy/proxy_hop.h"
 
 namespace trawl::service {
 
 struct LoopOptions {
-  std::vector<ProxyHop> proxies;  // Which all TCP connections go through, the first one first.
-  std::size_t most_sockets = 0;   // Open at once; 0: what RLIMIT_NOFILE allows, less a reserve.
+  std::vector<ProxyHop> proxies{};  // Which all TCP connections go through, the first one first.
+  std::size_t most_sockets = 0;     // Open at once; 0: what RLIMIT_NOFILE allows, less a reserve.
+  NameSettings names{};             // Of resolve(), which asks servers itself in any case.
   // Whether a packet may go to that address: asked before each connect and raw send.
-  std::function<bool(const IpAddress&)> may_send;
+  std::function<bool(const IpAddress&)> may_send{};
   // Each line of a trace, without newline: "nsock_connect_tcp(): TCP connection requested to ...".
   // The loop leaves out all work for it where it is empty.
-  std::function<void(std::string_view)> trace;
+  std::function<void(std::string_view)> trace{};
 };
 
 // One event loop: sockets, TLS, timers, libpcap handles, names. A callback is called exactly once
@@ -47,11 +50,14 @@ class Loop {
   // A handshake on a connection there is.
   EventId start_tls(SocketId socket, Wait timeout, Callback done);
   EventId connect_unix(SocketId socket, const std::string& path, Wait timeout, Callback done);
+  // A UDP socket without a connection: send_to(), and reads that tell whom a datagram is from.
+  [[nodiscard]] Result<void> open_udp(SocketId socket, AddressFamily family);
   // A raw IP socket for a protocol; sends go by send_to(), reads give whole packets.
   [[nodiscard]] Result<void> open_raw(SocketId socket, AddressFamily family, int protocol);
   // A descriptor of a capture (pcap_get_selectable_fd) is watched by read_pcap().
   [[nodiscard]] Result<void> open_pcap(SocketId socket, const std::string& device,
-                                       const std::string& filter, int snap_length);
+                                       const std::string& filter, int snap_length,
+                                       bool promiscuous = false);
 
   EventId read(SocketId socket, Wait timeout, Callback done);
   EventId read_lines(SocketId socket, std::size_t lines, Wait timeout, Callback done);
@@ -76,7 +82,8 @@ class Loop {
   [[nodiscard]] int fd() const noexcept;
   [[nodiscard]] SteadyTime now() const noexcept;  // Of this turn.
 
-  [[nodiscard]] const TlsDetails* tls_details(SocketId socket) const;
+  // nullopt where there is no TLS, or not yet.
+  [[nodiscard]] std::optional<TlsDetails> tls_details(SocketId socket) const;
   [[nodiscard]] Endpoint local_endpoint(SocketId socket) const;
 
   struct Statistics {

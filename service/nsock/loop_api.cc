@@ -37,6 +37,58 @@ EventId Loop::connect_unix(SocketId socket, const std::string& path, Wait timeou
   return impl_->connect(event, {}, timeout);
 }
 
+EventId Loop::connect_tls(SocketId socket, const Endpoint& to, Wait timeout, Callback done) {
+  auto& event = impl_->ask(EventKind::ConnectTls, Request::ConnectTls, socket, std::move(done));
+  return impl_->connect(event, to, timeout);
+}
+
+EventId Loop::start_tls(SocketId socket, Wait timeout, Callback done) {
+  auto& event = impl_->ask(EventKind::ConnectTls, Request::StartTls, socket, std::move(done));
+  return impl_->start_tls(event, timeout);
+}
+
+Result<void> Loop::open_udp(SocketId socket, AddressFamily family) {
+  auto opened = impl_->open_unconnected(socket, Socket::Kind::Udp, family, 0);
+  if (opened) impl_->trace.opened_udp(socket);
+  return opened;
+}
+
+Result<void> Loop::open_raw(SocketId socket, AddressFamily family, int protocol) {
+  return impl_->open_unconnected(socket, Socket::Kind::Raw, family, protocol);
+}
+
+Result<void> Loop::open_pcap(SocketId socket, const std::string& device, const std::string& filter,
+                             int snap_length, bool promiscuous) {
+  return impl_->open_pcap(
+      socket,
+      {.device = device, .filter = filter, .snap_length = snap_length, .promiscuous = promiscuous});
+}
+
+EventId Loop::read_pcap(SocketId socket, Wait timeout, Callback done) {
+  auto& event = impl_->ask(EventKind::PcapRead, Request::Pcap, socket, std::move(done));
+  event.timeout = timeout;
+  impl_->trace.asked(event, event.socket);
+  if (event.socket == nullptr || event.socket->pcap == nullptr) {
+    impl_->finish(event, EventStatus::Error, EBADF);
+  } else {
+    event.socket->reads.push_back(&event);
+    impl_->limit(event, timeout);
+    impl_->heat(*event.socket);
+  }
+  return event.id;
+}
+
+EventId Loop::resolve(const std::string& name, AddressFamily family, Wait timeout, Callback done) {
+  auto& event = impl_->ask(EventKind::Resolve, Request::Resolve, {}, std::move(done));
+  event.path = name;
+  const EventId id = event.id;
+  impl_->limit(event, timeout);
+  impl_->trace.asked(event, nullptr);
+  impl_->names->ask(id, name, family);
+  impl_->set_clock();
+  return id;
+}
+
 EventId Loop::read(SocketId socket, Wait timeout, Callback done) {
   return impl_->read(socket, ReadGoal::Any, 0, timeout, std::move(done));
 }
@@ -105,6 +157,14 @@ int Loop::fd() const noexcept {
 }
 
 SteadyTime Loop::now() const noexcept { return impl_->now; }
+
+std::optional<TlsDetails> Loop::tls_details(SocketId socket) const {
+  const Socket* const found = impl_->find(socket);
+  if (found == nullptr || found->tls == nullptr || found->stage != Socket::Stage::Open) {
+    return std::nullopt;
+  }
+  return found->tls->details();
+}
 
 Endpoint Loop::local_endpoint(SocketId socket) const {
   const Socket* const found = impl_->find(socket);

@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -116,6 +117,7 @@ EventId Loop::Impl::connect(PendingEvent& event, const Endpoint& to, Wait timeou
   socket->path = event.path;
   const bool is_udp = event.request == Request::ConnectUdp;
   const bool is_unix = event.request == Request::ConnectUnix;
+  socket->has_connection = true;
   socket->kind = is_udp ? Socket::Kind::Udp : is_unix ? Socket::Kind::Unix : Socket::Kind::Tcp;
   trace.asked(event, socket);
   ++statistics.connects;
@@ -203,6 +205,7 @@ int Loop::Impl::start_connect(Socket& socket, PendingEvent& event) {
   const int type = socket.kind == Socket::Kind::Udp ? SOCK_DGRAM : SOCK_STREAM;
   if (const int error = make_fd(socket, family, type, 0)) return error;
   if (!is_unix) {
+    if (socket.settings.from || socket.settings.from_port != 0) trace.binding(socket);
     if (const int error = bind_as_asked(socket.fd.get(), socket.settings, family)) return error;
   }
   const int error = ::connect(socket.fd.get(), name.get(), name.size) == 0 ? 0 : errno;
@@ -229,6 +232,15 @@ void Loop::Impl::progress(Socket& socket) {
     socket.chain = std::make_unique<ProxyChain>(
         options.proxies, ProxyGoal{.ip = socket.peer.ip, .port = socket.peer.port});
   } else {
+    reached(socket);
+  }
+}
+
+// The other side is there.
+void Loop::Impl::reached(Socket& socket) {
+  if (socket.opening != nullptr && socket.opening->kind == EventKind::ConnectTls) {
+    begin_tls(socket);
+  } else {
     opened(socket);
   }
 }
@@ -252,7 +264,7 @@ void Loop::Impl::progress_proxies(Socket& socket) {
   }
   const HopAnswer answer = *socket.chain->answer();
   socket.chain.reset();
-  if (answer.verdict && answer.verdict->state == HopVerdict::State::Open) return opened(socket);
+  if (answer.verdict && answer.verdict->state == HopVerdict::State::Open) return reached(socket);
   fail_open(socket, EventStatus::Proxy, ECONNREFUSED,
             answer.verdict ? std::string{answer.verdict->word} : answer.trouble);
 }
@@ -267,6 +279,9 @@ void Loop::Impl::opened(Socket& socket) {
 void Loop::Impl::fail_open(Socket& socket, EventStatus status, int error, std::string trouble) {
   if (PendingEvent* const event = socket.opening) {
     event->trouble = std::move(trouble);
+    if (socket.stage == Socket::Stage::Handshake && status == EventStatus::Error) {
+      trace.handshake_failed(*event);
+    }
     finish(*event, status, error);
   }
   while (!socket.reads.empty()) finish(*socket.reads.front(), EventStatus::Error, ENOTCONN);
@@ -276,6 +291,10 @@ void Loop::Impl::fail_open(Socket& socket, EventStatus status, int error, std::s
 
 // As if it had never been opened.
 void Loop::Impl::shut(Socket& socket) {
+  if (socket.pcap != nullptr) {
+    poller.remove(socket.watch, socket.pcap->fd(), false);
+    --open_fds;
+  }
   if (socket.fd.is_open()) {
     poller.remove(socket.watch, socket.fd.get(), true);
     socket.fd.reset();
@@ -291,7 +310,54 @@ void Loop::Impl::shut(Socket& socket) {
   socket.in.clear();
   socket.out.clear();
   socket.sent = 0;
+  socket.read_trouble.clear();
   socket.chain.reset();
+  socket.tls.reset();
+  socket.pcap.reset();
+}
+
+Result<void> Loop::Impl::open_pcap(SocketId id, const PcapWatch::Settings& settings) {
+  Socket* const socket = find(id);
+  if (socket == nullptr || socket->opening != nullptr || socket->stage != Socket::Stage::Closed) {
+    return fail(ExitCode::Runtime, "the socket is closed, or open already");
+  }
+  auto pcap = PcapWatch::open(settings);
+  if (!pcap) return Failure{pcap.error()};
+  socket->kind = Socket::Kind::Pcap;
+  socket->watch = poller.add((*pcap)->fd(), EPOLLIN | EPOLLET, Poller::Source::Socket,
+                             static_cast<std::uint64_t>(id));
+  if (socket->watch == Poller::Watch{}) {
+    return fail(ExitCode::Device, fmt::format("captures on {} cannot be waited for: {}",
+                                              settings.device, std::strerror(errno)));
+  }
+  socket->pcap = std::move(*pcap);
+  socket->stage = Socket::Stage::Open;
+  socket->can_read = true;
+  ++open_fds;
+  trace.opened_pcap(id, settings, *socket->pcap);
+  return {};
+}
+
+Result<void> Loop::Impl::open_unconnected(SocketId id, Socket::Kind kind, AddressFamily family,
+                                          int protocol) {
+  Socket* const socket = find(id);
+  if (socket == nullptr || socket->opening != nullptr || socket->stage != Socket::Stage::Closed) {
+    return fail(ExitCode::Runtime, "the socket is closed, or open already");
+  }
+  const int domain = family == AddressFamily::V4 ? AF_INET : AF_INET6;
+  const int type = kind == Socket::Kind::Raw ? SOCK_RAW : SOCK_DGRAM;
+  socket->kind = kind;
+  socket->protocol = protocol;
+  socket->has_connection = false;
+  int error = has_fd() ? make_fd(*socket, domain, type, protocol) : EMFILE;
+  if (error == 0) error = bind_as_asked(socket->fd.get(), socket->settings, domain);
+  if (error == 0 && !watch(*socket)) error = errno;
+  if (error != 0) {
+    shut(*socket);
+    return fail(ExitCode::Runtime, fmt::format("cannot open a socket: {}", std::strerror(error)));
+  }
+  socket->stage = Socket::Stage::Open;
+  return {};
 }
 
 }  // namespace trawl::service

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "service/nsock/dns_channel.h"
 #include "service/nsock/event_table.h"
 #include "service/nsock/loop.h"
 #include "service/nsock/poller.h"
@@ -19,7 +20,8 @@
 namespace trawl::service {
 
 // The parts of a loop, and how they work together. loop_api.cc is asked, loop.cc waits and
-// calls back, loop_connect.cc makes connections, loop_transfer.cc moves bytes.
+// calls back, loop_connect.cc makes connections, loop_tls.cc
+// secures them, loop_transfer.cc moves bytes.
 //
 // No callback is made while any of these functions is at work but dispatch(): an event that ends
 // is put into the table's queue. So no reference to a socket can be lost on the way.
@@ -31,7 +33,8 @@ struct Loop::Impl {
   std::unordered_map<std::uint64_t, std::unique_ptr<Socket>> sockets;
   std::vector<SocketId> hot;           // To be looked at in the next turn.
   std::deque<EventId> waiting_for_fd;  // Connects, the first one first.
-  std::size_t open_fds = 0;            // Of sockets.
+  std::unique_ptr<DnsChannel> names;
+  std::size_t open_fds = 0;  // Of sockets.
   std::size_t most_fds = 0;
   TraceWriter trace;
   Statistics statistics;
@@ -61,11 +64,13 @@ struct Loop::Impl {
   [[nodiscard]] Wait wait_for(Wait longest) const;
   void take_ready(Socket& socket, std::uint32_t ready);
   void take_hot();
+  void take_addresses(EventId id, std::vector<IpAddress> addresses, const char* trouble);
   void expire();
   void expired(PendingEvent& event);
   void dispatch();
   void deliver(PendingEvent& event);
   void set_clock();
+  [[nodiscard]] Result<void> open_pcap(SocketId id, const PcapWatch::Settings& settings);
 
   // loop_connect.cc
   EventId connect(PendingEvent& event, const Endpoint& to, Wait timeout);
@@ -81,6 +86,9 @@ struct Loop::Impl {
   [[nodiscard]] bool watch(Socket& socket);
   void progress(Socket& socket);
   void progress_proxies(Socket& socket);
+  [[nodiscard]] Result<void> open_unconnected(SocketId id, Socket::Kind kind, AddressFamily family,
+                                              int protocol);
+  void reached(Socket& socket);
   void opened(Socket& socket);
   void fail_open(Socket& socket, EventStatus status, int error, std::string trouble = {});
   void shut(Socket& socket);
@@ -88,6 +96,18 @@ struct Loop::Impl {
     return socket.kind == Socket::Kind::Tcp && socket.settings.uses_proxies &&
            !options.proxies.empty();
   }
+
+  // loop_tls.cc
+  EventId start_tls(PendingEvent& event, Wait timeout);
+  void begin_tls(Socket& socket);
+  void progress_tls(Socket& socket);
+  // Sends what the stream has to say; false where that fails, as errno(3) says.
+  [[nodiscard]] bool flush_tls(Socket& socket);
+  // Bytes of the wire that were taken; 0 where there are none, at the end and after errors.
+  std::size_t receive_tls(Socket& socket, std::size_t most);
+  void take_plaintext(Socket& socket);
+  void say_goodbye(Socket& socket);
+  void write_some_tls(Socket& socket);
 
   // loop_transfer.cc
   EventId read(SocketId socket, ReadGoal goal, std::size_t amount, Wait timeout, Callback done);
@@ -101,6 +121,8 @@ struct Loop::Impl {
   void read_some(Socket& socket);
   [[nodiscard]] bool serve_read(Socket& socket);
   std::size_t receive(Socket& socket, std::size_t most);
+  [[nodiscard]] ssize_t receive_wire(Socket& socket, std::size_t most);
+  void read_packets(Socket& socket);
   std::size_t receive_datagram(Socket& socket);
   void give_read(Socket& socket, EventStatus status, int error);
 };

@@ -62,6 +62,9 @@ EventId Loop::Impl::write(PendingEvent& event, Wait timeout) {
   } else if (event.request == Request::SendTo && !may_send_to(*socket, event)) {
     finish(event, EventStatus::Error, EPERM);
   } else {
+    if (event.request == Request::SendTo && socket->kind == Socket::Kind::Udp) {
+      socket->peer = event.to;
+    }
     socket->writes.push_back(&event);
     limit(event, timeout);
     heat(*socket);
@@ -72,8 +75,14 @@ EventId Loop::Impl::write(PendingEvent& event, Wait timeout) {
 void Loop::Impl::pump(Socket& socket) {
   if (socket.stage == Socket::Stage::Connecting) progress(socket);
   if (socket.stage == Socket::Stage::Proxies) progress_proxies(socket);
+  if (socket.stage == Socket::Stage::Handshake) progress_tls(socket);
   if (socket.stage != Socket::Stage::Open) return;
-  if (!socket.writes.empty()) write_some(socket);
+  if (socket.kind == Socket::Kind::Pcap) return read_packets(socket);
+  if (socket.tls != nullptr) {
+    write_some_tls(socket);
+  } else if (!socket.writes.empty()) {
+    write_some(socket);
+  }
   if (!socket.reads.empty()) read_some(socket);
 }
 
@@ -143,6 +152,7 @@ void Loop::Impl::give_read(Socket& socket, EventStatus status, int error) {
   PendingEvent& event = *socket.reads.front();
   event.bytes = std::exchange(socket.in, {});
   event.eof = socket.eof;
+  event.tells_eof = socket.eof && socket.tls != nullptr;
   if (status == EventStatus::Error) event.trouble = socket.read_trouble;
   finish(event, status, error);
 }
@@ -178,31 +188,37 @@ void Loop::Impl::read_some(Socket& socket) {
   }
 }
 
-std::size_t Loop::Impl::receive(Socket& socket, std::size_t most) {
+// What recv(2) says. Where it says nothing, that is remembered.
+ssize_t Loop::Impl::receive_wire(Socket& socket, std::size_t most) {
   const std::size_t wanted = std::min(most, buffer.size());
   ssize_t got = 0;
   do {
     got = recv(socket.fd.get(), buffer.data(), wanted, 0);
   } while (got < 0 && errno == EINTR);
-  if (got < 0 && would_block(errno)) {
-    socket.can_read = false;
-    return 0;
-  }
-  if (got < 0) {
-    socket.read_error = errno;
-    return 0;
-  }
+  if (got < 0 && would_block(errno)) socket.can_read = false;
+  if (got <= 0) return got;
   const auto count = static_cast<std::size_t>(got);
-  if (count == 0) socket.eof = true;
   statistics.bytes_read += count;
-  socket.in.append(buffer, 0, count);
   // Less than was asked for is all there is, and what comes then is told of anew.
-  if (count < wanted && count > 0 && !socket.peer_ended) socket.can_read = false;
-  return count;
+  if (count < wanted && !socket.peer_ended) socket.can_read = false;
+  return got;
+}
+
+std::size_t Loop::Impl::receive(Socket& socket, std::size_t most) {
+  if (socket.tls != nullptr) return receive_tls(socket, most);
+  const ssize_t got = receive_wire(socket, most);
+  if (got < 0 && !would_block(errno)) socket.read_error = errno;
+  if (got == 0) socket.eof = true;
+  if (got <= 0) return 0;
+  socket.in.append(buffer, 0, static_cast<std::size_t>(got));
+  return static_cast<std::size_t>(got);
 }
 
 std::size_t Loop::Impl::receive_datagram(Socket& socket) {
-  const ssize_t got = recv(socket.fd.get(), buffer.data(), buffer.size(), 0);
+  sockaddr_storage from{};
+  socklen_t size = sizeof from;
+  const ssize_t got = recvfrom(socket.fd.get(), buffer.data(), buffer.size(), 0,
+                               reinterpret_cast<sockaddr*>(&from), &size);
   if (got < 0 && errno == EINTR) return 0;
   if (got < 0 && would_block(errno)) {
     socket.can_read = false;
@@ -216,8 +232,29 @@ std::size_t Loop::Impl::receive_datagram(Socket& socket) {
   const auto count = static_cast<std::size_t>(got);
   statistics.bytes_read += count;
   event.bytes.assign(buffer, 0, count);
+  event.from = endpoint_of(from);
   finish(event, EventStatus::Success);
   return std::max<std::size_t>(count, 1);
+}
+
+void Loop::Impl::read_packets(Socket& socket) {
+  while (!socket.reads.empty() && socket.can_read) {
+    PcapWatch::Packet packet;
+    const PcapWatch::Step step = socket.pcap->next(packet);
+    if (step == PcapWatch::Step::None) {
+      socket.can_read = false;
+      return;
+    }
+    PendingEvent& event = *socket.reads.front();
+    if (step == PcapWatch::Step::Failed) {
+      finish(event, EventStatus::Error, EIO);
+      continue;
+    }
+    event.bytes = packet.bytes;
+    event.packet = packet.details;
+    statistics.bytes_read += packet.bytes.size();
+    finish(event, EventStatus::Success);
+  }
 }
 
 }  // namespace trawl::service

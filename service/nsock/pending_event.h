@@ -54,7 +54,8 @@ struct PendingEvent : TimerNode {
   int error = 0;
   std::string trouble{};
   std::vector<IpAddress> addresses{};
-  PacketTimes packet{};
+  Endpoint from{};
+  PacketDetails packet{};
 };
 
 }  // namespace trawl::service

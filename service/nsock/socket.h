@@ -4,13 +4,14 @@
 #include <deque>
 #include <list>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "service/nsock/descriptor.h"
 #include "service/nsock/event.h"
+#include "service/nsock/pcap_watch.h"
 #include "service/nsock/pending_event.h"
 #include "service/nsock/poller.h"
+#include "service/nsock/tls_stream.h"
 #include "service/proxy/proxy_chain.h"
 
 namespace trawl::service {
@@ -27,7 +28,8 @@ struct Socket {
   Stage stage = Stage::Closed;
   Descriptor fd{};
   Poller::Watch watch{};
-  int protocol = 0;  // Of a raw socket.
+  int protocol = 0;            // Of a raw socket.
+  bool has_connection = true;  // Else datagrams come from, and go to, anybody.
   Endpoint peer{};
   std::string path{};  // Of a UNIX socket.
 
@@ -50,6 +52,8 @@ struct Socket {
   std::string out{};     // Of the proxies and of TLS, for the wire.
   std::size_t sent = 0;  // Of `out`.
   std::unique_ptr<ProxyChain> chain{};
+  std::unique_ptr<TlsStream> tls{};
+  std::unique_ptr<PcapWatch> pcap{};
 
   [[nodiscard]] bool is_stream() const noexcept { return kind == Kind::Tcp || kind == Kind::Unix; }
 };

@@ -99,8 +99,8 @@ std::string asked_line(const PendingEvent& event, const Socket* socket) {
       return fmt::format("nsock_connect_ssl(): SSL connection requested to {}/tcp (IOD #{}) EID {}",
                          endpoint_text(event.to), iod, id);
     case Request::StartTls:
-      return fmt::format("nsock_reconnect_ssl(): SSL reconnection requested to IOD #{}{} EID {}",
-                         iod, in_brackets(socket), id);
+      return fmt::format("nsock_reconnect_ssl(): SSL reconnection requested (IOD #{}) EID {}", iod,
+                         id);
     case Request::Read: return read_line(event, socket);
     case Request::Write:
       return fmt::format("nsock_write(): Write request for {} bytes to IOD #{} EID {}{}",
@@ -127,6 +127,7 @@ std::string called_line(const PendingEvent& event) {
     line += fmt::format(" [{} ({})]", std::strerror(event.error), event.error);
   }
   line += fmt::format(" for EID {}{}", number(event.id), in_brackets(event.socket));
+  if (event.kind == EventKind::PcapRead) line += ' ';
   if (event.kind == EventKind::Read && event.status == EventStatus::Success) {
     line += fmt::format(" {}({} bytes)", event.tells_eof ? "[EOF]" : "", event.bytes.size());
     if (event.bytes.size() <= kMostShown) line += fmt::format(": {}", printable(event.bytes));
@@ -140,7 +141,8 @@ std::string peer_text(const Socket* socket) {
   if (socket == nullptr) return {};
   switch (socket->kind) {
     case Socket::Kind::Tcp:
-    case Socket::Kind::Udp: return endpoint_text(socket->peer);
+    case Socket::Kind::Udp:
+      return socket->peer.port == 0 ? std::string{} : endpoint_text(socket->peer);
     case Socket::Kind::Unix: return printable(socket->path);
     case Socket::Kind::None:
     case Socket::Kind::Raw:
@@ -165,6 +167,49 @@ void TraceWriter::cancelled(const PendingEvent& event) const {
   if (sink_) {
     sink_(fmt::format("nsock_event_cancel(): Event #{} (type {}) cancelled", number(event.id),
                       kind_name(event)));
+  }
+}
+
+void TraceWriter::deleted(const PendingEvent& event) const {
+  if (sink_) {
+    sink_(fmt::format("nevent_delete(): nevent_delete on event #{} (type {})", number(event.id),
+                      kind_name(event)));
+  }
+}
+
+void TraceWriter::opened_udp(SocketId socket) const {
+  if (sink_) {
+    sink_(fmt::format("nsock_setup_udp(): UDP unconnected socket (IOD #{})", number(socket)));
+  }
+}
+
+void TraceWriter::binding(const Socket& socket) const {
+  if (!sink_) return;
+  const IpAddress any = socket.peer.ip.is_v4() ? IpAddress{} : IpAddress{Ipv6Address{}};
+  sink_(fmt::format("mksock_bind_addr(): Binding to {}:{} (IOD #{})",
+                    socket.settings.from.value_or(any).to_string(), socket.settings.from_port,
+                    number(socket.id)));
+}
+
+void TraceWriter::opened_pcap(SocketId socket, const PcapWatch::Settings& settings,
+                              const PcapWatch& watch) const {
+  if (!sink_) return;
+  // It waits for nothing (to_ms is what Nmap names), and needs no help with its descriptor.
+  sink_(fmt::format(
+      "nsock_pcap_open(): PCAP requested on device '{}' with berkeley filter '{}' (promisc={} "
+      "snaplen={} to_ms=200) (IOD #{})",
+      printable(settings.device), printable(settings.filter), settings.promiscuous ? 1 : 0,
+      settings.snap_length, number(socket)));
+  sink_(fmt::format(
+      "nsock_pcap_open(): PCAP created successfully on device '{}' (pcap_desc={} bsd_hack=0 "
+      "to_valid=1 l3_offset={}) (IOD #{})",
+      printable(settings.device), watch.fd(), watch.network_offset(), number(socket)));
+}
+
+void TraceWriter::handshake_failed(const PendingEvent& event) const {
+  if (sink_) {
+    sink_(fmt::format("handle_connect_result(): EID {} {}", number(event.id),
+                      printable(event.trouble)));
   }
 }
 

@@ -23,6 +23,12 @@ class TraceWriter {
   // What was asked for. `socket` may be nullptr.
   void asked(const PendingEvent& event, const Socket* socket) const;
   void cancelled(const PendingEvent& event) const;
+  void deleted(const PendingEvent& event) const;  // With its socket.
+  void opened_udp(SocketId socket) const;
+  void binding(const Socket& socket) const;
+  void opened_pcap(SocketId socket, const PcapWatch::Settings& settings,
+                   const PcapWatch& watch) const;
+  void handshake_failed(const PendingEvent& event) const;
   // How it ended, just before its callback.
   void called(const PendingEvent& event) const;
 

@@ -22,6 +22,8 @@ void RpcGrinder::begin_calls() {
     return;
   }
   const std::size_t most = transport_ == Transport::Tcp ? kMostCallsTcp : kMostCallsUdp;
+  // Several in a packet, rather than one for each answer.
+  if (calls_.size() > most / 2) return;
   while (!found_ && calls_.size() < most && next_program_ < table_->programs.size()) {
     calls_.emplace(next_id_++, Call{.program = next_program_++});
   }

@@ -77,8 +77,11 @@ class LocalServer {
   [[nodiscard]] Endpoint endpoint() const {
     return {.ip = Ipv4Address{INADDR_LOOPBACK}, .port = port_};
   }
+  // The same port of an address that no test listens on.
+  [[nodiscard]] Endpoint nobody() const {
+    return {.ip = Ipv4Address{INADDR_LOOPBACK + 2}, .port = port_};
+  }
   [[nodiscard]] int fd() const { return fd_.get(); }
-  void close() { fd_.reset(); }
 
  private:
   Descriptor fd_;
