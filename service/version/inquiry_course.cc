@@ -95,7 +95,7 @@ bool PortInquiry::want_match(std::size_t at) {
   // The own soft match counts for what comes after it.
   const std::string& service =
       !soft_service_.empty() || !slot.soft ? soft_service_ : slot.soft->service;
-  const LineMatch* const said = slot.hard ? &*slot.hard : slot.soft ? &*slot.soft : nullptr;
+  const LineMatch* const said = slot.hard ? slot.hard.get() : slot.soft.get();
   const bool still_holds = slot.matched_for == service ||
                            (slot.matched_for.empty() && (!said || said->service == service));
   if (!still_holds) {
