@@ -23,6 +23,7 @@
 #include "control/audit/report/audit_reports.h"
 #include "control/audit/report/report_text.h"
 #include "control/audit/resume/resume_plan.h"
+#include "control/audit/service_setup.h"
 #include "control/audit/target_list.h"
 #include "control/audit/through/through_setup.h"
 #include "control/survey/version.h"
@@ -67,6 +68,15 @@ host discovery:
   -PE -PP -PM         ICMP echo, time stamp, address mask
   -PO[PROTOCOLS]      IP protocols
   --disable-arp-ping, --discovery-ignore-rst, -R
+versions:
+  -sV, -sR            ask open ports who they are: service, product, version
+  --version-intensity N, --version-light, --version-all  probes up to this rarity, 0 to 9
+                      (7); 2; 9
+  --version-parallelism N  connections to a port at once (3)
+  --strict-nmap       one connection after the other, as Nmap does
+  --allports          ports that the probe file excludes too
+  --versiondb FILE    another probe file
+  --version-trace     what is asked, and what comes of it
 ports:
   -p PORTS            "22", "1-1000", "U:53,T:21-25,http*", "-" for all
   --exclude-ports PORTS, -F, --top-ports N, --port-ratio R, -r
@@ -209,6 +219,9 @@ int run(const AuditOptions& options, std::string_view program,
   if (!scope) return say(scope.error(), program);
   setup->plan.network.guard = scope->guard();
   if (auto checked = check_ways(setup->plan); !checked) return say(checked.error(), program);
+  if (auto chosen = choose_services(options, kVersion, setup->plan, warn); !chosen) {
+    return say(chosen.error(), program);
+  }
   auto targets = TargetList::open(options, resolver, *scope, warn);
   if (!targets) return say(targets.error(), program);
   targets->skip(before.finished);
@@ -221,6 +234,7 @@ int run(const AuditOptions& options, std::string_view program,
   }
   AuditRun about = run_of(options, program);
   about.scans = setup->scans;
+  about.detects_versions = static_cast<bool>(setup->plan.services);
   auto reports = AuditReports::open(options, about,
                                     {.names = tables->get(),
                                      .appends = options.appends,

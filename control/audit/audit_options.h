@@ -61,6 +61,18 @@ struct AuditOptions {
   std::string datadir;
   std::string servicedb;
 
+  // Version detection (Nmap book, "Service and Application Version Detection").
+  struct Version {
+    bool is_wanted = false;    // -sV
+    bool is_old_name = false;  // It was asked for as -sR.
+    unsigned intensity = 7;    // 0 to 9
+    bool is_traced = false;    // --version-trace
+    bool all_ports = false;    // --allports
+    bool is_strict = false;    // --strict-nmap
+    unsigned parallelism = 3;  // Connections to a port at once.
+    std::string database;      // --versiondb
+  } version;
+
   // Through whom.
   std::vector<ProxyHop> proxies;       // --proxies, unresolved; none for no proxies.
   std::optional<BounceServer> bounce;  // -b, unresolved; scans have its type too.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "control/audit/report/report_text.h"
 #include "control/audit/report/task_text.h"
 
 namespace trawl::control {
@@ -22,6 +23,10 @@ constexpr std::string_view kKeys =
     "More help: https://nmap.org/book/man-runtime-interaction.html\n";
 
 std::string extra_of(const AuditTask& task) {
+  if (task.services != 0) {
+    return fmt::format("{} service{} on {} host{}", task.services, task.services == 1 ? "" : "s",
+                       task.begun, task.begun == 1 ? "" : "s");
+  }
   if (task.tells_hosts) return fmt::format("{} total hosts", task.begun);
   if (task.probes == 0) return {};
   return fmt::format("{} total ports", task.begun * task.probes);
@@ -49,6 +54,19 @@ Result<void> AuditProgress::tell_port(const IpAddress& host, const PortReport& p
                                   port.number, name_of(port.protocol), host.to_string()));
 }
 
+Result<void> AuditProgress::tell_services(const HostReport& host, std::size_t count) {
+  if (verbosity_ == 0) return {};
+  return reports_.say(fmt::format("Scanning {} service{} on {}\n", count, count == 1 ? "" : "s",
+                                  address_text(host.shown_name(), host.ip)));
+}
+
+Result<void> AuditProgress::tell_opened(const service::ServicePort& port) {
+  if (verbosity_ == 0) return {};
+  return reports_.say(fmt::format(
+      "Discovered open|filtered port {}/{} on {} is actually open\n", port.port,
+      port.transport == service::Transport::Udp ? "udp" : "tcp", port.host.to_string()));
+}
+
 Result<void> AuditProgress::tell_timing(const AuditEngine::Progress& progress, Moment now) {
   if (progress.task == nullptr) return {};
   const auto wall = std::chrono::system_clock::now();
@@ -69,7 +87,9 @@ Result<void> AuditProgress::tell_status(const State& state) {
   const AuditTask* const task = progress.task;
   auto said = reports_.say(stats_line(state.now, progress.hosts_done, progress.hosts_up,
                                       task == nullptr ? progress.hosts_active : task->active(),
-                                      task == nullptr ? "Host Discovery" : task->name));
+                                      task == nullptr       ? "Host Discovery"
+                                      : task->services != 0 ? "Service Scan"
+                                                            : task->name));
   if (!said) return said;
   if (auto told = tell_timing(progress, state.now); !told) return told;
   const double seconds = std::chrono::duration<double>(state.now - rate_since_).count();

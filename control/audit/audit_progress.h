@@ -30,6 +30,10 @@ class AuditProgress {
   // A port's state: that of open ones from verbosity 1 on, of any from debugging level 2 on.
   [[nodiscard]] Result<void> tell_port(const IpAddress& host, const PortReport& port);
 
+  // Its ports are asked who they are; one that was open|filtered answered. From verbosity 1 on.
+  [[nodiscard]] Result<void> tell_services(const HostReport& host, std::size_t count);
+  [[nodiscard]] Result<void> tell_opened(const service::ServicePort& port);
+
   // How far the run is, by its own clock.
   struct State {
     AuditEngine::Progress progress;

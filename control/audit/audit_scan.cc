@@ -9,6 +9,7 @@
 
 #include "control/audit/complain.h"
 #include "control/audit/packet_trace.h"
+#include "control/audit/report/report_text.h"
 
 namespace trawl::control {
 namespace {
@@ -148,7 +149,8 @@ int AuditScan::take_keys() {
     const auto taken = progress_.take_key(key);
     check(taken ? Result<void>{} : Failure{taken.error()});
     asks = asks || (taken && *taken);
-    if (traced != progress_.traces()) engine_->trace_to(tracer(), connection_tracer());
+    if (traced != progress_.traces())
+      engine_->trace_to(tracer(), connection_tracer(), service_tracer());
     if ((debugged > 0) != (progress_.debugging() > 0)) engine_->debug_to(debugger());
   }
   if (asks) tell_status();
@@ -171,33 +173,49 @@ ConnectionPool::Trace AuditScan::connection_tracer() {
   };
 }
 
+// Nmap's --packet-trace includes what --version-trace tells.
+std::function<void(std::string_view)> AuditScan::service_tracer() {
+  const bool is_traced = progress_.traces() || options_.version.is_traced;
+  if (!is_traced || !reports_.has_screen()) return {};
+  return
+      [this](std::string_view line) { check(reports_.say(fmt::format("{}\n", printable(line)))); };
+}
+
 std::function<void(std::string_view)> AuditScan::debugger() const {
   if (progress_.debugging() == 0) return {};
   return [](std::string_view text) { complain(fmt::format("{}\n", text)); };
 }
 
 AuditEngine::Hooks AuditScan::hooks() {
-  return {.done = [this](HostReport&& report) { take_host(std::move(report)); },
-          .warn = warn_,
-          .tick = [this](Moment now) { tick(now); },
-          .trace = tracer(),
-          .trace_connection = connection_tracer(),
-          .debug = debugger(),
-          .task =
-              [this](const AuditTask& task) {
-                check(progress_.tell_task(task));
-                has_news_ = true;
-              },
-          .up =
-              [this](const HostReport& report) {
-                HostReport known = report;
-                if (known.mac) known.vendor = std::string{tables_.vendors().vendor(*known.mac)};
-                check(reports_.hint(known));
-                has_news_ = true;
-              },
-          .found = [this](const IpAddress& host,
-                          const PortReport& port) { check(progress_.tell_port(host, port)); },
-          .keys = [this] { return take_keys(); }};
+  return {
+      .done = [this](HostReport&& report) { take_host(std::move(report)); },
+      .warn = warn_,
+      .tick = [this](Moment now) { tick(now); },
+      .trace = tracer(),
+      .trace_connection = connection_tracer(),
+      .debug = debugger(),
+      .task =
+          [this](const AuditTask& task) {
+            check(progress_.tell_task(task));
+            has_news_ = true;
+          },
+      .up =
+          [this](const HostReport& report) {
+            HostReport known = report;
+            if (known.mac) known.vendor = std::string{tables_.vendors().vendor(*known.mac)};
+            check(reports_.hint(known));
+            has_news_ = true;
+          },
+      .found = [this](const IpAddress& host,
+                      const PortReport& port) { check(progress_.tell_port(host, port)); },
+      .services =
+          [this](const HostReport& host, std::size_t count) {
+            check(progress_.tell_services(host, count));
+            has_news_ = true;
+          },
+      .opened = [this](const service::ServicePort& port) { check(progress_.tell_opened(port)); },
+      .trace_services = service_tracer(),
+      .keys = [this] { return take_keys(); }};
 }
 
 }  // namespace trawl::control

@@ -55,6 +55,7 @@ class AuditScan {
   [[nodiscard]] AuditEngine::Hooks hooks();
   [[nodiscard]] dataplane::RawNetwork::Trace tracer();
   [[nodiscard]] ConnectionPool::Trace connection_tracer();
+  [[nodiscard]] std::function<void(std::string_view)> service_tracer();
   [[nodiscard]] std::function<void(std::string_view)> debugger() const;
 
   const AuditOptions& options_;

@@ -8,7 +8,6 @@ namespace {
 using enum ArgumentUse;
 
 constexpr std::array kLater{
-    LaterOption{{"allports", None}, "version detection"},
     LaterOption{{"A", None}, "OS and version detection, scripts and traceroute"},
     LaterOption{{"fuzzy", None}, "OS detection"},
     LaterOption{{"max-os-tries", Required}, "OS detection"},
@@ -23,11 +22,6 @@ constexpr std::array kLater{
     LaterOption{{"script-timeout", Required}, "scripts"},
     LaterOption{{"script-trace", None}, "scripts"},
     LaterOption{{"script-updatedb", None}, "scripts"},
-    LaterOption{{"version-all", None}, "version detection"},
-    LaterOption{{"version-intensity", Required}, "version detection"},
-    LaterOption{{"version-light", None}, "version detection"},
-    LaterOption{{"version-trace", None}, "version detection"},
-    LaterOption{{"versiondb", Required}, "version detection"},
 };
 
 }  // namespace

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "base/ip.h"
+#include "service/version/service_finding.h"
 
 namespace trawl::control {
 
@@ -49,6 +51,7 @@ struct PortReport {
   std::uint16_t number = 0;
   PortState state = PortState::Filtered;
   Reason reason;
+  std::shared_ptr<const service::ServiceFinding> service{};  // nullptr: it was not asked.
 };
 
 // One kind of port scan of an audit, for <scaninfo> and the grepable header.

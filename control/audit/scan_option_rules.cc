@@ -43,9 +43,11 @@ Taken take_scan_types(AuditOptions& options, const OptionWord& word) {
       if (std::ranges::find(options.scans, *type) == options.scans.end()) {
         options.scans.push_back(*type);
       }
-    } else if (letter == 'V' || letter == 'C' || letter == 'R') {
-      return bad_value(fmt::format("-s{} is not there yet ({}).", letter,
-                                   letter == 'C' ? "scripts" : "version detection"));
+    } else if (letter == 'V' || letter == 'R') {
+      options.version.is_wanted = true;
+      options.version.is_old_name = options.version.is_old_name || letter == 'R';
+    } else if (letter == 'C') {
+      return bad_value("-sC is not there yet (scripts).");
     } else {
       return bad_word(fmt::format("Scantype {} not supported", letter));
     }

@@ -18,6 +18,7 @@
 #include "control/lab/lab_state.h"
 #include "control/lab/layout.h"
 #include "control/lab/process.h"
+#include "control/lab/recipe.h"
 
 namespace trawl::control {
 namespace {
@@ -25,7 +26,12 @@ namespace {
 namespace fs = std::filesystem;
 using Steady = std::chrono::steady_clock;
 
+// Indices into all_recipes(), ascending.
+using Recipes = std::vector<std::size_t>;
+
 constexpr const char* kSimnet = "simnet";
+constexpr std::string_view kBasic = "basic";
+constexpr std::string_view kAll = "all";
 constexpr const char* kConfigFile = "simnet.conf";
 constexpr const char* kStatsFile = "simnet.json";
 constexpr const char* kReadyFile = "simnet.ready";
@@ -96,9 +102,19 @@ std::vector<std::string> values_of(const std::string& config, std::string_view k
   return values;
 }
 
+// "80,443", or none for a server that has UDP alone.
+std::string tcp_ports_of(std::size_t recipe) {
+  std::string ports;
+  for (const ListenPort& listen : all_recipes()[recipe].listens) {
+    if (listen.transport != "tcp") continue;
+    ports += fmt::format("{}{}", ports.empty() ? "" : ",", listen.port);
+  }
+  return ports;
+}
+
 // Writes the configuration that run and truth share.
 Result<void> write_population(const LabState& state, const std::string& simnet,
-                              const LabUpOptions& options) {
+                              const LabUpOptions& options, const Recipes& recipes) {
   Arguments command{simnet, "config"};
   command.insert(command.end(), options.population.begin(), options.population.end());
   auto given = run(command);
@@ -114,10 +130,12 @@ Result<void> write_population(const LabState& state, const std::string& simnet,
   for (const char* const silent : {"198.18.0.0", "198.18.0.1", "198.18.0.3"}) {
     stream << "silent = " << silent << '\n';
   }
-  if (options.with_servers) {
-    stream << "forward = " << kServerPrefix << "\nuplink-address = " << kUplinkAddress << '\n';
-    for (const Server& server : kServers) {
-      stream << "server = " << server.address << ':' << server.ports << '\n';
+  if (!recipes.empty()) {
+    const ServerNetwork& network = server_network(recipes.back());
+    stream << "forward = " << network.prefix << "\nuplink-address = " << network.uplink << '\n';
+    for (const std::size_t recipe : recipes) {
+      const std::string ports = tcp_ports_of(recipe);
+      if (!ports.empty()) stream << "server = " << server_address(recipe) << ':' << ports << '\n';
     }
   }
   stream << *given << std::flush;
@@ -136,7 +154,8 @@ std::string scanner_link(const std::string& driver) {
   return "sim0";
 }
 
-Result<void> start_simnet(LabState& state, const std::string& simnet, const LabUpOptions& options) {
+Result<void> start_simnet(LabState& state, const std::string& simnet, const LabUpOptions& options,
+                          bool has_servers) {
   constexpr auto kPatience = std::chrono::seconds{20};
   constexpr auto kStep = std::chrono::milliseconds{10};
   const auto ip = find_tool("ip", "iproute2");
@@ -157,7 +176,7 @@ Result<void> start_simnet(LabState& state, const std::string& simnet, const LabU
                     state.file(kStatsFile),
                     "--ready-file",
                     state.file(kReadyFile)};
-  if (options.with_servers) {
+  if (has_servers) {
     command.insert(command.end(), {"--uplink", "net_af_packet1,iface=up0,qdisc_bypass=1"});
   }
   const std::string log = state.file("simnet.log");
@@ -189,31 +208,67 @@ bool is_whole(const LabState& state) {
 
 void take_down(LabState& state) {
   constexpr auto kPatience = std::chrono::milliseconds{3000};
-  const auto& processes = state.processes();
-  for (auto process = processes.rbegin(); process != processes.rend(); ++process) {
-    end_process(process->id, kPatience);
+  std::vector<ProcessId> servers;
+  for (const LabProcess& process : state.processes()) {
+    if (process.name == kSimnet) {
+      end_process(process.id, kPatience);
+    } else {
+      servers.push_back(process.id);
+    }
   }
+  // What they would write when asked to end goes with the lab.
+  kill_processes(servers);
   for (const pid_t pid : remove_network(state)) {
     fmt::print(stderr,
                "trawl: process {} still runs in the scanner's namespace, now without a link\n",
                pid);
   }
   state.remove();
-  remove_server_folders();
 }
 
-Result<void> build(LabState& state, const std::string& simnet, const LabUpOptions& options) {
-  if (auto made = state.create(); !made) return made;
-  if (auto written = write_population(state, simnet, options); !written) return written;
-  if (auto made = make_network(state, options.with_servers); !made) return made;
-  if (options.with_servers) {
-    if (auto started = start_servers(state); !started) return started;
+// Which recipes the options ask for. Those that are not installed are a failure when they are named
+// or basic; of the default ones and of all, the ones that are there make the lab.
+Result<Recipes> choose(const LabUpOptions& options) {
+  if (!options.with_servers) return Recipes{};
+  auto chosen = choose_recipes(all_recipes(), options.servers);
+  if (!chosen) return chosen;
+  std::size_t missing = 0;
+  for (const std::size_t recipe : *chosen) {
+    const std::string reason = what_is_missing(all_recipes()[recipe]);
+    if (reason.empty()) continue;
+    if (options.servers != kAll) return fail(ExitCode::Runtime, reason);
+    ++missing;
+  }
+  if (missing == 0) return chosen;
+  std::erase_if(*chosen, [](std::size_t i) { return !what_is_missing(all_recipes()[i]).empty(); });
+  fmt::print(stderr, "{} servers are not installed; 'trawl lab servers' lists what they need\n",
+             missing);
+  return chosen;
+}
+
+// False when the lab is up without some of its servers.
+Result<bool> build(LabState& state, const std::string& simnet, const LabUpOptions& options,
+                   const Recipes& recipes) {
+  if (auto made = state.create(); !made) return tl::unexpected{made.error()};
+  if (auto written = write_population(state, simnet, options, recipes); !written) {
+    return tl::unexpected{written.error()};
+  }
+  if (auto made = make_network(state, recipes); !made) return tl::unexpected{made.error()};
+  const auto failures = start_servers(state, recipes);
+  if (!failures) return tl::unexpected{failures.error()};
+  for (const ServerFailure& failure : *failures) {
+    const std::string text =
+        fmt::format("{} {}", all_recipes()[failure.recipe].name, failure.reason);
+    if (options.servers == kBasic) return fail(ExitCode::Runtime, text);
+    fmt::print(stderr, "trawl: {}\n", text);
   }
   // Last, so that a lab whose simulated network runs is whole.
-  return start_simnet(state, simnet, options);
+  auto started = start_simnet(state, simnet, options, !recipes.empty());
+  if (!started) return tl::unexpected{started.error()};
+  return failures->empty();
 }
 
-void print_welcome(const LabState& state, const LabUpOptions& options) {
+void print_welcome(const LabState& state, const LabUpOptions& options, const Recipes& recipes) {
   std::string networks;
   std::string allowed;
   std::string targets;
@@ -230,10 +285,18 @@ void print_welcome(const LabState& state, const LabUpOptions& options) {
              "  network  {} behind {}, simulated\n",
              options.name, kScannerAddress, namespace_name(options.name, "scan"), networks,
              kGatewayAddress);
-  if (options.with_servers) {
-    for (const Server& server : kServers) {
-      fmt::print(stderr, "  server   {} ports {}: {}\n", server.address, server.ports, server.name);
+  for (const std::size_t recipe : recipes) {
+    const std::string& name = all_recipes()[recipe].name;
+    if (std::find(state.failures().begin(), state.failures().end(), name) !=
+        state.failures().end()) {
+      continue;
     }
+    std::string ports;
+    for (const ListenPort& listen : all_recipes()[recipe].listens) {
+      ports += fmt::format("{}{}{}", ports.empty() ? "" : ",", listen.port,
+                           listen.transport == "udp" ? "/udp" : "");
+    }
+    fmt::print(stderr, "  server   {} ports {}: {}\n", server_address(recipe), ports, name);
   }
   fmt::print(stderr,
              "try: {0} lab exec{1} -- {0} survey --link scan0 -p 80,443,22"
@@ -260,6 +323,15 @@ void print_counters(std::string_view json) {
   }
 }
 
+// The end of the namespace's name, where a server is named.
+std::string suffix_of(const std::string& name) {
+  const auto& recipes = all_recipes();
+  const auto found = std::find_if(recipes.begin(), recipes.end(),
+                                  [&](const Recipe& recipe) { return recipe.name == name; });
+  if (found == recipes.end()) return name;
+  return server_suffix(static_cast<std::size_t>(found - recipes.begin()));
+}
+
 Error not_up(const std::string& name) {
   const std::string option = name == "lab" ? "" : fmt::format(" --name {}", name);
   return fail(ExitCode::Runtime,
@@ -269,11 +341,10 @@ Error not_up(const std::string& name) {
 
 }  // namespace
 
-Result<void> lab_up(const LabUpOptions& options) {
-  if (auto allowed = check_privileges(); !allowed) return allowed;
-  if (options.with_servers) {
-    if (auto present = check_server_tools(); !present) return present;
-  }
+Result<bool> lab_up(const LabUpOptions& options) {
+  if (auto allowed = check_privileges(); !allowed) return tl::unexpected{allowed.error()};
+  const auto recipes = choose(options);
+  if (!recipes) return tl::unexpected{recipes.error()};
   const auto simnet = find_simnet();
   if (!simnet) return tl::unexpected{simnet.error()};
   const LabLock lock{options.name};
@@ -281,19 +352,19 @@ Result<void> lab_up(const LabUpOptions& options) {
   if (state.load()) {
     if (is_whole(state)) {
       fmt::print(stderr, "lab '{}' is already up\n", options.name);
-      return {};
+      return state.failures().empty();
     }
     fmt::print(stderr, "removing what is left of an earlier lab '{}'\n", options.name);
     take_down(state);
     state = LabState{options.name};
   }
-  auto built = build(state, *simnet, options);
+  auto built = build(state, *simnet, options, *recipes);
   if (!built) {
     take_down(state);
     return built;
   }
-  print_welcome(state, options);
-  return {};
+  print_welcome(state, options, *recipes);
+  return built;
 }
 
 Result<void> lab_down(const std::string& name) {
@@ -325,8 +396,11 @@ Result<bool> lab_status(const std::string& name) {
     fmt::print("process    {} {}{}\n", process.id.pid, process.name,
                is_alive(process.id) ? "" : "  not running");
   }
+  for (const std::string& server : state.failures()) {
+    fmt::print("failed     {}: {}\n", server, last_line_of(state.file(server + ".log")));
+  }
   print_counters(text_of(state.file(kStatsFile)));
-  return whole;
+  return whole && state.failures().empty();
 }
 
 Error lab_truth(const std::string& name, const std::vector<std::string>& arguments) {
@@ -343,7 +417,7 @@ Error lab_exec(const std::string& name, const std::string& suffix,
                const std::vector<std::string>& command) {
   if (auto allowed = check_privileges(); !allowed) return allowed.error();
   LabState state{name};
-  const std::string wanted = namespace_name(name, suffix);
+  const std::string wanted = namespace_name(name, suffix_of(suffix));
   if (!state.load()) return not_up(name);
   const auto& known = state.namespaces();
   const auto found = std::find_if(known.begin(), known.end(),

@@ -13,6 +13,8 @@
 
 #include "control/lab/lab.h"
 #include "control/lab/lab_state.h"
+#include "control/lab/recipe.h"
+#include "control/lab/server_list.h"
 
 namespace trawl::control {
 namespace {
@@ -51,11 +53,24 @@ CLI::App& add_command(CLI::App& app, const char* name, const char* help, std::st
 
 CLI::App& add_exec(CLI::App& app, std::string& lab, std::string& suffix) {
   CLI::App& command = add_command(app, "exec", "Run a command in the scanner's namespace", lab);
-  command.add_option("--ns", suffix, "In another one: scan, sim, srv1, srv2 or srv3")
-      ->check(CLI::IsMember({"scan", "sim", "srv1", "srv2", "srv3"}))
+  command.add_option("--ns", suffix, "In another one: scan, sim, srv1... or a server's name")
+      ->type_name("NAME")
       ->capture_default_str();
   command.footer("The command and its arguments follow --: trawl lab exec -- ping -c 1 198.18.0.2");
   return command;
+}
+
+void add_recipes_option(CLI::App& command, std::vector<std::string>& files) {
+  command.add_option("--recipes", files, "Read more servers from a file (repeatable)")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+}
+
+Result<void> read_recipes(const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    if (auto added = add_recipes(file); !added) return added;
+  }
+  return {};
 }
 
 CLI::App& add_up(CLI::App& app, LabUpOptions& up) {
@@ -64,6 +79,12 @@ CLI::App& add_up(CLI::App& app, LabUpOptions& up) {
       ->check(CLI::IsMember({"auto", "af_xdp", "af_packet"}))
       ->capture_default_str();
   command.add_flag("!--no-servers", up.with_servers, "Leave the real servers out");
+  command
+      .add_option("--servers", up.servers,
+                  "Which of 'trawl lab servers': basic, default, all, or names with commas between")
+      ->type_name("LIST")
+      ->capture_default_str();
+  add_recipes_option(command, up.recipes);
   command.add_option("--cpu", up.cpu, "The CPU the simulated network polls on")
       ->type_name("N")
       ->capture_default_str();
@@ -102,6 +123,11 @@ int lab_main(std::span<const char* const> arguments) {
   truth_command.footer(
       "Needs --ports LIST; takes --probe, --states, --format as 'trawl-simnet truth --help' says.");
   add_exec(app, lab, suffix);
+  CLI::App& servers_command =
+      *app.add_subcommand("servers", "List the real servers a lab can run and what each needs");
+  bool is_json = false;
+  servers_command.add_flag("--json", is_json, "One JSON object a line");
+  add_recipes_option(servers_command, up.recipes);
   // Whatever follows -- is another program's. CLI11 wants its own words last first.
   const auto ours = std::find(arguments.begin(), arguments.end(), std::string_view{"--"});
   std::vector<std::string> words{std::make_reverse_iterator(ours), arguments.rend()};
@@ -112,9 +138,11 @@ int lab_main(std::span<const char* const> arguments) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::Usage);
   }
+  if (auto read = read_recipes(up.recipes); !read) return finish(read);
   if (up_command.parsed()) {
     up.population = up_command.remaining();
-    return finish(lab_up(up));
+    const auto complete = lab_up(up);
+    return complete ? (*complete ? 0 : 1) : finish(complete.error());
   }
   if (down_command.parsed()) return finish(lab_down(lab));
   if (status_command.parsed()) {
@@ -122,6 +150,9 @@ int lab_main(std::span<const char* const> arguments) {
     return whole ? (*whole ? 0 : 1) : finish(whole.error());
   }
   if (truth_command.parsed()) return finish(lab_truth(lab, truth_command.remaining()));
+  if (servers_command.parsed()) {
+    return finish(print_servers(is_json ? ListFormat::JsonLines : ListFormat::Table));
+  }
   return run_exec(lab, suffix, command);
 }
 

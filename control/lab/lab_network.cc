@@ -130,15 +130,14 @@ class Builder {
     return ip({"-n", sim, "link", "set", "up1", "master", "br0"});
   }
 
-  [[nodiscard]] Result<void> make_server(const Server& server) {
-    const std::string interface { server.namespace_suffix };
-    if (auto made = make_namespace(server.namespace_suffix); !made) return made;
-    auto paired = make_pair(server.namespace_suffix, "eth0", "sim", interface.c_str());
+  [[nodiscard]] Result<void> make_server(std::size_t recipe, const ServerNetwork& network) {
+    const std::string suffix = server_suffix(recipe);
+    if (auto made = make_namespace(suffix); !made) return made;
+    auto paired = make_pair(suffix, "eth0", "sim", suffix.c_str());
     if (!paired) return paired;
-    auto joined = ip({"-n", name_of("sim"), "link", "set", interface, "master", "br0"});
+    auto joined = ip({"-n", name_of("sim"), "link", "set", suffix, "master", "br0"});
     if (!joined) return joined;
-    return give_address(server.namespace_suffix, "eth0", server.address, kServerPrefixLength,
-                        kUplinkAddress);
+    return give_address(suffix, "eth0", server_address(recipe), network.length, network.uplink);
   }
 
  private:
@@ -184,9 +183,31 @@ void each_process_in(std::uint64_t inode, Use use) {
   closedir(proc);
 }
 
+// Whether the namespace is still the one that the lab made: another inode means that somebody made
+// one of this name after ours had gone.
+bool is_ours(const NamespaceId& id) {
+  const auto inode = namespace_inode(id.name);
+  return inode && (id.inode == 0 || *inode == id.inode);
+}
+
+// What ends may still have started something in between, so until nothing is left.
+void kill_all_in(const NamespaceId& id) {
+  constexpr int kMostRounds = 100;
+  const auto inode = namespace_inode(id.name);
+  if (!inode || !is_ours(id)) return;
+  for (int round = 0; round < kMostRounds; ++round) {
+    std::vector<ProcessId> found;
+    each_process_in(*inode, [&](pid_t pid) {
+      if (const auto process = find_process(pid)) found.push_back(*process);
+    });
+    if (found.empty()) return;
+    kill_processes(found);
+  }
+}
+
 }  // namespace
 
-Result<void> make_network(LabState& state, bool with_servers) {
+Result<void> make_network(LabState& state, const std::vector<std::size_t>& recipes) {
   auto ip = find_tool("ip", "iproute2");
   if (!ip) return tl::unexpected{ip.error()};
   Builder builder{state, *ip};
@@ -202,31 +223,34 @@ Result<void> make_network(LabState& state, bool with_servers) {
                         return builder.give_address("scan", "scan0", kScannerAddress,
                                                     kScannerPrefixLength, kGatewayAddress);
                       });
-  if (!done || !with_servers) return done;
+  if (!done || recipes.empty()) return done;
+  const ServerNetwork& network = server_network(recipes.back());
   done = in_turn([&] { return builder.make_pair("sim", "up0", "sim", "up1"); },
                  [&] { return builder.make_bridge(); });
-  for (const Server& server : kServers) {
-    if (done) done = builder.make_server(server);
+  for (const std::size_t recipe : recipes) {
+    if (done) done = builder.make_server(recipe, network);
   }
   return done;
 }
 
+void kill_namespace(const LabState& state, const std::string& suffix) {
+  const std::string wanted = namespace_name(state.lab_name(), suffix);
+  for (const NamespaceId& id : state.namespaces()) {
+    if (id.name == wanted) kill_all_in(id);
+  }
+}
+
 std::vector<pid_t> remove_network(const LabState& state) {
-  constexpr auto kPatience = std::chrono::milliseconds{1000};
   std::vector<pid_t> left;
   const auto ip = find_tool("ip", "iproute2");
   const std::string scanner = namespace_name(state.lab_name(), "scan");
   for (const NamespaceId& id : state.namespaces()) {
-    const auto inode = namespace_inode(id.name);
-    // Another inode means that somebody made a namespace of this name after ours had gone.
-    if (!inode || (id.inode != 0 && *inode != id.inode)) continue;
-    each_process_in(*inode, [&](pid_t pid) {
-      if (id.name == scanner) {
-        left.push_back(pid);
-      } else if (const auto process = find_process(pid)) {
-        end_process(*process, kPatience);
-      }
-    });
+    if (!is_ours(id)) continue;
+    if (id.name == scanner) {
+      each_process_in(*namespace_inode(id.name), [&](pid_t pid) { left.push_back(pid); });
+    } else {
+      kill_all_in(id);
+    }
     if (ip) (void)run({*ip, "netns", "del", id.name});
   }
   return left;

@@ -1,226 +1,188 @@
 #include "control/lab/lab_servers.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
-#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
 
+#include "control/lab/lab_network.h"
 #include "control/lab/layout.h"
 #include "control/lab/process.h"
+#include "control/lab/recipe.h"
 
 namespace trawl::control {
 namespace {
 
-struct Tool {
-  const char* name;
-  const char* package;
-};
-constexpr Tool kTools[] = {
-    {"ip", "iproute2"},         {"nginx", "nginx-light"},         {"openssl", "openssl"},
-    {"sshd", "openssh-server"}, {"ssh-keygen", "openssh-client"}, {"redis-server", "redis-server"}};
+using Steady = std::chrono::steady_clock;
 
-Result<std::string> tool(std::string_view name) {
-  for (const Tool& known : kTools) {
-    if (known.name == name) return find_tool(known.name, known.package);
-  }
-  return fail(ExitCode::Runtime, fmt::format("unknown tool {}", name));
+// Those that are starting at a time: databases and Erlang keep a CPU busy for seconds.
+constexpr std::size_t kMostStarting = 8;
+// Far more than any needs alone; many share the CPUs.
+constexpr auto kPatience = std::chrono::seconds{120};
+// The tables of sockets that tell whether a server listens cost the kernel milliseconds each.
+constexpr auto kStep = std::chrono::milliseconds{20};
+constexpr auto kSlowStep = std::chrono::milliseconds{200};
+constexpr auto kQuickStart = std::chrono::seconds{1};
+
+struct Starting {
+  std::size_t recipe = 0;
+  ProcessId process;
+  std::string log;
+  Steady::time_point started;
+  Steady::time_point next_look;
+};
+
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text.append(text.empty() ? "" : " ").append(word);
+  return text;
 }
 
-Result<void> write_file(const std::string& path, const std::string& text) {
+// The script of the recipe, with all that it may rely on before it.
+Result<std::string> write_script(const Recipe& recipe, std::size_t index,
+                                 const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  const std::string path = fmt::format("{}/run.sh", folder);
   std::ofstream stream{path};
-  stream << text << std::flush;
-  if (stream) return {};
+  stream << fmt::format(
+      "name={}\naddress={}\nfolder={}\nhost={}.lab.test\nunpacked='{}'\nunpacked_folder={}\n",
+      recipe.name, server_address(index), folder, recipe.name, join(recipe.unpacked),
+      kUnpackedFolder);
+  stream << recipe_prelude() << recipe.script << std::flush;
+  if (stream) return path;
   return fail(ExitCode::Runtime, fmt::format("cannot write {}", path));
 }
 
-Result<void> run_tool(std::string_view name, std::initializer_list<std::string> words) {
-  auto path = tool(name);
-  if (!path) return tl::unexpected{path.error()};
-  Arguments arguments{*path};
-  arguments.insert(arguments.end(), words);
-  auto done = run(arguments);
-  if (!done) return tl::unexpected{done.error()};
-  return {};
-}
+class Starter {
+ public:
+  Starter(LabState& state, std::string ip, std::string unshare)
+      : state_{state}, ip_{std::move(ip)}, unshare_{std::move(unshare)} {}
 
-// Shared by the sshd of every lab and of the machine. The mark says that a lab made it; neither its
-// name nor the lock's is that of a lab. The lock is held from making the folder until an sshd runs.
-constexpr const char* kSshdFolder = "/run/sshd";
-constexpr const char* kSshdFolderIsOurs = "/run/trawl-lab/.made-run-sshd";
-constexpr const char* kSshdLock = ".run-sshd";
+  [[nodiscard]] bool is_full() const { return starting_.size() >= kMostStarting; }
+  [[nodiscard]] bool is_idle() const { return starting_.empty(); }
+  [[nodiscard]] std::vector<ServerFailure>& failures() { return failures_; }
 
-// {0}: the lab's folder.
-constexpr const char* kNginxConfig = R"(daemon off;
-user www-data;
-worker_processes 1;
-pid {0}/nginx.pid;
-error_log {0}/nginx.log;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  client_body_temp_path {0}/nginx-body;
-  proxy_temp_path {0}/nginx-proxy;
-  fastcgi_temp_path {0}/nginx-fastcgi;
-  uwsgi_temp_path {0}/nginx-uwsgi;
-  scgi_temp_path {0}/nginx-scgi;
-  default_type text/plain;
-  server {{
-    listen 80 backlog=4096;
-    location / {{ return 200 "trawl lab\n"; }}
-  }}
-  server {{
-    listen 443 ssl backlog=4096;
-    ssl_certificate {0}/tls.crt;
-    ssl_certificate_key {0}/tls.key;
-    location / {{ return 200 "trawl lab\n"; }}
-  }}
-}}
-)";
-
-constexpr const char* kSshdConfig = R"(Port 22
-AddressFamily inet
-HostKey {0}/ssh_host_ed25519_key
-PidFile none
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PubkeyAuthentication no
-PermitRootLogin no
-MaxStartups 100
-)";
-
-constexpr const char* kRedisConfig = R"(bind 0.0.0.0
-port 6379
-protected-mode no
-daemonize no
-save ""
-appendonly no
-dir {0}
-)";
-
-Result<Arguments> prepare_nginx(const LabState& state) {
-  auto made = run_tool("openssl",
-                       {"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                        "-nodes", "-days", "30", "-subj", "/CN=nginx.lab.test", "-keyout",
-                        state.file("tls.key"), "-out", state.file("tls.crt")});
-  if (!made) return tl::unexpected{made.error()};
-  const std::string config = state.file("nginx.conf");
-  auto written = write_file(config, fmt::format(kNginxConfig, state.folder()));
-  if (!written) return tl::unexpected{written.error()};
-  return tool("nginx").map([&](const std::string& path) {
-    return Arguments{path, "-e", state.file("nginx.log"), "-c", config};
-  });
-}
-
-Result<Arguments> prepare_sshd(const LabState& state) {
-  // sshd insists on this folder, which its service would make.
-  if (access(kSshdFolder, F_OK) != 0) {
-    const std::ofstream mark{kSshdFolderIsOurs};
-    mkdir(kSshdFolder, 0755);
+  [[nodiscard]] Result<void> start(std::size_t index) {
+    const Recipe& recipe = all_recipes()[index];
+    if (std::string missing = what_is_missing(recipe); !missing.empty()) {
+      failures_.push_back({index, std::move(missing)});
+      return {};
+    }
+    const std::string folder = state_.file(recipe.name);
+    const auto script = write_script(recipe, index, folder);
+    if (!script) return tl::unexpected{script.error()};
+    const Arguments command{ip_,
+                            "netns",
+                            "exec",
+                            namespace_name(state_.lab_name(), server_suffix(index)),
+                            unshare_,
+                            "--mount",
+                            "--pid",
+                            "--ipc",
+                            "--uts",
+                            "--fork",
+                            "--kill-child",
+                            "--mount-proc",
+                            "/bin/sh",
+                            *script};
+    const std::string log = fmt::format("{}.log", folder);
+    auto process = start_daemon(command, log);
+    if (!process) return tl::unexpected{process.error()};
+    starting_.push_back({index, *process, log, Steady::now(), Steady::now()});
+    return state_.started(recipe.name, *process);
   }
-  const std::string key = state.file("ssh_host_ed25519_key");
-  auto made = run_tool("ssh-keygen", {"-q", "-t", "ed25519", "-N", "", "-f", key});
-  if (!made) return tl::unexpected{made.error()};
-  const std::string config = state.file("sshd_config");
-  auto written = write_file(config, fmt::format(kSshdConfig, state.folder()));
-  if (!written) return tl::unexpected{written.error()};
-  return tool("sshd").map([&](const std::string& path) {
-    return Arguments{path, "-D", "-e", "-f", config};
-  });
-}
 
-Result<Arguments> prepare_redis(const LabState& state) {
-  const std::string config = state.file("redis.conf");
-  auto written = write_file(config, fmt::format(kRedisConfig, state.folder()));
-  if (!written) return tl::unexpected{written.error()};
-  return tool("redis-server").map([&](const std::string& path) { return Arguments{path, config}; });
-}
+  // Takes those off the list that listen, and those that never will.
+  [[nodiscard]] Result<void> look() {
+    Result<void> noted;
+    const auto now = Steady::now();
+    std::erase_if(starting_, [&](Starting& server) {
+      const auto age = now - server.started;
+      if (now < server.next_look && is_alive(server.process)) return false;
+      server.next_look = now + (age < kQuickStart ? kStep : kSlowStep);
+      const std::string waiting = closed_port(server);
+      if (waiting.empty()) return true;
+      const bool has_ended = !is_alive(server.process);
+      if (!has_ended && age < kPatience) return false;
+      if (auto done = give_up(server, has_ended, waiting); !done) noted = done;
+      return true;
+    });
+    return noted;
+  }
 
-Result<Arguments> prepare(const Server& server, const LabState& state) {
-  if (server.name == "nginx") return prepare_nginx(state);
-  if (server.name == "sshd") return prepare_sshd(state);
-  return prepare_redis(state);
-}
+ private:
+  // "80/tcp": the first that is not open; empty when all are.
+  [[nodiscard]] static std::string closed_port(const Starting& server) {
+    for (const ListenPort& port : all_recipes()[server.recipe].listens) {
+      if (is_listening(server.process.pid, port.transport, port.port)) continue;
+      return fmt::format("{}/{}", port.port, port.transport);
+    }
+    return {};
+  }
 
-// Whether something listens on `port` in the network namespace of `pid`.
-bool is_listening(pid_t pid, unsigned port) {
-  std::ifstream table{fmt::format("/proc/{}/net/tcp", pid)};
+  [[nodiscard]] Result<void> give_up(const Starting& server, bool has_ended,
+                                     const std::string& port) {
+    kill_processes({server.process});
+    kill_namespace(state_, server_suffix(server.recipe));
+    failures_.push_back(
+        {server.recipe,
+         fmt::format("{} on {}: {}", has_ended ? "ended before it listened" : "does not listen",
+                     port, last_line_of(server.log))});
+    return state_.failed(all_recipes()[server.recipe].name);
+  }
+
+  LabState& state_;
+  std::string ip_;
+  std::string unshare_;
+  std::vector<Starting> starting_;
+  std::vector<ServerFailure> failures_;
+};
+
+}  // namespace
+
+bool is_listening(pid_t pid, std::string_view transport, unsigned port) {
   const std::string wanted = fmt::format(":{:04X}", port);
-  for (std::string line; std::getline(table, line);) {
-    std::istringstream fields{line};
-    std::string number;
-    std::string local;
-    std::string remote;
-    std::string state;
-    fields >> number >> local >> remote >> state;
-    constexpr const char* kListen = "0A";
-    if (state == kListen && local.ends_with(wanted)) return true;
+  // TCP_LISTEN, and TCP_CLOSE for UDP sockets that are not connected.
+  const std::string_view state_wanted = transport == "tcp" ? "0A" : "07";
+  for (const char* const family : {"", "6"}) {
+    std::istringstream table{text_of(fmt::format("/proc/{}/net/{}{}", pid, transport, family))};
+    for (std::string line; std::getline(table, line);) {
+      std::istringstream fields{line};
+      std::string number;
+      std::string local;
+      std::string remote;
+      std::string state;
+      fields >> number >> local >> remote >> state;
+      // 127.0.0.1 is 0100007F: the bytes of the address as this machine stores a number.
+      constexpr std::size_t kIpv4Digits = 8;
+      const bool is_loopback = local.find(':') == kIpv4Digits && local.substr(6, 2) == "7F";
+      if (state == state_wanted && local.ends_with(wanted) && !is_loopback) return true;
+    }
   }
   return false;
 }
 
-Result<void> wait_until_listening(const Server& server, const ProcessId& process,
-                                  const std::string& log) {
-  constexpr auto kPatience = std::chrono::seconds{10};
-  constexpr auto kStep = std::chrono::milliseconds{20};
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  std::istringstream ports{std::string{server.ports}};
-  for (std::string port; std::getline(ports, port, ',');) {
-    const auto number = static_cast<unsigned>(std::strtoul(port.c_str(), nullptr, 10));
-    while (!is_listening(process.pid, number)) {
-      const bool has_ended = !is_alive(process);
-      if (has_ended || std::chrono::steady_clock::now() > deadline) {
-        return fail(ExitCode::Runtime,
-                    fmt::format("{} {} on port {}: {}", server.name,
-                                has_ended ? "ended before it listened" : "does not listen", port,
-                                last_line_of(log)));
-      }
-      std::this_thread::sleep_for(kStep);
-    }
-  }
-  return {};
-}
-
-}  // namespace
-
-Result<void> check_server_tools() {
-  for (const Tool& known : kTools) {
-    auto path = find_tool(known.name, known.package);
-    if (!path) return tl::unexpected{path.error()};
-  }
-  return {};
-}
-
-Result<void> start_servers(LabState& state) {
-  const auto ip = tool("ip");
+Result<std::vector<ServerFailure>> start_servers(LabState& state,
+                                                 const std::vector<std::size_t>& recipes) {
+  auto ip = find_tool("ip", "iproute2");
   if (!ip) return tl::unexpected{ip.error()};
-  const LabLock sshd_folder{kSshdLock};
-  for (const Server& server : kServers) {
-    auto arguments = prepare(server, state);
-    if (!arguments) return tl::unexpected{arguments.error()};
-    Arguments command{*ip, "netns", "exec",
-                      namespace_name(state.lab_name(), server.namespace_suffix)};
-    command.insert(command.end(), arguments->begin(), arguments->end());
-    const std::string log = state.file(fmt::format("{}.out", server.name));
-    auto process = start_daemon(command, log);
-    if (!process) return tl::unexpected{process.error()};
-    if (auto noted = state.started(std::string{server.name}, *process); !noted) return noted;
-    if (auto up = wait_until_listening(server, *process, log); !up) return up;
+  auto unshare = find_tool("unshare", "util-linux");
+  if (!unshare) return tl::unexpected{unshare.error()};
+  Starter starter{state, *ip, *unshare};
+  auto next = recipes.begin();
+  while (next != recipes.end() || !starter.is_idle()) {
+    while (next != recipes.end() && !starter.is_full()) {
+      if (auto started = starter.start(*next++); !started) return tl::unexpected{started.error()};
+    }
+    if (auto looked = starter.look(); !looked) return tl::unexpected{looked.error()};
+    if (!starter.is_idle()) std::this_thread::sleep_for(kStep);
   }
-  return {};
-}
-
-void remove_server_folders() {
-  const LabLock sshd_folder{kSshdLock};
-  // Any sshd, of another lab or of the machine, needs the folder for each connection.
-  if (access(kSshdFolderIsOurs, F_OK) != 0 || is_running("sshd")) return;
-  rmdir(kSshdFolder);
-  unlink(kSshdFolderIsOurs);
+  return std::move(starter.failures());
 }
 
 }  // namespace trawl::control

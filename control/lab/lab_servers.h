@@ -1,19 +1,30 @@
 #pragma once
 
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "base/result.h"
 #include "control/lab/lab_state.h"
 
 namespace trawl::control {
 
-// Fails with Runtime, naming the Debian package, when a program the servers need is missing.
-[[nodiscard]] Result<void> check_server_tools();
+// A server that is not to run or did not come up, and why.
+struct ServerFailure {
+  std::size_t recipe = 0;  // Index into all_recipes().
+  std::string reason;
+};
 
-// Writes configurations and keys to the lab's folder, starts nginx, sshd and redis-server in their
-// namespaces and waits until each listens. Fails with Runtime, quoting the log of the one that did
-// not come up.
-[[nodiscard]] Result<void> start_servers(LabState& state);
+// Runs the recipes with these indices into all_recipes(), some at a time, each in its namespace
+// and from a folder of its own in the lab's, and waits until all have opened their ports or have
+// failed. Returns those that failed, with the end of their logs; nothing of them runs any more.
+// Fails with Runtime when the lab itself cannot go on.
+[[nodiscard]] Result<std::vector<ServerFailure>> start_servers(
+    LabState& state, const std::vector<std::size_t>& recipes);
 
-// Removes /run/sshd if a lab made it and no sshd, of another lab or of the machine, runs.
-void remove_server_folders();
+// Whether something listens on `port` of an address other than loopback, by the tables of the
+// network namespace of `pid`. `transport` is tcp or udp.
+[[nodiscard]] bool is_listening(pid_t pid, std::string_view transport, unsigned port);
 
 }  // namespace trawl::control

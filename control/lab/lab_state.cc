@@ -46,6 +46,7 @@ Result<void> LabState::create() {
 bool LabState::load() {
   namespaces_.clear();
   processes_.clear();
+  failures_.clear();
   std::ifstream stream{file("state")};
   if (!stream) return false;
   for (std::string line; std::getline(stream, line);) {
@@ -61,6 +62,9 @@ bool LabState::load() {
     } else if (kind == "process") {
       LabProcess process{name, {}};
       if (words >> process.id.pid >> process.id.start_time) processes_.push_back(process);
+    } else if (kind == "failed") {
+      forget_process(name);
+      failures_.push_back(name);
     }
   }
   return true;
@@ -92,6 +96,16 @@ Result<void> LabState::made_namespace(const std::string& name) {
 Result<void> LabState::started(const std::string& name, const ProcessId& process) {
   processes_.push_back({name, process});
   return append(fmt::format("process {} {} {}", name, process.pid, process.start_time));
+}
+
+Result<void> LabState::failed(const std::string& name) {
+  forget_process(name);
+  failures_.push_back(name);
+  return append(fmt::format("failed {}", name));
+}
+
+void LabState::forget_process(const std::string& name) {
+  std::erase_if(processes_, [&](const LabProcess& process) { return process.name == name; });
 }
 
 std::optional<std::uint64_t> namespace_inode(const std::string& name) {

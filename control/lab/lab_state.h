@@ -40,20 +40,25 @@ class LabState {
   [[nodiscard]] Result<void> will_make_namespace(const std::string& name);
   [[nodiscard]] Result<void> made_namespace(const std::string& name);
   [[nodiscard]] Result<void> started(const std::string& name, const ProcessId& process);
+  // A server that did not come up: its process is no part of the lab any more.
+  [[nodiscard]] Result<void> failed(const std::string& name);
 
   [[nodiscard]] const std::string& lab_name() const { return lab_name_; }
   [[nodiscard]] const std::string& folder() const { return folder_; }
   [[nodiscard]] std::string file(const std::string& name) const { return folder_ + "/" + name; }
   [[nodiscard]] const std::vector<NamespaceId>& namespaces() const { return namespaces_; }
   [[nodiscard]] const std::vector<LabProcess>& processes() const { return processes_; }
+  [[nodiscard]] const std::vector<std::string>& failures() const { return failures_; }
 
  private:
   [[nodiscard]] Result<void> append(const std::string& line) const;
+  void forget_process(const std::string& name);
 
   std::string lab_name_;
   std::string folder_;
   std::vector<NamespaceId> namespaces_;
   std::vector<LabProcess> processes_;
+  std::vector<std::string> failures_;
 };
 
 // The inode of the namespace that has this name now.

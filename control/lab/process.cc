@@ -166,6 +166,16 @@ void end_process(const ProcessId& process, std::chrono::milliseconds patience) {
   waitpid(process.pid, nullptr, WNOHANG);
 }
 
+void kill_processes(const std::vector<ProcessId>& processes) {
+  for (const ProcessId& process : processes) {
+    if (is_alive(process)) kill(process.pid, SIGKILL);
+  }
+  for (const ProcessId& process : processes) {
+    while (is_alive(process)) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    waitpid(process.pid, nullptr, WNOHANG);
+  }
+}
+
 Result<std::string> find_tool(const std::string& name, const std::string& package) {
   const char* const path = std::getenv("PATH");
   std::istringstream folders{

@@ -30,6 +30,8 @@ struct ProcessId {
 [[nodiscard]] bool is_running(std::string_view name);
 // SIGTERM, and SIGKILL after `patience`; returns once it is gone. Reaps it when it is our child.
 void end_process(const ProcessId& process, std::chrono::milliseconds patience);
+// SIGKILL for all of them first; returns once they are gone.
+void kill_processes(const std::vector<ProcessId>& processes);
 
 // The absolute path of a tool, looked for in PATH and the system directories. Fails with Runtime,
 // naming the Debian package that has it.

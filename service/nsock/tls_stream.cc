@@ -15,17 +15,17 @@
 namespace trawl::service {
 namespace {
 
-template <auto kFree>
-struct Free {
+template <auto Free>
+struct Freed {
   template <typename T>
   void operator()(T* what) const noexcept {
-    kFree(what);
+    Free(what);
   }
 };
-using Context = std::unique_ptr<SSL_CTX, Free<SSL_CTX_free>>;
-using Connection = std::unique_ptr<SSL, Free<SSL_free>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Bytes = std::unique_ptr<BIO, Free<BIO_free>>;
+using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
+using Connection = std::unique_ptr<SSL, Freed<SSL_free>>;
+using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
+using Bytes = std::unique_ptr<BIO, Freed<BIO_free>>;
 
 // Nobody is trusted, so nobody's certificate is looked into.
 int accept_any(X509_STORE_CTX* /*store*/, void* /*unused*/) { return 1; }

@@ -21,21 +21,20 @@ class PortSet {
     std::uint16_t first = 0;
     std::uint16_t last = 0;
   };
-  void add(Range range);
+  PortSet() = default;
+  // Of ranges in any order, which may overlap. Cost: that of sorting them.
+  explicit PortSet(std::vector<Range> ranges);
   [[nodiscard]] bool contains(std::uint16_t port) const noexcept;
   [[nodiscard]] bool empty() const noexcept { return ranges_.empty(); }
+  // Sorted, disjoint and with a gap between any two.
+  [[nodiscard]] const std::vector<Range>& ranges() const noexcept { return ranges_; }
 
  private:
   std::vector<Range> ranges_;  // Sorted, disjoint.
 };
 
-// One field's template: "$1", "$P(2)", "$SUBST(1,\"_\",\".\")", "$I(1,\">\")" between literal text
-// (Nmap book, "Version info").
-struct Template {
-  std::string text;  // As the file has it.
-};
-
-// A match or softmatch line (Nmap book, "nmap-service-probes File Format").
+// A match or softmatch line (Nmap book, "nmap-service-probes File Format"). Its fields and CPEs are
+// templates as the file has them, for substitution.h.
 struct MatchLine {
   enum class Field : std::uint8_t { Product, Version, Info, Hostname, Os, Device };
   static constexpr std::size_t kFields = 6;
@@ -86,9 +85,19 @@ struct ProbeFile {
   PortSet excluded_udp;
   std::vector<ProbeFileProblem> problems;
   std::optional<std::size_t> null_probe;
+
+  // nullptr when there is none of that name. The same name may be there for TCP and for UDP.
+  [[nodiscard]] const Probe* find_probe(std::string_view name, Transport transport) const noexcept;
+
+  static constexpr std::size_t kMostBytes = std::size_t{64} << 20U;
+  static constexpr std::size_t kMostProbes = 4096;
+  static constexpr std::size_t kMostMatches = 200'000;  // Of all probes.
+  static constexpr std::size_t kLongestLine = std::size_t{64} << 10U;
+  static constexpr std::size_t kMostProblems = 256;  // One more says that there are more.
 };
 
-// Parses a whole file. Wrong lines are among `problems`.
+// Parses a whole file. Wrong lines are among `problems`; the lines of a probe that is left out are
+// left out with it. Cost: grows with the text's length, whatever it holds.
 [[nodiscard]] ProbeFile parse_probe_file(std::string_view text, std::string path);
 
 // Fails with BadInput, naming the file, when it cannot be read, is over 64 MiB, or holds no probe.

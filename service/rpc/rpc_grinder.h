@@ -75,9 +75,10 @@ class RpcGrinder {
   static constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
 
   void take_message(std::string_view message);
-  void take_reply(const Call& call, const RpcReply& reply);
+  void take_reply(std::size_t program, const RpcReply& reply);
   void begin_calls();
   void conclude();
+  void give_up();
 
   std::shared_ptr<const RpcTable> table_;
   Transport transport_;

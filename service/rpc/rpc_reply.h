@@ -42,6 +42,10 @@ class RpcRecords {
   [[nodiscard]] std::optional<std::string_view> take(std::string_view& in);
   // A message is too long to be one.
   [[nodiscard]] bool is_broken() const noexcept { return is_broken_; }
+  // Part of a message is here.
+  [[nodiscard]] bool is_torn() const noexcept {
+    return mark_bytes_ > 0 || (!is_whole_ && !message_.empty());
+  }
   // `message` with a mark.
   [[nodiscard]] static std::string mark(std::string_view message);
 

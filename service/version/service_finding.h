@@ -18,9 +18,9 @@ struct ServicePort {
   std::uint32_t zone = 0;
   std::uint16_t port = 0;
   Transport transport = Transport::Tcp;
-  bool is_certain = true;  // False for open|filtered: nothing that answers leaves it unknown.
-  std::string host_name;   // For SNI; "" for none.
-  std::uint64_t tag = 0;   // Of the asker.
+  bool is_certain = true;   // False for open|filtered: nothing that answers leaves it unknown.
+  std::string host_name{};  // For SNI; "" for none.
+  std::uint64_t tag = 0;    // Of the asker.
 };
 
 // Why it is called so.

@@ -87,7 +87,6 @@ TEST(AuditOptions, WhatIsNotThereYetIsRefusedByName) {
   EXPECT_EQ(refusal({"-A", "h"}),
             "-A is not there yet (OS and version detection, scripts and traceroute).");
   EXPECT_EQ(refusal({"h", "-O"}), "-O is not there yet (OS detection).");
-  EXPECT_EQ(refusal({"-sV", "h"}), "-sV is not there yet (version detection).");
   EXPECT_EQ(refusal({"-sC", "h"}), "-sC is not there yet (scripts).");
   EXPECT_EQ(refusal({"--script", "default", "h"}), "--script is not there yet (scripts).");
   EXPECT_EQ(refusal({"--script-args=x=y", "h"}), "--script-args is not there yet (scripts).");
@@ -256,6 +255,44 @@ TEST(AuditOptions, OutputsAddUpButOneGoesToStandardOutput) {
   for (const Words& words : {Words{"-oX", "-", "-oG", "-", "h"}, Words{"-oA", "-", "h"}}) {
     EXPECT_EQ(refusal(words), "Cannot display multiple output types to stdout.");
   }
+}
+
+TEST(AuditOptions, VersionDetection) {
+  EXPECT_FALSE(parsed({"h"}).version.is_wanted);
+  const auto plain = parsed({"-sV", "h"}).version;
+  EXPECT_TRUE(plain.is_wanted);
+  EXPECT_FALSE(plain.is_old_name);
+  EXPECT_EQ(plain.intensity, 7U);
+  EXPECT_EQ(plain.parallelism, 3U);
+  EXPECT_TRUE(parsed({"-sR", "h"}).version.is_wanted);
+  EXPECT_TRUE(parsed({"-sR", "h"}).version.is_old_name);
+  const auto with_scan = parsed({"-sSUV", "h"});
+  EXPECT_TRUE(with_scan.version.is_wanted);
+  EXPECT_EQ(with_scan.scans.size(), 2U);
+  // As with Nmap, each is taken without -sV too, and the last one counts.
+  EXPECT_FALSE(parsed({"--version-all", "h"}).version.is_wanted);
+  EXPECT_EQ(parsed({"--version-light", "h"}).version.intensity, 2U);
+  EXPECT_EQ(parsed({"--version-light", "--version-all", "h"}).version.intensity, 9U);
+  EXPECT_EQ(parsed({"--version-intensity", "0", "h"}).version.intensity, 0U);
+  const auto other = parsed({"--allports", "--strict-nmap", "--version-trace", "--versiondb", "x",
+                             "--version-parallelism", "64", "h"})
+                         .version;
+  EXPECT_TRUE(other.all_ports);
+  EXPECT_TRUE(other.is_strict);
+  EXPECT_TRUE(other.is_traced);
+  EXPECT_EQ(other.database, "x");
+  EXPECT_EQ(other.parallelism, 64U);
+  for (const char* value : {"10", "-1", "x", "3x", "", "99999999999999999999"}) {
+    EXPECT_EQ(refusal({"--version-intensity", value, "h"}),
+              "version-intensity must be between 0 and 9")
+        << value;
+  }
+  for (const char* value : {"0", "65", "-1", "x"}) {
+    EXPECT_EQ(refusal({"--version-parallelism", value, "h"}),
+              "version-parallelism must be between 1 and 64")
+        << value;
+  }
+  EXPECT_NE(refusal({"-sVQ", "h"}), "");
 }
 
 TEST(AuditOptions, UnknownOnesAreRefused) {

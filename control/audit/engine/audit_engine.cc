@@ -68,6 +68,7 @@ Result<void> AuditEngine::run() {
   if (plan_.reverse_dns) {
     names_ = std::make_unique<NameThread>(std::make_shared<service::NameResolver>(plan_.names));
   }
+  if (auto opened = open_services(); !opened) return opened;
   feed_ = std::make_unique<TargetFeed>(targets_);
   std::string failure;
   while (!was_stopped()) {
@@ -107,6 +108,7 @@ void AuditEngine::turn() {
   }
   take_connections();
   take_names();
+  take_services();
   if (idle_) turn_idle();
   while (!wakes_.empty() && wakes_.top().at <= now_) {
     const Wake wake = wakes_.top();
@@ -164,6 +166,7 @@ void AuditEngine::wait_for_work() {
   std::vector<int> others = connections_->fds();
   if (awaits_targets_) others.push_back(feed_->fd());
   if (keys_fd_ >= 0) others.push_back(keys_fd_);
+  if (services_ && services_->fd() >= 0) others.push_back(services_->fd());
   if (network_) {
     network_->wait(most, others);
   } else {
@@ -218,11 +221,15 @@ Moment AuditEngine::patience_with(const AuditHost& host,
 
 void AuditEngine::look_at(AuditHost& host) {
   using enum AuditHost::Stage;
-  if (host.stage == Naming || !host.schedule) return;
+  if (host.stage == Naming || (!host.schedule && host.stage != Services)) return;
   const Moment limit = plan_.timing.host_timeout;
   if (limit > Moment{0} && now_ - host.started >= limit) {
     host.report.timed_out = true;
     finish(host);
+    return;
+  }
+  if (host.stage == Services) {
+    schedule_wake(host);
     return;
   }
   expire(host, now_);
@@ -326,10 +333,12 @@ void AuditEngine::send_raw(AuditHost& host, const ProbeSpec& spec, unsigned atte
 }
 
 void AuditEngine::schedule_wake(AuditHost& host) {
-  if (host.is_ready || host.stage == AuditHost::Stage::Naming || !host.schedule) return;
-  auto at = host.schedule->next_deadline();
-  if (host.pace->next_send() > now_)
+  const bool asks = host.stage == AuditHost::Stage::Services;
+  if (host.is_ready || host.stage == AuditHost::Stage::Naming || (!host.schedule && !asks)) return;
+  auto at = asks ? std::nullopt : host.schedule->next_deadline();
+  if (!asks && host.pace->next_send() > now_) {
     at = std::min(at.value_or(Moment::max()), host.pace->next_send());
+  }
   const Moment limit = plan_.timing.host_timeout;
   if (limit > Moment{0}) at = std::min(at.value_or(Moment::max()), host.started + limit);
   if (!at) return;
@@ -339,6 +348,7 @@ void AuditEngine::schedule_wake(AuditHost& host) {
 }
 
 void AuditEngine::interrupt_hosts() {
+  if (services_) services_->turn();
   std::vector<std::uint64_t> ids;
   for (const auto& [id, host] : hosts_) ids.push_back(id);
   std::ranges::sort(ids);

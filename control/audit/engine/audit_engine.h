@@ -24,6 +24,7 @@
 #include "control/audit/engine/idle_stage.h"
 #include "control/audit/engine/name_thread.h"
 #include "control/audit/engine/probe_writer.h"
+#include "control/audit/engine/service_stage.h"
 #include "control/audit/engine/target_feed.h"
 #include "control/audit/engine/task_book.h"
 #include "control/audit/target_list.h"
@@ -48,6 +49,10 @@ class AuditEngine {
     std::function<void(const AuditTask&)> task;   // One has begun, or ended.
     std::function<void(const HostReport&)> up;    // It answered, and its ports come next.
     std::function<void(const IpAddress&, const PortReport&)> found;  // What a reply says.
+    // So many ports of a host are asked who they are; one that was silent answers; what is done.
+    std::function<void(const HostReport&, std::size_t)> services;
+    std::function<void(const service::ServicePort&)> opened;
+    std::function<void(std::string_view)> trace_services;
     // Reads what the user types. Returns the descriptor that has more, or -1.
     std::function<int()> keys;
   };
@@ -73,7 +78,8 @@ class AuditEngine {
   [[nodiscard]] dataplane::PacketCounters counters() noexcept;
   [[nodiscard]] Moment now() const noexcept;
   // While it runs; nullptr for none.
-  void trace_to(dataplane::RawNetwork::Trace trace, ConnectionPool::Trace connections);
+  void trace_to(dataplane::RawNetwork::Trace trace, ConnectionPool::Trace connections,
+                std::function<void(std::string_view)> services);
   void debug_to(std::function<void(std::string_view)> debug) { hooks_.debug = std::move(debug); }
 
  private:
@@ -108,7 +114,7 @@ class AuditEngine {
   void enter_task(AuditHost& host, std::size_t task);
   void close_tasks();
   void finish(AuditHost& host);
-  void fill_ports(AuditHost& host);
+  [[nodiscard]] std::vector<PortReport> ports_of(const AuditHost& host) const;
   void take_names();
   [[nodiscard]] HostPace::Limits pace_limits(const ProbeSet& probes) const noexcept;
   [[nodiscard]] bool defeats_limit(const ProbeSet& probes) const noexcept;
@@ -127,6 +133,12 @@ class AuditEngine {
   // Idle scans: audit_idle.cc.
   void begin_idle(AuditHost& host);
   void turn_idle();
+
+  // Version detection: audit_services.cc.
+  [[nodiscard]] Result<void> open_services();
+  [[nodiscard]] bool begin_services(AuditHost& host);
+  void leave_services(AuditHost& host);
+  void take_services();
 
   // Sending: audit_engine.cc.
   void look_at(AuditHost& host);
@@ -172,6 +184,7 @@ class AuditEngine {
   std::unique_ptr<dataplane::RawNetwork> network_;
   std::optional<ConnectionPools> connections_;
   std::unique_ptr<NameThread> names_;
+  std::optional<ServiceStage> services_;  // With -sV.
   std::vector<ConnectionPool::Result> connection_results_;
   std::unique_ptr<IdleStage> idle_;  // With -sI.
   std::string idle_note_;            // Of its zombie, until a report has it.

@@ -12,6 +12,7 @@
 #include "control/audit/engine/probe_schedule.h"
 #include "control/audit/engine/probe_set.h"
 #include "control/audit/engine/rtt_estimator.h"
+#include "control/audit/engine/service_stage.h"
 #include "control/audit/engine/task_book.h"
 #include "control/audit/port_report.h"
 #include "control/audit/report/host_report.h"
@@ -40,7 +41,7 @@ struct TraceState {
 
 // A host that is being audited. Its stages follow one another; each is a set of probes.
 struct AuditHost {
-  enum class Stage : std::uint8_t { Neighbour, Discovery, Scan, Trace, Naming, Done };
+  enum class Stage : std::uint8_t { Neighbour, Discovery, Scan, Services, Trace, Naming, Done };
 
   AuditHost(AuditTarget audited, const Timing& timing) : target{std::move(audited)}, rtt{timing} {}
 
@@ -69,6 +70,8 @@ struct AuditHost {
   unsigned awaited_names = 0;
   std::optional<ProbeSpec> answered_ping;      // What showed that it is up...
   std::shared_ptr<const ProbeSet> ping_probe;  // ...to be asked again when nothing else answers.
+  bool services_begun = false;  // Its ports were asked who they are, or need not be...
+  ServiceFindings services;     // ...and this is known of them.
   std::optional<TraceState> trace;
   bool leads_trace = false;  // Others of its network wait for what it finds.
 };

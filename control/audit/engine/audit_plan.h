@@ -8,6 +8,7 @@
 #include "control/audit/engine/idle_stage.h"
 #include "control/audit/engine/probe_set.h"
 #include "control/audit/engine/probe_writer.h"
+#include "control/audit/engine/service_asker.h"
 #include "control/audit/engine/timing.h"
 #include "control/audit/through/bounce_server.h"
 #include "control/audit/through/proxy_hop.h"
@@ -30,6 +31,7 @@ struct AuditPlan {
   bool defeats_rst_limit = false;
   bool defeats_icmp_limit = false;
   bool traceroute = false;
+  OpenServices services;  // Version detection; empty for none.
   bool reverse_dns = true;
   service::NameSettings names;
   bool names_downs = false;  // -R: reverse DNS for hosts that are down too.

@@ -248,6 +248,8 @@ void AuditEngine::begin_scan(AuditHost& host) {
       return;
     }
     begin_stage(host, Scan, scans[host.scan]);
+  } else if (begin_services(host)) {
+    return;
   } else if (plan_.traceroute && network_ && !host.way.is_local) {
     begin_trace(host);
   } else {
@@ -260,6 +262,7 @@ std::size_t AuditEngine::task_of(const AuditHost& host) const noexcept {
     case Neighbour: return TaskBook::kNeighbours;
     case Discovery: return TaskBook::kDiscovery;
     case Scan: return book_.scan(host.probes->type());
+    case Services: return book_.services();
     case Trace: return book_.trace();
     case Naming: return book_.naming();
     default: return TaskBook::kNone;
@@ -304,8 +307,9 @@ void AuditEngine::take_names() {
   }
 }
 
-void AuditEngine::fill_ports(AuditHost& host) {
-  std::vector<PortReport>& ports = host.report.ports;
+// What its scans say so far, by protocol and number.
+std::vector<PortReport> AuditEngine::ports_of(const AuditHost& host) const {
+  std::vector<PortReport> ports;
   for (std::size_t scan = 0; scan < host.results.size(); ++scan) {
     const ProbeSet& set = *scans_of(host)[scan];
     const PortState silence = set.type() == ScanType::Udp && plan_.defeats_icmp_limit
@@ -331,10 +335,12 @@ void AuditEngine::fill_ports(AuditHost& host) {
     }
   }
   std::ranges::sort(ports, comes_before);
+  return ports;
 }
 
 void AuditEngine::finish(AuditHost& host) {
   leave_stage(host);
+  leave_services(host);
   if (idle_) idle_->leave(host.id);
   if (host.leads_trace) release_followers(host);
   if (host.awaited_names > 0) {
@@ -342,8 +348,9 @@ void AuditEngine::finish(AuditHost& host) {
     enter_task(host, book_.naming());
     return;
   }
-  fill_ports(host);
   HostReport& report = host.report;
+  report.ports = ports_of(host);
+  add_services(host.services, report.ports);
   report.ended = std::chrono::system_clock::now();
   if (host.rtt.has_sample()) {
     report.times.srtt_us = host.rtt.srtt().count();

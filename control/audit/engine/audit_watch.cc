@@ -49,6 +49,12 @@ TaskBook::Work AuditEngine::work_of(std::size_t task) const {
   for (const auto& [id, host] : hosts_) {
     if (host->task != task) continue;
     all.done += host->task_work;
+    if (services_ && host->stage == AuditHost::Stage::Services) {
+      const ServiceStage::Work work = services_->work(host->id);
+      all.done += static_cast<double>(work.answered);
+      all.left += static_cast<double>(work.left);
+      continue;
+    }
     if (!host->schedule || !host->pace) {
       all.left += 1;
       continue;
@@ -77,7 +83,10 @@ void AuditEngine::read_keys() {
   keys_fd_ = hooks_.keys();
 }
 
-void AuditEngine::trace_to(dataplane::RawNetwork::Trace trace, ConnectionPool::Trace connections) {
+void AuditEngine::trace_to(dataplane::RawNetwork::Trace trace, ConnectionPool::Trace connections,
+                           std::function<void(std::string_view)> services) {
+  hooks_.trace_services = std::move(services);
+  if (services_) services_->trace(static_cast<bool>(hooks_.trace_services));
   hooks_.trace = std::move(trace);
   hooks_.trace_connection = std::move(connections);
   if (connections_) connections_->trace(hooks_.trace_connection);

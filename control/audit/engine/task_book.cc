@@ -36,6 +36,7 @@ TaskBook::TaskBook(const std::vector<ScanType>& types, const ScanList& scans) : 
     tasks_.push_back(
         {.name = task_name_of(type), .probes = scan == scans.end() ? 0 : (*scan)->size()});
   }
+  tasks_.push_back({.name = "Service scan"});
   tasks_.push_back({.name = task_name_of(ScanType::Trace)});
   tasks_.push_back({.name = "Parallel DNS resolution"});
 }

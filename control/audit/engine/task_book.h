@@ -19,9 +19,10 @@ struct AuditTask {
   bool tells_hosts = false;  // Its end tells how many hosts there were.
   Moment began{-1};          // -1 before the first host.
   Moment ended{-1};
-  std::uint64_t begun = 0;  // Hosts that came to it...
-  std::uint64_t left = 0;   // ...and those that are past it.
-  double work = 0;          // What those took, in probes; at least 1 each.
+  std::uint64_t begun = 0;     // Hosts that came to it...
+  std::uint64_t left = 0;      // ...and those that are past it.
+  double work = 0;             // What those took, in probes; at least 1 each.
+  std::uint64_t services = 0;  // Ports that are asked who they are, where that is the task.
 
   [[nodiscard]] std::uint64_t active() const noexcept { return begun - left; }
   [[nodiscard]] bool is_open() const noexcept { return began >= Moment{0} && ended < Moment{0}; }
@@ -44,6 +45,7 @@ class TaskBook {
 
   // Needs one of those types.
   [[nodiscard]] std::size_t scan(ScanType type) const noexcept;
+  [[nodiscard]] std::size_t services() const noexcept { return tasks_.size() - 3; }
   [[nodiscard]] std::size_t trace() const noexcept { return tasks_.size() - 2; }
   [[nodiscard]] std::size_t naming() const noexcept { return tasks_.size() - 1; }
   [[nodiscard]] const std::vector<AuditTask>& tasks() const noexcept { return tasks_; }
@@ -51,6 +53,8 @@ class TaskBook {
   // A host goes from one, which took `work` probes, to the other; kNone is before the first and
   // behind the last.
   void move(std::size_t from, std::size_t to, double work, Moment now, const Tell& tell);
+  // So many ports more are asked who they are.
+  void add_services(std::uint64_t count) noexcept { tasks_[services()].services += count; }
   // A task begins before a host waits for it alone.
   void open(std::size_t task, Moment now, const Tell& tell);
   // Ends those that are over. `more_come`: not all hosts have begun.

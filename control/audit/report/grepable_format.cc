@@ -7,6 +7,7 @@
 #include "control/audit/report/calendar.h"
 #include "control/audit/report/port_summary.h"
 #include "control/audit/report/report_text.h"
+#include "control/audit/report/service_text.h"
 
 namespace trawl::control {
 namespace {
@@ -43,10 +44,11 @@ std::string ports_field(const HostReport& report, const AuditRun& run, const Por
   for (const PortReport* port : summary.listed) {
     if (!first) text += ", ";
     first = false;
-    const std::string name = field(name_of_port(names, *port));
+    const ServiceText service = service_text(*port, names);
+    const std::string name = field(service_column(service, ""));
     text += protocols ? fmt::format("{}/{}/{}/", port->number, name_of(port->state), name)
-                      : fmt::format("{}/{}/{}//{}///", port->number, name_of(port->state),
-                                    name_of(port->protocol), name);
+                      : fmt::format("{}/{}/{}//{}//{}/", port->number, name_of(port->state),
+                                    name_of(port->protocol), name, field(version_column(service)));
   }
   // Nmap names none where there are several.
   if (summary.ignored.size() == 1) {

@@ -68,11 +68,12 @@ struct AuditRun {
   std::chrono::system_clock::time_point started;
   int verbosity = 0;
   int debugging = 0;
-  std::vector<ScanInfo> scans;  // None for a list or a ping scan.
-  bool shows_reasons = false;   // --reason
-  bool only_open = false;       // --open
-  bool names_downs = false;     // Hosts that are down are told of too (-v, or -sL's "unknown").
-  std::string stylesheet;       // href of the XML report, "" for none.
+  std::vector<ScanInfo> scans;    // None for a list or a ping scan.
+  bool shows_reasons = false;     // --reason
+  bool only_open = false;         // --open
+  bool detects_versions = false;  // -sV
+  bool names_downs = false;       // Hosts that are down are told of too (-v, or -sL's "unknown").
+  std::string stylesheet;         // href of the XML report, "" for none.
 
   // As -v and -d do.
   void set_levels(int new_verbosity, int new_debugging) noexcept {

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
+#include "control/audit/report/base64.h"
 #include "control/audit/report/port_summary.h"
 #include "control/audit/report/report_text.h"
+#include "control/audit/report/service_text.h"
 #include "control/survey/output/text_writer.h"
 #include "control/survey/text.h"
 #include "control/survey/version.h"
@@ -55,13 +58,73 @@ std::string link_members(const HostReport& report) {
   return text;
 }
 
+// Bytes that are text of lines as they are, others in base64: they can be had back either way.
+std::string response_member(std::string_view response) {
+  const auto is_text = [](char c) {
+    return (c >= ' ' && c <= '~') || c == '\n' || c == '\r' || c == '\t';
+  };
+  if (std::ranges::all_of(response, is_text)) {
+    return fmt::format(",\"response\":{}", quoted(response));
+  }
+  return fmt::format(",\"response_base64\":\"{}\"", base64(response));
+}
+
+// Which answer to which probe decided, by which line.
+std::string why_member(const service::Evidence& why) {
+  std::string text;
+  const auto add = [&text](std::string_view member) {
+    text += fmt::format("{}{}", text.empty() ? "" : ",", member);
+  };
+  if (!why.probe.empty()) add(fmt::format("\"probe\":{}", quoted(why.probe)));
+  if (!why.line_probe.empty()) add(fmt::format("\"line_probe\":{}", quoted(why.line_probe)));
+  if (why.line != 0) add(fmt::format("\"line\":{}", why.line));
+  if (!why.response.empty()) add(std::string_view{response_member(why.response)}.substr(1));
+  return text.empty() ? text : fmt::format(",\"why\":{{{}}}", text);
+}
+
+// What version detection found, where the port was asked.
+std::string detection_member(const PortReport& port, const ServiceText& service) {
+  if (!port.service) return {};
+  const service::ServiceFinding& found = *port.service;
+  constexpr std::string_view kOutcomes[] = {"excluded", "silent",     "unknown", "soft-matched",
+                                            "matched",  "tcpwrapped", "failed"};
+  std::string text =
+      fmt::format(",\"detection\":{{\"outcome\":\"{}\",\"method\":\"{}\",\"confidence\":{}",
+                  kOutcomes[static_cast<std::size_t>(found.outcome)],
+                  service.is_probed ? "probed" : "table", service.confidence);
+  const auto add = [&text](std::string_view name, std::string_view value) {
+    if (!value.empty()) text += fmt::format(",\"{}\":{}", name, quoted(value));
+  };
+  if (found.is_tls) add("tunnel", "ssl");
+  add("product", service.product);
+  add("version", service.version);
+  add("info", service.info);
+  add("hostname", found.hostname);
+  add("os", found.os);
+  add("device", found.device);
+  if (!found.cpes.empty()) {
+    std::string cpes;
+    for (const std::string_view cpe : cpes_of(found)) {
+      cpes += fmt::format("{}{}", cpes.empty() ? "" : ",", quoted(cpe));
+    }
+    text += fmt::format(",\"cpe\":[{}]", cpes);
+  }
+  if (found.rpc) {
+    text += fmt::format(",\"rpc\":{{\"number\":{},\"low\":{},\"high\":{}}}", found.rpc->number,
+                        found.rpc->low, found.rpc->high);
+  }
+  add("fingerprint", found.fingerprint);
+  add("trouble", found.trouble);
+  return text + why_member(found.evidence) + '}';
+}
+
 std::string port_object(const PortReport& port, const PortNames* names) {
   std::string text =
       fmt::format("{{\"port\":{},\"protocol\":\"{}\",\"state\":\"{}\"{}", port.number,
                   name_of(port.protocol), name_of(port.state), reason_members(port.reason));
-  const std::string_view name = name_of_port(names, port);
-  if (!name.empty()) text += fmt::format(",\"service\":{}", quoted(name));
-  return text + '}';
+  const ServiceText service = service_text(port, names);
+  if (!service.name.empty()) text += fmt::format(",\"service\":{}", quoted(service.name));
+  return text + detection_member(port, service) + '}';
 }
 
 std::string ignored_object(const IgnoredState& state) {

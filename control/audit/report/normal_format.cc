@@ -10,6 +10,7 @@
 #include "control/audit/report/calendar.h"
 #include "control/audit/report/port_summary.h"
 #include "control/audit/report/report_text.h"
+#include "control/audit/report/service_text.h"
 #include "control/survey/version.h"
 
 namespace trawl::control {
@@ -42,11 +43,12 @@ std::string byte_text(std::uint64_t bytes) {
   return bytes >= kKilo ? in(kKilo, "KB") : fmt::format("{}B", bytes);
 }
 
-using Row = std::array<std::string, 4>;
+constexpr std::size_t kMostColumns = 5;
+using Row = std::array<std::string, kMostColumns>;
 
 // The rows with their columns as wide as the widest, but for the last.
 std::string table(const std::vector<Row>& rows, std::size_t columns) {
-  std::array<std::size_t, 4> widths{};
+  std::array<std::size_t, kMostColumns> widths{};
   for (const Row& row : rows) {
     for (std::size_t i = 0; i + 1 < columns; ++i) widths[i] = std::max(widths[i], row[i].size());
   }
@@ -57,6 +59,7 @@ std::string table(const std::vector<Row>& rows, std::size_t columns) {
       text.append(widths[i] - row[i].size() + 1, ' ');
     }
     text += row[columns - 1];
+    text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
   }
   return text;
@@ -78,18 +81,73 @@ std::string not_shown(const PortSummary& summary) {
   return text + '\n';
 }
 
-std::string port_table(const PortSummary& summary, bool reasons, const PortNames* names) {
+std::string port_table(const PortSummary& summary, const AuditRun& run, const PortNames* names) {
   const bool protocols = summary.protocols_only();
-  std::vector<Row> rows{{protocols ? "PROTOCOL" : "PORT", "STATE", "SERVICE", "REASON"}};
+  Row heads{protocols ? "PROTOCOL" : "PORT", "STATE", "SERVICE"};
+  std::size_t columns = 3;
+  if (shows_reasons(run)) heads[columns++] = "REASON";
+  if (run.detects_versions) heads[columns++] = "VERSION";
+  std::vector<Row> rows{heads};
   for (const PortReport* port : summary.listed) {
-    const std::string_view name = name_of_port(names, *port);
-    rows.push_back({protocols ? fmt::format("{}", port->number)
-                              : fmt::format("{}/{}", port->number, name_of(port->protocol)),
-                    std::string{name_of(port->state)},
-                    name.empty() ? std::string{"unknown"} : printable(name),
-                    reason_text(port->reason)});
+    const ServiceText service = service_text(*port, names);
+    Row row{protocols ? fmt::format("{}", port->number)
+                      : fmt::format("{}/{}", port->number, name_of(port->protocol)),
+            std::string{name_of(port->state)}, printable(service_column(service, "unknown"))};
+    std::size_t column = 3;
+    if (shows_reasons(run)) row[column++] = reason_text(port->reason);
+    if (run.detects_versions) row[column] = printable(version_column(service));
+    rows.push_back(std::move(row));
   }
-  return table(rows, reasons ? 4 : 3);
+  return table(rows, columns);
+}
+
+// Services that nobody knows, for whoever wants to write a line for them.
+std::string fingerprints(const PortSummary& summary) {
+  std::vector<const PortReport*> unknown;
+  for (const PortReport* port : summary.listed) {
+    if (port->service && !port->service->fingerprint.empty()) unknown.push_back(port);
+  }
+  if (unknown.empty()) return {};
+  const bool several = unknown.size() > 1;
+  std::string text = fmt::format(
+      "{} service{} unrecognized despite returning data. Whoever knows the service and its version "
+      "can write a match line by the following fingerprint{}:\n",
+      unknown.size(), several ? "s" : "", several ? "s" : "");
+  for (const PortReport* port : unknown) {
+    if (several) {
+      text += "==============NEXT SERVICE FINGERPRINT (SUBMIT INDIVIDUALLY)==============\n";
+    }
+    text += fingerprint_lines(printable(port->service->fingerprint));
+  }
+  return text;
+}
+
+// Scripts look for it: versions were asked for, and some host was there to be asked.
+std::string_view detection_line(const AuditRun& run, const AuditTotals& totals) noexcept {
+  const bool is_done = !totals.is_running && totals.failure.empty();
+  return run.detects_versions && is_done && totals.up > 0 ? "Service detection performed.\n" : "";
+}
+
+void add_hints(std::string& text, std::string_view one, std::string_view many,
+               const std::vector<std::string_view>& hints) {
+  if (hints.empty()) return;
+  text +=
+      fmt::format("{} {}: ", text.empty() ? "Service Info:" : ";", hints.size() == 1 ? one : many);
+  for (std::size_t i = 0; i < hints.size(); ++i) {
+    text += fmt::format("{}{}", i == 0 ? "" : ", ", printable(hints[i]));
+  }
+}
+
+// "Service Info: Hosts: a, b; OS: Linux; CPE: cpe:/o:linux:linux_kernel"
+std::string service_info(const PortSummary& summary) {
+  const HostHints hints = host_hints(summary.listed);
+  std::string text;
+  add_hints(text, "Host", "Hosts", hints.names);
+  add_hints(text, "OS", "OSs", hints.systems);
+  add_hints(text, "Device", "Devices", hints.devices);
+  add_hints(text, "CPE", "CPE", hints.cpes);
+  if (!text.empty()) text += '\n';
+  return text;
 }
 
 std::string trace_title(const TraceReport& trace) {
@@ -100,11 +158,11 @@ std::string trace_title(const TraceReport& trace) {
 
 // Hops without an answer are one row, "2   ..." or "2   ... 5".
 std::string trace_text(const TraceReport& trace) {
-  std::vector<Row> rows{{"HOP", "RTT", "ADDRESS", ""}};
+  std::vector<Row> rows{{"HOP", "RTT", "ADDRESS"}};
   std::size_t widest = rows[0][1].size();
   for (const HopReport& hop : trace.hops) {
     rows.push_back({fmt::format("{}", hop.ttl), fmt::format("{:.2f} ms", hop.rtt.count()),
-                    address_text(hop.name, hop.ip), ""});
+                    address_text(hop.name, hop.ip)});
     widest = std::max(widest, rows.back()[1].size());
   }
   std::string text = fmt::format("\n{}", trace_title(trace));
@@ -156,8 +214,8 @@ std::string NormalFormat::status_lines(const HostReport& report, std::string_vie
   return text;
 }
 
-std::string NormalFormat::ports(const HostReport& report, std::string_view shown) const {
-  const PortSummary summary = summarize_ports(report, run_);
+std::string NormalFormat::ports(const HostReport& report, const PortSummary& summary,
+                                std::string_view shown) const {
   std::string text;
   if (summary.listed.empty() && !report.ports.empty()) {
     const std::size_t count = report.ports.size();
@@ -166,8 +224,8 @@ std::string NormalFormat::ports(const HostReport& report, std::string_view shown
                : fmt::format("All {} scanned ports on {} are in ignored states.\n", count, shown);
   }
   text += summary.ignored.empty() ? "\n" : not_shown(summary);
-  if (!summary.listed.empty()) text += port_table(summary, shows_reasons(run_), names_);
-  return text;
+  if (!summary.listed.empty()) text += port_table(summary, run_, names_);
+  return text + fingerprints(summary);
 }
 
 std::string NormalFormat::host(const HostReport& report) const {
@@ -178,11 +236,13 @@ std::string NormalFormat::host(const HostReport& report) const {
     text += fmt::format("Skipping host {} due to host timeout\n", shown);
   }
   const bool has_ports = report.timed_out ? !report.ports.empty() : report.ports_scanned;
-  if (has_ports) text += ports(report, shown);
+  const PortSummary summary = has_ports ? summarize_ports(report, run_) : PortSummary{};
+  if (has_ports) text += ports(report, summary, shown);
   if (report.mac) {
     text += fmt::format("MAC Address: {} ({})\n", mac_text(*report.mac),
                         report.vendor.empty() ? std::string{"Unknown"} : printable(report.vendor));
   }
+  text += service_info(summary);
   for (const TraceReport& trace : report.traces) text += trace_text(trace);
   text += host_end(report);
   if (has_ports || !report.traces.empty()) text += '\n';
@@ -199,6 +259,7 @@ std::string NormalFormat::footer(const AuditTotals& totals) const {
   if (!totals.failure.empty()) {
     text = fmt::format("# Ended early: {}\n", printable(totals.failure).substr(0, kLongestFailure));
   }
+  text += detection_line(run_, totals);
   return text + fmt::format("# Nmap done at {} -- {}{}{}\n", calendar_time(totals.now),
                             totals_text(totals), totals.is_running ? ", " : "",
                             totals.is_running ? kNotEnded : "");
@@ -226,7 +287,8 @@ std::string ScreenFormat::host_end(const HostReport& report) const {
 }
 
 std::string ScreenFormat::footer(const AuditTotals& totals) const {
-  std::string text = fmt::format("Nmap done: {}\n", totals_text(totals));
+  std::string text{detection_line(run(), totals)};
+  text += fmt::format("Nmap done: {}\n", totals_text(totals));
   if (run().verbosity > 0 && totals.raw_packets_sent > 0) {
     text += fmt::format("           Raw packets sent: {} ({}) | Rcvd: {} ({})\n",
                         totals.raw_packets_sent, byte_text(totals.raw_bytes_sent),

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "control/audit/report/port_summary.h"
 #include "control/audit/report/report_format.h"
 
 namespace trawl::control {
@@ -28,7 +29,8 @@ class NormalFormat : public ReportFormat {
 
  private:
   [[nodiscard]] std::string status_lines(const HostReport& report, std::string_view shown) const;
-  [[nodiscard]] std::string ports(const HostReport& report, std::string_view shown) const;
+  [[nodiscard]] std::string ports(const HostReport& report, const PortSummary& summary,
+                                  std::string_view shown) const;
 
   AuditRun run_;
   const PortNames* names_;

@@ -5,6 +5,7 @@
 #include "control/audit/report/calendar.h"
 #include "control/audit/report/port_summary.h"
 #include "control/audit/report/report_text.h"
+#include "control/audit/report/service_text.h"
 #include "control/audit/report/task_text.h"
 #include "control/survey/output/nmap_xml_formatter.h"
 #include "control/survey/output/text_writer.h"
@@ -73,20 +74,54 @@ std::string extra_ports(const IgnoredState& state) {
   return text + "</extraports>\n";
 }
 
+// Attributes in Nmap's order.
+std::string service_element(const PortReport& port, const PortNames* names) {
+  const ServiceText service = service_text(port, names);
+  if (service.name.empty()) return {};
+  std::string text = "<service";
+  const auto add = [&text](std::string_view name, std::string_view value) {
+    if (!value.empty()) text += fmt::format(" {}=\"{}\"", name, attribute(value));
+  };
+  add("name", service.name);
+  add("product", service.product);
+  add("version", service.version);
+  add("extrainfo", service.info);
+  const service::ServiceFinding* const found = port.service.get();
+  if (found != nullptr) {
+    add("hostname", found->hostname);
+    add("ostype", found->os);
+    add("devicetype", found->device);
+    add("servicefp", found->fingerprint);
+    if (found->rpc) {
+      text += fmt::format(" proto=\"rpc\" rpcnum=\"{}\" lowver=\"{}\" highver=\"{}\"",
+                          found->rpc->number, found->rpc->low, found->rpc->high);
+    }
+  }
+  if (service.is_tls) add("tunnel", "ssl");
+  text += fmt::format(" method=\"{}\" conf=\"{}\"", service.is_probed ? "probed" : "table",
+                      service.confidence);
+  if (found == nullptr || found->cpes.empty()) return text + "/>";
+  text += '>';
+  for (const std::string_view cpe : cpes_of(*found)) {
+    text += fmt::format("<cpe>{}</cpe>", attribute(cpe));
+  }
+  return text + "</service>";
+}
+
 std::string port_element(const PortReport& port, const PortNames* names) {
   std::string text = fmt::format(
       "<port protocol=\"{}\" portid=\"{}\"><state state=\"{}\" reason=\"{}\" reason_ttl=\"{}\"",
       name_of(port.protocol), port.number, name_of(port.state), port.reason.word, port.reason.ttl);
   if (port.reason.from) text += fmt::format(" reason_ip=\"{}\"", port.reason.from->to_string());
   text += "/>";
-  const std::string_view name = name_of_port(names, port);
   if (port.protocol == PortProtocol::Ip) {
+    const std::string_view name = name_of_port(names, port);
     text += '\n';
     if (!name.empty()) {
       text += fmt::format("<service name=\"{}\" conf=\"8\" method=\"table\"/>", attribute(name));
     }
-  } else if (!name.empty()) {
-    text += fmt::format("<service name=\"{}\" method=\"table\" conf=\"3\"/>", attribute(name));
+  } else {
+    text += service_element(port, names);
   }
   return text + "</port>\n";
 }

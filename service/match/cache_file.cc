@@ -1,0 +1,130 @@
+#include "service/match/cache_file.h"
+
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+namespace trawl::service {
+namespace {
+
+// The layout: these bytes, the key, SHA-256 of what follows, what was kept.
+constexpr std::string_view kMagic = "trawl match lines 1\n";
+constexpr std::size_t kHeader = kMagic.size() + 2 * sizeof(CacheKey);
+constexpr std::size_t kLargest = std::size_t{256} << 20U;
+
+std::string_view as_bytes(const CacheKey& key) noexcept {
+  return {reinterpret_cast<const char*>(key.data()), key.size()};
+}
+
+std::string path_of(const std::string& folder, const CacheKey& key) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string path = folder + "/match-";
+  for (std::size_t i = 0; i < 8; ++i) {
+    path += kDigits[key[i] >> 4U];
+    path += kDigits[key[i] & 15U];
+  }
+  return path + ".cache";
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) noexcept : fd_{fd} {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+bool read_all(int fd, char* to, std::size_t size) noexcept {
+  while (size > 0) {
+    const ssize_t got = ::read(fd, to, size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    to += got;
+    size -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+bool write_all(int fd, std::string_view bytes) noexcept {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return true;
+}
+
+}  // namespace
+
+CacheKey cache_key(std::string_view about) {
+  CacheKey key{};
+  SHA256(reinterpret_cast<const unsigned char*>(about.data()), about.size(), key.data());
+  return key;
+}
+
+std::optional<std::string> read_cache_file(const std::string& folder, const CacheKey& key) {
+  // A FIFO of that name must not hold the program up.
+  const Descriptor file{::open(path_of(folder, key).c_str(),
+                               O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)};
+  struct stat about {};
+  if (file.get() < 0 || ::fstat(file.get(), &about) != 0) return std::nullopt;
+  const bool is_ours = S_ISREG(about.st_mode) && about.st_uid == ::geteuid() &&
+                       (about.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  const auto size = static_cast<std::size_t>(about.st_size);
+  if (!is_ours || size < kHeader || size > kLargest) return std::nullopt;
+  std::string header(kHeader, '\0');
+  std::string bytes(size - kHeader, '\0');
+  if (!read_all(file.get(), header.data(), header.size())) return std::nullopt;
+  if (!read_all(file.get(), bytes.data(), bytes.size())) return std::nullopt;
+  const CacheKey sum = cache_key(bytes);
+  std::string expected{kMagic};
+  expected += as_bytes(key);
+  expected += as_bytes(sum);
+  if (header != expected) return std::nullopt;
+  return bytes;
+}
+
+bool write_cache_file(const std::string& folder, const CacheKey& key, std::string_view bytes) {
+  if (folder.empty() || bytes.size() > kLargest - kHeader) return false;
+  std::error_code error;
+  const std::filesystem::path parent = std::filesystem::path{folder}.parent_path();
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  if (::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) return false;
+  const std::string path = path_of(folder, key);
+  std::string temporary = path + ".XXXXXX";
+  // For this user alone, whatever the umask.
+  const Descriptor file{::mkostemp(temporary.data(), O_CLOEXEC)};
+  if (file.get() < 0) return false;
+  std::string header{kMagic};
+  header += as_bytes(key);
+  header += as_bytes(cache_key(bytes));
+  const bool is_kept = write_all(file.get(), header) && write_all(file.get(), bytes) &&
+                       ::rename(temporary.c_str(), path.c_str()) == 0;
+  if (!is_kept) ::unlink(temporary.c_str());
+  return is_kept;
+}
+
+std::string default_cache_folder() {
+  // Not where a program of more rights than its user runs.
+  const char* cache = ::secure_getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && cache[0] == '/') return std::string{cache} + "/trawl";
+  if (::geteuid() == 0) return "/var/cache/trawl";
+  const char* home = ::secure_getenv("HOME");
+  if (home != nullptr && home[0] == '/') return std::string{home} + "/.cache/trawl";
+  return {};
+}
+
+}  // namespace trawl::service

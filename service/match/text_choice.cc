@@ -1,0 +1,95 @@
+#include "service/match/text_choice.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <unordered_map>
+
+#include "service/match/needed_text.h"
+
+namespace trawl::service {
+namespace {
+
+constexpr std::size_t kGram = 3;
+constexpr std::size_t kLongest = 24;
+constexpr std::size_t kBefore = 10;  // Bytes that are kept before the rarest three.
+
+std::uint32_t lower(char c) noexcept {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 'A' && byte <= 'Z' ? byte + 32U : byte;
+}
+
+// Three bytes in lower case: lines with and without "i" are counted alike.
+std::uint32_t gram_at(std::string_view text, std::size_t at) noexcept {
+  return lower(text[at]) << 16U | lower(text[at + 1]) << 8U | lower(text[at + 2]);
+}
+
+using Counts = std::unordered_map<std::uint32_t, std::uint32_t>;
+
+// In how many lines any three bytes stand.
+Counts count_grams(const std::vector<std::vector<NeededText>>& lines) {
+  Counts counts;
+  std::vector<std::uint32_t> grams;
+  for (const auto& texts : lines) {
+    grams.clear();
+    for (const NeededText& text : texts) {
+      for (std::size_t at = 0; at + kGram <= text.bytes.size(); ++at) {
+        grams.push_back(gram_at(text.bytes, at));
+      }
+    }
+    std::sort(grams.begin(), grams.end());
+    grams.erase(std::unique(grams.begin(), grams.end()), grams.end());
+    for (const std::uint32_t gram : grams) ++counts[gram];
+  }
+  return counts;
+}
+
+// How many lines have a text's rarest three bytes, and where they are.
+struct Rareness {
+  std::uint32_t lines = std::numeric_limits<std::uint32_t>::max();
+  std::size_t at = 0;
+};
+
+Rareness rareness_of(std::string_view text, const Counts& counts) {
+  Rareness best;
+  for (std::size_t at = 0; at + kGram <= text.size(); ++at) {
+    const std::uint32_t lines = counts.at(gram_at(text, at));
+    if (lines < best.lines) best = {.lines = lines, .at = at};
+  }
+  return best;
+}
+
+}  // namespace
+
+std::vector<std::optional<ChosenText>> choose_texts(std::span<const MatchLine> lines) {
+  std::vector<std::vector<NeededText>> needed;
+  needed.reserve(lines.size());
+  for (const MatchLine& line : lines) needed.push_back(needed_texts(line.pattern));
+  const Counts counts = count_grams(needed);
+  std::vector<std::optional<ChosenText>> chosen(lines.size());
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const NeededText* best = nullptr;
+    Rareness rarest;
+    for (const NeededText& text : needed[i]) {
+      const Rareness found = rareness_of(text.bytes, counts);
+      const bool is_better =
+          best == nullptr || found.lines < rarest.lines ||
+          (found.lines == rarest.lines && text.bytes.size() > best->bytes.size());
+      if (is_better) {
+        best = &text;
+        rarest = found;
+      }
+    }
+    if (best == nullptr) continue;
+    const std::size_t begin = rarest.at > kBefore ? rarest.at - kBefore : 0;
+    ChosenText text{.bytes = best->bytes.substr(begin, kLongest),
+                    .ignores_case = lines[i].ignores_case,
+                    .offset = best->offset};
+    if (text.offset) *text.offset += begin;
+    chosen[i] = std::move(text);
+  }
+  return chosen;
+}
+
+}  // namespace trawl::service

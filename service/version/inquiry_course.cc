@@ -1,0 +1,249 @@
+#include <algorithm>
+#include <utility>
+
+#include "service/version/port_inquiry.h"
+
+namespace trawl::service {
+
+void PortInquiry::advance(SteadyTime now) {
+  for (bool again = true; again && !finding_;) {
+    wakes_at_ = SteadyTime::max();
+    const bool was_tls = is_tls_;
+    end_overdue(now);
+    if (finding_) return;
+    cut_null(now);
+    const bool may_start = review(now);
+    if (may_start && !finding_) start_more(now);
+    again = is_tls_ != was_tls;
+  }
+  if (finding_) {
+    wakes_at_ = SteadyTime::max();
+    return;
+  }
+  // A match under way wakes by itself.
+  for (const Slot& slot : slots_) {
+    const bool waits = slot.state == Slot::State::Running && slot.ticket == 0;
+    if (waits && !is_in_shadow(slot)) wake_by(slot.deadline);
+  }
+}
+
+// Walks through what was asked in Nmap's order, up to the first answer that ends it.
+bool PortInquiry::review(SteadyTime now) {
+  soft_slot_.reset();
+  soft_service_.clear();
+  second_.reset();
+  waiting_.clear();
+  asked_.clear();
+  bool all_over = true;
+  for (std::size_t at = 0; at < slots_.size(); ++at) {
+    Slot& slot = slots_[at];
+    if (!may_ask(slot)) {
+      if (slot.state != Slot::State::Waiting) abandon(now, at);
+      continue;
+    }
+    if (!slot.is_null && !second_) second_ = at;
+    if (slot.state == Slot::State::Waiting) {
+      if (is_aborted_) continue;
+      waiting_.push_back(at);
+      all_over = false;
+      continue;
+    }
+    if (!want_match(at)) {
+      waiting_.push_back(at);
+      all_over = false;
+      continue;
+    }
+    asked_.push_back(at);
+    if (slot.is_doubtful && (is_proven_ || is_aborted_)) slot.is_doubtful = false;
+    if (slot.is_doubtful && all_over) {
+      ask_alone(now, at);
+      return false;
+    }
+    if (slot.hard && slot.ticket == 0) {
+      if (!all_over && !may_jump_null(now, slot)) {
+        // The ones before it may still be asked.
+        return !waiting_.empty();
+      }
+      finish_matched(now, slot);
+      return false;
+    }
+    if (slot.soft && !soft_slot_) {
+      soft_slot_ = at;
+      soft_service_ = slot.soft->service;
+      if (all_over && !std::exchange(told_soft_, true)) tell(slot, *slot.soft);
+    }
+    all_over = all_over && is_over(slot);
+  }
+  if (all_over) finish_unmatched(now);
+  return !all_over;
+}
+
+bool PortInquiry::may_ask(const Slot& slot) const {
+  if (slot.is_null || (soft_service_.empty() && slot.is_usual)) return true;
+  if (soft_service_.empty()) return false;
+  constexpr unsigned kAll = 9;
+  return rules_.intensity >= kAll || file_.probes[slot.probe].can_match(soft_service_);
+}
+
+bool PortInquiry::is_over(const Slot& slot) const noexcept {
+  return slot.state == Slot::State::Ended && slot.ticket == 0 && !slot.is_doubtful;
+}
+
+// Has the response looked at where that is due: it grew, or only one service counts by now. False
+// when it has to be asked anew: it was cut short by an answer that does not count any more.
+bool PortInquiry::want_match(std::size_t at) {
+  Slot& slot = slots_[at];
+  if (slot.ticket != 0 || !slot.is_answered()) return true;
+  // The own soft match counts for what comes after it.
+  const std::string& service =
+      !soft_service_.empty() || !slot.soft ? soft_service_ : slot.soft->service;
+  const LineMatch* const said = slot.hard ? slot.hard.get() : slot.soft.get();
+  const bool still_holds = slot.matched_for == service ||
+                           (slot.matched_for.empty() && (!said || said->service == service));
+  if (!still_holds) {
+    if (slot.hard) {
+      slot.forget();
+      return false;
+    }
+    slot.soft.reset();
+    slot.matched = 0;
+  }
+  if (slot.hard || slot.matched == slot.response.size()) return true;
+  slot.matched = slot.response.size();
+  slot.matched_for = service;
+  slot.ticket = ++last_ticket_;
+  InquiryCommand command;
+  command.kind = InquiryCommand::Kind::Match;
+  command.probe = slot.probe;
+  command.ticket = slot.ticket;
+  command.response = slot.response;
+  command.only_service = service;
+  commands_.push_back(std::move(command));
+  return true;
+}
+
+// An answer that is waited for no longer than kGrace: NULL has met with silence, and the probe is
+// one that is meant for this port.
+bool PortInquiry::may_jump_null(SteadyTime now, const Slot& slot) {
+  const Slot& null = slots_.front();
+  if (rules_.is_strict || !null.is_null || !slot.is_listed || asked_.size() < 2 ||
+      asked_.front() != 0 || null.state != Slot::State::Running || null.is_answered()) {
+    return false;
+  }
+  // All between are over.
+  for (const std::size_t at : asked_) {
+    if (at != 0 && &slots_[at] != &slot && !is_over(slots_[at])) return false;
+  }
+  if (!waiting_.empty() && waiting_.front() < static_cast<std::size_t>(&slot - slots_.data())) {
+    return false;
+  }
+  const Attempt* const attempt = find(null.attempt);
+  if (!attempt || !attempt->is_connected) return false;
+  const SteadyTime when =
+      attempt->connected_at + std::max<SteadyTime::duration>(kGrace, 3 * attempt->round_trip());
+  if (now < when) wake_by(when);
+  return now >= when;
+}
+
+// A whole line that matched softly, and silence after it: no more of it is waited for. What comes
+// late is part of the next answer, as it is on the same connection.
+void PortInquiry::cut_null(SteadyTime now) {
+  if (rules_.is_strict || slots_.empty()) return;
+  const Slot& null = slots_.front();
+  if (!null.is_null || null.state != Slot::State::Running || !null.soft || null.ticket != 0 ||
+      null.matched != null.response.size() || !null.response.ends_with('\n')) {
+    return;
+  }
+  const Attempt* const attempt = find(null.attempt);
+  if (!attempt) return;
+  const SteadyTime when =
+      null.active_at + std::max<SteadyTime::duration>(kLineGrace, 3 * attempt->round_trip());
+  if (now >= when) {
+    end_slot(now, 0, false);
+  } else {
+    wake_by(when);
+  }
+}
+
+void PortInquiry::start_more(SteadyTime now) {
+  if (idle() != nullptr && use_idle(now)) return;
+  for (const std::size_t at : waiting_) {
+    // The server speaks first: the first probe is for the connection that it spoke on.
+    const Slot& null = slots_.front();
+    if (at == second_ && null.is_null && null.state == Slot::State::Running && null.is_answered()) {
+      continue;
+    }
+    const bool is_single = is_serial_ || rules_.parallelism == 1;
+    if (attempts_.size() >= (is_single ? 1 : rules_.parallelism)) return;
+    if (is_single ? !attempts_.empty() : !is_quiet(now)) return;
+    open(now, at);
+    return;
+  }
+}
+
+bool PortInquiry::use_idle(SteadyTime now) {
+  Attempt& attempt = *idle();
+  const Slot& before = slots_[attempt.slot];
+  if (before.ticket != 0) return true;
+  const std::optional<std::size_t> next = before.is_null     ? second_
+                                          : waiting_.empty() ? std::nullopt
+                                                             : std::optional{waiting_.front()};
+  const std::uint32_t number = attempt.number;
+  if (!next) {
+    close(now, number);
+    return false;
+  }
+  Slot& slot = slots_[*next];
+  const bool is_new = slot.state == Slot::State::Waiting;
+  const bool is_silent = !slot.is_answered() && !is_proven_ && !slot.was_closed;
+  if (!is_new && !is_silent) {
+    close(now, number);
+    return false;
+  }
+  if (!is_new) {
+    abandon(now, *next);
+    slot.is_repeated = true;
+  }
+  if (before.is_null) {
+    slot.response = before.response;
+    slot.inherited = slot.response.size();
+  }
+  run_on(now, *find(number), *next);
+  return true;
+}
+
+// No other connection is open then.
+void PortInquiry::ask_alone(SteadyTime now, std::size_t at) {
+  for (std::size_t other = at + 1; other < slots_.size(); ++other) {
+    if (slots_[other].state == Slot::State::Running) abandon(now, other);
+  }
+  Slot& slot = slots_[at];
+  slot.forget();
+  slot.is_alone = true;
+  Attempt* const attempt = idle();
+  if (attempt != nullptr && at == second_) {
+    const Slot& before = slots_[attempt->slot];
+    slot.response = before.response;
+    slot.inherited = slot.response.size();
+    run_on(now, *attempt, at);
+    return;
+  }
+  if (attempt != nullptr) close(now, attempt->number);
+  open(now, at);
+}
+
+bool PortInquiry::is_quiet(SteadyTime now) {
+  for (const Attempt& attempt : attempts_) {
+    const Slot& slot = slots_[attempt.slot];
+    if (!attempt.is_connected || slot.ticket != 0 || slot.is_alone) return false;
+    const SteadyTime when =
+        slot.active_at + std::max<SteadyTime::duration>(kHeadStart, 2 * attempt.round_trip());
+    if (now < when) {
+      wake_by(when);
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace trawl::service

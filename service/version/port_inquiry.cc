@@ -1,0 +1,286 @@
+#include "service/version/port_inquiry.h"
+
+#include <utility>
+
+#include "service/probes/probe_order.h"
+
+namespace trawl::service {
+
+namespace {
+
+constexpr unsigned kRarest = 9;
+
+}  // namespace
+
+PortInquiry::PortInquiry(const ProbeFile& file, ServicePort port, InquiryRules rules)
+    : file_{file}, port_{std::move(port)}, rules_{std::move(rules)} {
+  if (rules_.is_strict || rules_.parallelism == 0) rules_.parallelism = 1;
+  // Sockets of UDP do not know of one another.
+  is_proven_ = port_.transport == Transport::Udp;
+}
+
+void PortInquiry::begin(SteadyTime now) {
+  const PortSet& excluded =
+      port_.transport == Transport::Tcp ? file_.excluded_tcp : file_.excluded_udp;
+  if (!rules_.all_ports && excluded.contains(port_.port)) {
+    ServiceFinding finding;
+    finding.outcome = ServiceFinding::Outcome::Excluded;
+    finish(now, std::move(finding));
+    return;
+  }
+  begin_phase(false);
+  advance(now);
+}
+
+void PortInquiry::begin_phase(bool is_tls) {
+  is_tls_ = is_tls;
+  told_soft_ = false;
+  slots_.clear();
+  if (port_.transport == Transport::Tcp && file_.null_probe) {
+    Slot& slot = slots_.emplace_back();
+    slot.probe = *file_.null_probe;
+    slot.is_null = true;
+    slot.is_usual = true;
+  }
+  // A soft match takes in rarer probes, so all are here.
+  for (const std::size_t at : probe_order(file_, port_.transport, port_.port, is_tls, kRarest)) {
+    const Probe& probe = file_.probes[at];
+    Slot& slot = slots_.emplace_back();
+    slot.probe = at;
+    slot.is_listed = (is_tls ? probe.tls_ports : probe.ports).contains(port_.port);
+    slot.is_usual = slot.is_listed || probe.rarity <= rules_.intensity;
+  }
+}
+
+void PortInquiry::connected(SteadyTime now, std::uint32_t attempt) {
+  Attempt* const found = find(attempt);
+  if (!found || found->is_connected) return;
+  found->is_connected = true;
+  found->connected_at = now;
+  was_connected_ = true;
+  if (port_.transport == Transport::Tcp) answered_ = true;
+  run_on(now, *found, found->slot);
+  advance(now);
+}
+
+void PortInquiry::not_connected(SteadyTime now, std::uint32_t attempt, std::string_view trouble) {
+  Attempt* const found = find(attempt);
+  if (!found) return;
+  Slot& slot = slots_[found->slot];
+  close(now, attempt);
+  if (!attempts_.empty()) {
+    // One at a time, then.
+    slot.forget();
+    go_serial(now);
+  } else {
+    slot.state = Slot::State::Ended;
+    slot.deadline = SteadyTime::max();
+    is_aborted_ = true;
+    trouble_ = trouble;
+  }
+  advance(now);
+}
+
+void PortInquiry::data(SteadyTime now, std::uint32_t attempt, std::string_view bytes) {
+  Attempt* const found = find(attempt);
+  if (!found || bytes.empty()) return;
+  answered_ = true;
+  const bool is_beside = has_older(attempt);
+  Slot& slot = slots_[found->slot];
+  slot.response += bytes.substr(0, kMostResponse - slot.response.size());
+  slot.active_at = now;
+  if (slot.response.size() >= kEnough) {
+    const bool waits = !rules_.is_strict && slot.response.size() < kMostResponse;
+    slot.deadline = std::min(slot.deadline, waits ? now + kTail : now);
+  }
+  if (is_beside) {
+    is_proven_ = true;
+  } else if (slot.is_repeated && !is_proven_) {
+    // It was silent on a connection of its own, behind this one.
+    go_serial(now);
+  }
+  advance(now);
+}
+
+void PortInquiry::ended(SteadyTime now, std::uint32_t attempt) {
+  if (Attempt* const found = find(attempt)) {
+    const Slot& slot = slots_[found->slot];
+    if (found->is_connected && slot.state == Slot::State::Running) {
+      end_slot(now, found->slot, true);
+    } else {
+      close(now, attempt);
+    }
+    advance(now);
+  }
+}
+
+void PortInquiry::matched(SteadyTime now, std::uint32_t ticket, std::optional<LineMatch> match) {
+  const auto slot = std::ranges::find(slots_, ticket, &Slot::ticket);
+  if (ticket == 0 || finding_ || slot == slots_.end()) return;
+  slot->ticket = 0;
+  if (match && match->is_soft) {
+    if (!slot->soft) slot->soft = std::make_unique<LineMatch>(std::move(*match));
+  } else if (match) {
+    slot->hard = std::make_unique<LineMatch>(std::move(*match));
+    if (slot->state == Slot::State::Running) {
+      slot->state = Slot::State::Ended;
+      close(now, slot->attempt);
+    }
+  }
+  advance(now);
+}
+
+void PortInquiry::tick(SteadyTime now) { advance(now); }
+
+std::vector<InquiryCommand> PortInquiry::take_commands() { return std::exchange(commands_, {}); }
+
+std::vector<PortInquiry::Listening> PortInquiry::listens() const {
+  std::vector<Listening> all;
+  for (const Attempt& attempt : attempts_) {
+    const Slot& slot = slots_[attempt.slot];
+    if (!attempt.is_connected || slot.ticket != 0) continue;
+    const bool has_end = slot.state == Slot::State::Running && !is_in_shadow(slot);
+    all.push_back({attempt.number, has_end ? slot.deadline : SteadyTime::max()});
+  }
+  return all;
+}
+
+void PortInquiry::end_overdue(SteadyTime now) {
+  for (std::size_t at = 0; at < slots_.size() && !finding_; ++at) {
+    const Slot& slot = slots_[at];
+    if (slot.state == Slot::State::Running && slot.deadline <= now && !is_in_shadow(slot)) {
+      end_slot(now, at, false);
+    }
+  }
+}
+
+void PortInquiry::end_slot(SteadyTime now, std::size_t at, bool was_closed) {
+  Slot& slot = slots_[at];
+  Attempt& attempt = *find(slot.attempt);
+  const SteadyTime connected_at = attempt.connected_at;
+  slot.state = Slot::State::Ended;
+  slot.was_closed = was_closed;
+  slot.was_beside = has_older(attempt.number);
+  const bool is_udp = port_.transport == Transport::Udp;
+  // Nmap goes on with the connection that NULL listened on, and with the socket of UDP.
+  attempt.is_idle =
+      is_udp ? rules_.is_strict : slot.is_null && !was_closed && slot.response.size() < kEnough;
+  if (!attempt.is_idle) {
+    const bool is_lonely = attempts_.size() == 1;
+    close(now, attempt.number);
+    if (!slot.is_answered() && !is_lonely && take_doubts(now, at)) return;
+  }
+  // It was closed beside others, and is not where it is alone.
+  if (slot.is_alone && !slot.is_answered() && !was_closed) go_serial(now);
+  if (slot.is_null && was_closed && !slot.is_answered() && !is_tls_ &&
+      now - connected_at < file_.probes[slot.probe].wrapped_wait) {
+    ServiceFinding finding;
+    finding.outcome = ServiceFinding::Outcome::Wrapped;
+    finding.name = "tcpwrapped";
+    finish(now, std::move(finding));
+  }
+}
+
+bool PortInquiry::take_doubts(SteadyTime now, std::size_t at) {
+  Slot& slot = slots_[at];
+  if (is_proven_ || !slot.was_closed) return false;
+  if (slot.is_null) {
+    // Perhaps it gave way to the newer connections.
+    go_serial(now);
+    for (std::size_t each = 0; each < slots_.size(); ++each) abandon(now, each);
+    return true;
+  }
+  slot.is_doubtful = slot.was_beside;
+  return slot.is_doubtful;
+}
+
+void PortInquiry::open(SteadyTime now, std::size_t at) {
+  InquiryCommand command;
+  command.kind = InquiryCommand::Kind::Open;
+  command.attempt = ++last_attempt_;
+  command.is_tls = is_tls_;
+  command.is_extra = !attempts_.empty();
+  command.probe = slots_[at].probe;
+  Attempt& attempt = attempts_.emplace_back();
+  attempt.number = last_attempt_;
+  attempt.asked_at = now;
+  attempt.slot = at;
+  slots_[at].state = Slot::State::Running;
+  slots_[at].attempt = attempt.number;
+  commands_.push_back(std::move(command));
+}
+
+void PortInquiry::run_on(SteadyTime now, Attempt& attempt, std::size_t at) {
+  Slot& slot = slots_[at];
+  slot.state = Slot::State::Running;
+  slot.attempt = attempt.number;
+  slot.active_at = now;
+  slot.deadline = now + file_.probes[slot.probe].total_wait;
+  attempt.slot = at;
+  attempt.is_idle = false;
+  InquiryCommand command;
+  command.kind = InquiryCommand::Kind::Send;
+  command.attempt = attempt.number;
+  command.is_tls = is_tls_;
+  command.probe = slot.probe;
+  commands_.push_back(std::move(command));
+}
+
+void PortInquiry::close(SteadyTime now, std::uint32_t attempt) {
+  const auto found = std::ranges::find(attempts_, attempt, &Attempt::number);
+  if (found == attempts_.end()) return;
+  attempts_.erase(found);
+  InquiryCommand command;
+  command.kind = InquiryCommand::Kind::Close;
+  command.attempt = attempt;
+  commands_.push_back(std::move(command));
+  // A server that takes one connection at a time turns to the next one now.
+  const auto next = std::ranges::min_element(attempts_, {}, &Attempt::number);
+  if (is_proven_ || next == attempts_.end() || next->number < attempt) return;
+  Slot& slot = slots_[next->slot];
+  if (slot.state == Slot::State::Running && !slot.is_answered() &&
+      slot.deadline != SteadyTime::max()) {
+    slot.deadline = std::max(slot.deadline,
+                             now + std::max<SteadyTime::duration>(kTurn, 4 * next->round_trip()));
+  }
+}
+
+void PortInquiry::abandon(SteadyTime now, std::size_t at) {
+  Slot& slot = slots_[at];
+  if (slot.state == Slot::State::Running) close(now, slot.attempt);
+  slot.forget();
+}
+
+// What was said beside others does not count any more, unless the server has proven that it can.
+void PortInquiry::go_serial(SteadyTime now) {
+  is_serial_ = true;
+  if (is_proven_) return;
+  for (std::size_t at = 0; at < slots_.size(); ++at) {
+    const Slot& slot = slots_[at];
+    const bool is_behind =
+        slot.state == Slot::State::Running ? has_older(slot.attempt) : slot.was_beside;
+    if (is_behind && !slot.is_answered()) abandon(now, at);
+  }
+}
+
+PortInquiry::Attempt* PortInquiry::find(std::uint32_t attempt) noexcept {
+  const auto found = std::ranges::find(attempts_, attempt, &Attempt::number);
+  return found == attempts_.end() || finding_ ? nullptr : &*found;
+}
+
+PortInquiry::Attempt* PortInquiry::idle() noexcept {
+  const auto found = std::ranges::find(attempts_, true, &Attempt::is_idle);
+  return found == attempts_.end() ? nullptr : &*found;
+}
+
+bool PortInquiry::is_in_shadow(const Slot& slot) const noexcept {
+  return !is_proven_ && !slot.is_answered() && has_older(slot.attempt);
+}
+
+bool PortInquiry::has_older(std::uint32_t attempt) const noexcept {
+  return std::ranges::any_of(attempts_, [&](const Attempt& other) {
+    return other.is_connected && other.number < attempt;
+  });
+}
+
+}  // namespace trawl::service
