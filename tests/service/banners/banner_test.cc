@@ -164,6 +164,19 @@ TEST(OwnProbeFile, AnchorsItsPatterns) {
   }
 }
 
+// Nmap reports one CPE of each part and drops the others of a line.
+TEST(OwnProbeFile, NamesOneCpeOfAPart) {
+  for (const Probe& probe : probes()->probes) {
+    for (const MatchLine& line : probe.matches) {
+      std::set<std::string> parts;
+      for (const std::string& cpe : line.cpes) {
+        EXPECT_TRUE(parts.insert(cpe.substr(0, std::string_view("cpe:/a").size())).second)
+            << "line " << line.line << ": " << cpe;
+      }
+    }
+  }
+}
+
 TEST(BannerCases, SayWhereTheyAreFrom) {
   for (const BannerCase& banner : cases()) {
     EXPECT_THAT(banner.source, AnyOf(StartsWith("lab "), StartsWith("rfc "), StartsWith("docs "),
