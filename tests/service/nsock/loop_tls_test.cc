@@ -182,6 +182,49 @@ TEST(LoopTls, ServesRenegotiationInTheMiddleOfAWrite) {
   EXPECT_EQ(written.status, EventStatus::Success);
 }
 
+TEST(LoopTls, ReadsWhatCameWithTheEndOfTheHandshake) {
+  const LocalServer server;
+  const auto loop = make_loop();
+  // The server's last word of the handshake is its first of the dialogue: TLS 1.3 tickets aside,
+  // both are there before the client's read is asked for.
+  Secured secured = secure(*loop, server);
+  secured.peer.server().write("220 ready");
+  secured.peer.drain();
+  Outcome written;
+  loop->write(secured.socket, "x", kLong, into(written));
+  wait_for(*loop, written);
+  secured.peer.server().write(" for you");
+  secured.peer.drain();
+  std::string heard;
+  while (heard.size() < 17) {
+    Outcome read;
+    loop->read(secured.socket, kLong, into(read));
+    EXPECT_EQ(wait_for(*loop, read).status, EventStatus::Success);
+    heard += read.bytes;
+  }
+  EXPECT_EQ(heard, "220 ready for you");
+}
+
+TEST(LoopTls, WritesToAServerThatEnded) {
+  const LocalServer server;
+  const auto loop = make_loop();
+  Secured secured = secure(*loop, server);
+  secured.peer.server().close();
+  secured.peer.drain();
+  secured.peer.peer().close();
+  Outcome end;
+  loop->read(secured.socket, kLong, into(end));
+  EXPECT_EQ(wait_for(*loop, end).status, EventStatus::Eof);
+  // The first may still be taken by the kernel; in the end there is an error, and no standstill.
+  EventStatus status = EventStatus::Success;
+  for (int i = 0; i < 100 && status == EventStatus::Success; ++i) {
+    Outcome written;
+    loop->write(secured.socket, "anybody?", kLong, into(written));
+    status = wait_for(*loop, written).status;
+  }
+  EXPECT_EQ(status, EventStatus::Error);
+}
+
 TEST(LoopTls, FailsWithASentenceWhereTheServerSpeaksNoTls) {
   const LocalServer server;
   const auto loop = make_loop();
