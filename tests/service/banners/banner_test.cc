@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -169,17 +168,6 @@ TEST(OwnProbeFile, AnchorsItsPatterns) {
     for (const MatchLine& line : probe.matches) {
       EXPECT_THAT(line.pattern, StartsWith("^")) << "line " << line.line;
     }
-  }
-}
-
-// Nmap reads no longer ones, and stops at the first.
-TEST(OwnProbeFile, HasNoLineTooLongForNmap) {
-  constexpr std::size_t kLongest = 2000;
-  std::string_view rest = own_probe_text();
-  for (std::size_t number = 1; !rest.empty(); ++number) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    EXPECT_LE(line.size(), kLongest) << "line " << number;
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
   }
 }
 
