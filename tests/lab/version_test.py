@@ -295,7 +295,7 @@ class Choices(Case):
 
     def test_literal_sequence_and_one_connection(self) -> None:
         self.play({3010: answers(b"HTTP/1.0 200 OK\r\nServer: Thing/1\r\n\r\n")})
-        for words in (["--strict-nmap"], ["--version-parallelism", "1"], ["-T1", "--max-retries=0"]):
+        for words in (["--strict-nmap"], ["--version-parallelism", "1"], ["-T2"]):
             self.audit("-p3010", "--versiondb", self.probes(), *words)
             self.assertEqual(self.found()["tcp", 3010]["product"], "Thing/1", words)
 
