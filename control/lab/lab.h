@@ -13,6 +13,7 @@ struct LabUpOptions {
       "auto";  // auto, af_xdp or af_packet: how the simulated network drives its end.
   bool with_servers = true;
   std::string servers = "basic";        // "basic", "default", "all" or names, with commas between.
+  std::vector<std::string> recipes;     // Files with more of them.
   unsigned cpu = 0;                     // Where it polls.
   std::vector<std::string> population;  // Options for trawl-simnet, as words.
 };

@@ -13,6 +13,7 @@
 
 #include "control/lab/lab.h"
 #include "control/lab/lab_state.h"
+#include "control/lab/recipe.h"
 #include "control/lab/server_list.h"
 
 namespace trawl::control {
@@ -59,6 +60,19 @@ CLI::App& add_exec(CLI::App& app, std::string& lab, std::string& suffix) {
   return command;
 }
 
+void add_recipes_option(CLI::App& command, std::vector<std::string>& files) {
+  command.add_option("--recipes", files, "Read more servers from a file (repeatable)")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+}
+
+Result<void> read_recipes(const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    if (auto added = add_recipes(file); !added) return added;
+  }
+  return {};
+}
+
 CLI::App& add_up(CLI::App& app, LabUpOptions& up) {
   CLI::App& command = add_command(app, "up", "Build the lab", up.name);
   command.add_option("--driver", up.driver, "How the simulated network drives its link")
@@ -70,6 +84,7 @@ CLI::App& add_up(CLI::App& app, LabUpOptions& up) {
                   "Which of 'trawl lab servers': basic, default, all, or names with commas between")
       ->type_name("LIST")
       ->capture_default_str();
+  add_recipes_option(command, up.recipes);
   command.add_option("--cpu", up.cpu, "The CPU the simulated network polls on")
       ->type_name("N")
       ->capture_default_str();
@@ -112,6 +127,7 @@ int lab_main(std::span<const char* const> arguments) {
       *app.add_subcommand("servers", "List the real servers a lab can run and what each needs");
   bool is_json = false;
   servers_command.add_flag("--json", is_json, "One JSON object a line");
+  add_recipes_option(servers_command, up.recipes);
   // Whatever follows -- is another program's. CLI11 wants its own words last first.
   const auto ours = std::find(arguments.begin(), arguments.end(), std::string_view{"--"});
   std::vector<std::string> words{std::make_reverse_iterator(ours), arguments.rend()};
@@ -122,6 +138,7 @@ int lab_main(std::span<const char* const> arguments) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::Usage);
   }
+  if (auto read = read_recipes(up.recipes); !read) return finish(read);
   if (up_command.parsed()) {
     up.population = up_command.remaining();
     const auto complete = lab_up(up);

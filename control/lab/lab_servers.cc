@@ -23,13 +23,17 @@ using Steady = std::chrono::steady_clock;
 constexpr std::size_t kMostStarting = 8;
 // Far more than any needs alone; many share the CPUs.
 constexpr auto kPatience = std::chrono::seconds{120};
-constexpr auto kStep = std::chrono::milliseconds{10};
+// The tables of sockets that tell whether a server listens cost the kernel milliseconds each.
+constexpr auto kStep = std::chrono::milliseconds{20};
+constexpr auto kSlowStep = std::chrono::milliseconds{200};
+constexpr auto kQuickStart = std::chrono::seconds{1};
 
 struct Starting {
   std::size_t recipe = 0;
   ProcessId process;
   std::string log;
-  Steady::time_point deadline;
+  Steady::time_point started;
+  Steady::time_point next_look;
 };
 
 std::string join(const std::vector<std::string>& words) {
@@ -89,18 +93,22 @@ class Starter {
     const std::string log = fmt::format("{}.log", folder);
     auto process = start_daemon(command, log);
     if (!process) return tl::unexpected{process.error()};
-    starting_.push_back({index, *process, log, Steady::now() + kPatience});
+    starting_.push_back({index, *process, log, Steady::now(), Steady::now()});
     return state_.started(recipe.name, *process);
   }
 
   // Takes those off the list that listen, and those that never will.
   [[nodiscard]] Result<void> look() {
     Result<void> noted;
-    std::erase_if(starting_, [&](const Starting& server) {
+    const auto now = Steady::now();
+    std::erase_if(starting_, [&](Starting& server) {
+      const auto age = now - server.started;
+      if (now < server.next_look && is_alive(server.process)) return false;
+      server.next_look = now + (age < kQuickStart ? kStep : kSlowStep);
       const std::string waiting = closed_port(server);
       if (waiting.empty()) return true;
       const bool has_ended = !is_alive(server.process);
-      if (!has_ended && Steady::now() < server.deadline) return false;
+      if (!has_ended && age < kPatience) return false;
       if (auto done = give_up(server, has_ended, waiting); !done) noted = done;
       return true;
     });

@@ -17,10 +17,10 @@ std::string_view trim(std::string_view text) {
 }
 
 // What stands before `mark`; `text` keeps what follows.
-std::string_view cut(std::string_view& text, char mark) {
+std::string_view cut(std::string_view& text, std::string_view mark) {
   const std::size_t at = std::min(text.find(mark), text.size());
   const std::string_view head = text.substr(0, at);
-  text.remove_prefix(std::min(at + 1, text.size()));
+  text.remove_prefix(std::min(at + mark.size(), text.size()));
   return trim(head);
 }
 
@@ -34,13 +34,13 @@ std::vector<std::string> words_of(std::string_view text) {
 // "22/tcp ssh | Dropbear sshd | package"
 bool add_listen(Recipe& recipe, std::string_view value) {
   ListenPort port;
-  std::string_view where = cut(value, '|');
-  port.product = cut(value, '|');
+  std::string_view where = cut(value, " | ");
+  port.product = cut(value, " | ");
   port.version = trim(value);
-  const std::string_view number = cut(where, '/');
+  const std::string_view number = cut(where, "/");
   const auto [end, error] =
       std::from_chars(number.data(), number.data() + number.size(), port.port);
-  port.transport = cut(where, ' ');
+  port.transport = cut(where, " ");
   port.service = trim(where);
   if (error != std::errc{} || end != number.data() + number.size() || port.port == 0) return false;
   if (port.transport != "tcp" && port.transport != "udp") return false;
@@ -118,7 +118,7 @@ Result<std::vector<Recipe>> parse_recipes(std::string_view text) {
       if (!trim(line).empty()) return bad_line(number, line, "no '# server:' before it");
     } else if (in_head && line.starts_with("# ")) {
       std::string_view value = line.substr(2);
-      const std::string_view key = cut(value, ':');
+      const std::string_view key = cut(value, ":");
       if (!add_key(recipes.back(), key, trim(value))) {
         return bad_line(number, line, "not a key with its value");
       }
@@ -146,11 +146,11 @@ Result<std::vector<std::size_t>> choose_recipes(const std::vector<Recipe>& recip
     return found;
   };
   while (!list.empty()) {
-    const std::string_view word = cut(list, ',');
+    const std::string_view word = cut(list, ",");
     const bool found = choose([&](const Recipe& recipe) {
       // The default ones are more than the basic ones.
       return word == "all" || recipe.name == word || (!recipe.set.empty() && word == "default") ||
-             recipe.set == word;
+             (!word.empty() && recipe.set == word);
     });
     if (!found) {
       return fail(ExitCode::Usage,

@@ -55,6 +55,9 @@ inline constexpr std::string_view kUnpackedFolder = "/var/cache/trawl/unpacked";
 // Those that trawl comes with, of control/lab/servers/, in an order that gives each its address.
 [[nodiscard]] const std::vector<Recipe>& all_recipes();
 
+// Adds the recipes of a file to them. Fails with BadInput, also when there is one of such a name.
+[[nodiscard]] Result<void> add_recipes(const std::string& file);
+
 // The shell functions that every script may use and what it finds set up when it starts.
 [[nodiscard]] std::string_view recipe_prelude();
 

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
+#include "control/lab/layout.h"
+#include "control/lab/process.h"
 #include "control/lab/recipe.h"
 
 namespace trawl::control {
@@ -36,10 +39,9 @@ constexpr std::string_view kPrelude =
 #include "control/lab/servers/prelude.sh"
     ;
 
-}  // namespace
-
-const std::vector<Recipe>& all_recipes() {
-  static const std::vector<Recipe> recipes = [] {
+// Those of trawl, and what add_recipes() has added.
+std::vector<Recipe>& known_recipes() {
+  static std::vector<Recipe> recipes = [] {
     std::string text;
     for (const std::string_view file : kFiles) text.append(file);
     auto parsed = parse_recipes(text);
@@ -51,6 +53,36 @@ const std::vector<Recipe>& all_recipes() {
     return std::move(*parsed);
   }();
   return recipes;
+}
+
+}  // namespace
+
+const std::vector<Recipe>& all_recipes() { return known_recipes(); }
+
+Result<void> add_recipes(const std::string& file) {
+  constexpr std::size_t kLargest = 1 << 20;
+  const std::string text = text_of(file);
+  if (text.empty() || text.size() > kLargest) {
+    return fail(ExitCode::BadInput, fmt::format("{} has no recipes or cannot be read", file));
+  }
+  auto added = parse_recipes(text);
+  if (!added) {
+    return fail(ExitCode::BadInput, fmt::format("{}: {}", file, added.error().message));
+  }
+  auto& known = known_recipes();
+  for (Recipe& recipe : *added) {
+    const bool is_known = std::any_of(known.begin(), known.end(),
+                                      [&](const Recipe& each) { return each.name == recipe.name; });
+    if (is_known) {
+      return fail(ExitCode::BadInput,
+                  fmt::format("{}: trawl has a recipe '{}' already", file, recipe.name));
+    }
+    known.push_back(std::move(recipe));
+  }
+  if (known.size() > kServerNetwork.most_recipes) {
+    return fail(ExitCode::BadInput, fmt::format("{}: more servers than addresses", file));
+  }
+  return {};
 }
 
 std::string_view recipe_prelude() { return kPrelude; }

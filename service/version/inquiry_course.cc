@@ -20,8 +20,10 @@ void PortInquiry::advance(SteadyTime now) {
     wakes_at_ = SteadyTime::max();
     return;
   }
+  // A match under way wakes by itself.
   for (const Slot& slot : slots_) {
-    if (slot.state == Slot::State::Running && !is_in_shadow(slot)) wake_by(slot.deadline);
+    const bool waits = slot.state == Slot::State::Running && slot.ticket == 0;
+    if (waits && !is_in_shadow(slot)) wake_by(slot.deadline);
   }
 }
 
@@ -95,7 +97,7 @@ bool PortInquiry::want_match(std::size_t at) {
   // The own soft match counts for what comes after it.
   const std::string& service =
       !soft_service_.empty() || !slot.soft ? soft_service_ : slot.soft->service;
-  const LineMatch* const said = slot.hard ? &*slot.hard : slot.soft ? &*slot.soft : nullptr;
+  const LineMatch* const said = slot.hard ? slot.hard.get() : slot.soft.get();
   const bool still_holds = slot.matched_for == service ||
                            (slot.matched_for.empty() && (!said || said->service == service));
   if (!still_holds) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,8 +75,8 @@ struct InquirySlot {
   std::size_t matched = 0;    // Bytes that were looked at...
   std::string matched_for{};  // ...for lines of this service.
   std::uint32_t ticket = 0;   // Of the match under way.
-  std::optional<LineMatch> hard{};
-  std::optional<LineMatch> soft{};  // The first one counts.
+  std::unique_ptr<LineMatch> hard{};
+  std::unique_ptr<LineMatch> soft{};  // The first one counts.
 
   [[nodiscard]] bool is_answered() const noexcept { return response.size() > inherited; }
 

@@ -89,7 +89,10 @@ void PortInquiry::data(SteadyTime now, std::uint32_t attempt, std::string_view b
   Slot& slot = slots_[found->slot];
   slot.response += bytes.substr(0, kMostResponse - slot.response.size());
   slot.active_at = now;
-  if (slot.response.size() >= kEnough) slot.deadline = std::min(slot.deadline, now + kTail);
+  if (slot.response.size() >= kEnough) {
+    const bool waits = !rules_.is_strict && slot.response.size() < kMostResponse;
+    slot.deadline = std::min(slot.deadline, waits ? now + kTail : now);
+  }
   if (is_beside) {
     is_proven_ = true;
   } else if (slot.is_repeated && !is_proven_) {
@@ -116,9 +119,9 @@ void PortInquiry::matched(SteadyTime now, std::uint32_t ticket, std::optional<Li
   if (ticket == 0 || finding_ || slot == slots_.end()) return;
   slot->ticket = 0;
   if (match && match->is_soft) {
-    if (!slot->soft) slot->soft = std::move(match);
+    if (!slot->soft) slot->soft = std::make_unique<LineMatch>(std::move(*match));
   } else if (match) {
-    slot->hard = std::move(match);
+    slot->hard = std::make_unique<LineMatch>(std::move(*match));
     if (slot->state == Slot::State::Running) {
       slot->state = Slot::State::Ended;
       close(now, slot->attempt);
@@ -130,6 +133,17 @@ void PortInquiry::matched(SteadyTime now, std::uint32_t ticket, std::optional<Li
 void PortInquiry::tick(SteadyTime now) { advance(now); }
 
 std::vector<InquiryCommand> PortInquiry::take_commands() { return std::exchange(commands_, {}); }
+
+std::vector<PortInquiry::Listening> PortInquiry::listens() const {
+  std::vector<Listening> all;
+  for (const Attempt& attempt : attempts_) {
+    const Slot& slot = slots_[attempt.slot];
+    if (!attempt.is_connected || slot.ticket != 0) continue;
+    const bool has_end = slot.state == Slot::State::Running && !is_in_shadow(slot);
+    all.push_back({attempt.number, has_end ? slot.deadline : SteadyTime::max()});
+  }
+  return all;
+}
 
 void PortInquiry::end_overdue(SteadyTime now) {
   for (std::size_t at = 0; at < slots_.size() && !finding_; ++at) {
@@ -226,8 +240,8 @@ void PortInquiry::close(SteadyTime now, std::uint32_t attempt) {
   Slot& slot = slots_[next->slot];
   if (slot.state == Slot::State::Running && !slot.is_answered() &&
       slot.deadline != SteadyTime::max()) {
-    slot.deadline = std::max(
-        slot.deadline, now + std::max<SteadyTime::duration>(kTurn, 4 * next->round_trip()));
+    slot.deadline = std::max(slot.deadline,
+                             now + std::max<SteadyTime::duration>(kTurn, 4 * next->round_trip()));
   }
 }
 

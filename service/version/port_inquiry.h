@@ -42,6 +42,12 @@ class PortInquiry {
   [[nodiscard]] std::vector<InquiryCommand> take_commands();
   // When tick() is due; SteadyTime::max() for never.
   [[nodiscard]] SteadyTime wakes_at() const noexcept { return wakes_at_; }
+  // Connections to be read from, and until when: those whose last bytes were looked at.
+  struct Listening {
+    std::uint32_t attempt = 0;
+    SteadyTime until = SteadyTime::max();
+  };
+  [[nodiscard]] std::vector<Listening> listens() const;
   [[nodiscard]] bool is_done() const noexcept { return finding_.has_value(); }
   // Needs is_done(). The fingerprint is for others to write, of responses().
   [[nodiscard]] ServiceFinding take_finding() { return std::move(*finding_); }

@@ -8,19 +8,22 @@
 #include "service/match/match_engine.h"
 #include "service/nsock/loop.h"
 #include "service/probes/probe_file.h"
+#include "service/rpc/rpc_table.h"
 #include "service/version/service_finding.h"
 
 namespace trawl::service {
 
 struct VersionSettings {
-  unsigned intensity = 7;       // 0 to 9.
-  bool all_ports = false;       // --allports: Exclude does not count.
-  bool is_strict = false;       // --strict-nmap: one connection after the other.
-  unsigned parallelism = 3;     // Connections to a port at once (1 when strict).
-  std::size_t most_ports = 0;   // Asked at once; 0 for what descriptors allow.
-  unsigned per_host = 0;        // Connections to a host at once; 0 for a default.
-  std::string program_version;  // For fingerprints: V=...
-  SocketSettings sockets;       // Source address, device.
+  unsigned intensity = 7;         // 0 to 9.
+  bool all_ports = false;         // --allports: Exclude does not count.
+  bool is_strict = false;         // --strict-nmap: one connection after the other.
+  unsigned parallelism = 3;       // Connections to a port at once (1 when strict).
+  std::size_t most_ports = 0;     // Asked at once; 0 for what descriptors allow.
+  unsigned per_host = 0;          // Connections to a host at once; 0 for a default.
+  std::string program_version{};  // For fingerprints: V=...
+  SocketSettings sockets{};       // Source address, device.
+  // What RPC servers are asked for; without one, what is compiled in.
+  std::shared_ptr<const RpcTable> rpc_programs{};
 };
 
 // Asks open ports who they are (Nmap book, "Service and Application Version Detection").

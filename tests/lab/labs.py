@@ -62,9 +62,9 @@ def has_af_xdp() -> bool:
     return True
 
 
-def run(command: list[str], **options) -> subprocess.CompletedProcess:
+def run(command: list[str], timeout: float = PATIENCE, **options) -> subprocess.CompletedProcess:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=PATIENCE, **options)
+                          timeout=timeout, **options)
 
 
 def must(*command: str) -> str:
@@ -178,9 +178,15 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIEN
 
 
 class Lab:
-    """`trawl lab` under a name of its own; use in a with statement."""
+    """`trawl lab` under a name of its own; use in a with statement.
 
-    def __init__(self, *options: str) -> None:
+    `patience`: seconds that `trawl lab up` may take. `said` is what it told."""
+
+    def __init__(self, *options: str, patience: float = PATIENCE, code: int = 0) -> None:
+        """`code`: how `trawl lab up` has to end; with 1 the lab may lack some of its servers."""
+        self.patience = patience
+        self.code = code
+        self.said = ""
         self.name = f"t{os.getpid()}n{next(_serial)}"
         self.options = options
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="trawl-lab-test-"))
@@ -193,7 +199,10 @@ class Lab:
     def __enter__(self) -> "Lab":
         self._guardian.__enter__()
         try:
-            must(TRAWL, "lab", "up", "--name", self.name, *self.options)
+            made = run([TRAWL, "lab", "up", "--name", self.name, *self.options], self.patience)
+            self.said = made.stderr
+            if made.returncode != self.code:
+                raise AssertionError(f"trawl lab up: code {made.returncode}: {self.said.strip()}")
         except BaseException:
             self.__exit__()
             raise
