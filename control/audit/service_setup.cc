@@ -9,10 +9,12 @@
 #include <utility>
 
 #include "control/audit/engine/service_thread.h"
+#include "control/audit/ports/data_file.h"
 #include "control/audit/report/report_text.h"
 #include "service/match/cache_file.h"
 #include "service/match/match_engine.h"
 #include "service/probes/probe_source.h"
+#include "service/rpc/rpc_table.h"
 #include "service/version/version_scan.h"
 
 namespace trawl::control {
@@ -48,8 +50,9 @@ class VersionWorker final : public ServiceWorker {
  public:
   VersionWorker(service::Loop& loop, const std::shared_ptr<const service::ProbeFile>& file,
                 std::shared_ptr<const service::MatchEngine> engine,
-                service::VersionSettings settings, Hooks hooks)
+                service::VersionSettings settings, bool keeps_responses, Hooks hooks)
       : path_{file->path},
+        keeps_responses_{keeps_responses},
         engine_{engine},
         hooks_{std::move(hooks)},
         scan_{loop,
@@ -59,6 +62,7 @@ class VersionWorker final : public ServiceWorker {
               {.done =
                    [this](const service::ServicePort& port, service::ServiceFinding&& finding) {
                      tell_of_patterns();
+                     if (!keeps_responses_) finding.evidence.response = {};
                      hooks_.done(port, std::move(finding));
                    },
                .trace = hooks_.trace,
@@ -79,6 +83,7 @@ class VersionWorker final : public ServiceWorker {
   }
 
   std::string path_;
+  bool keeps_responses_;
   std::shared_ptr<const service::MatchEngine> engine_;
   Hooks hooks_;
   std::uint64_t given_up_ = 0;
@@ -104,6 +109,15 @@ void limit_parallelism(const Timing& timing, service::VersionSettings& settings)
   }
   if (settings.per_host != 0)
     settings.parallelism = std::min(settings.parallelism, settings.per_host);
+}
+
+// The first nmap-rpc that can be read and names programs; our own table where there is none.
+std::shared_ptr<const service::RpcTable> rpc_programs(const std::string& datadir) {
+  for (const std::string& folder : data_folders(datadir)) {
+    auto table = service::read_rpc_table(fmt::format("{}/nmap-rpc", folder));
+    if (table) return std::make_shared<const service::RpcTable>(std::move(*table));
+  }
+  return service::builtin_rpc_table();
 }
 
 bool is_possible(const AuditOptions& options, const AuditPlan& plan, const Warn& warn) {
@@ -137,6 +151,7 @@ service::VersionSettings settings_of(const AuditOptions& options, const AuditPla
   settings.program_version = std::string{program_version};
   settings.sockets.from = plan.network.source;
   settings.sockets.device = options.interface;
+  settings.rpc_programs = rpc_programs(options.datadir);
   limit_parallelism(plan.timing, settings);
   return settings;
 }
@@ -156,12 +171,17 @@ AuditResult<void> choose_services(const AuditOptions& options, std::string_view 
   if (plan.network.guard) {
     loop.may_send = [guard = plan.network.guard](const IpAddress& ip) { return guard->allows(ip); };
   }
-  plan.services = [probes, settings, loop](std::chrono::steady_clock::time_point began,
-                                           bool traces) -> Result<std::unique_ptr<ServiceAsker>> {
+  // Only one format tells them, and a host may have 65535 open ports.
+  const bool tells_responses =
+      std::ranges::find(options.outputs, AuditOptions::Output::Format::Json,
+                        &AuditOptions::Output::format) != options.outputs.end();
+  plan.services = [probes, settings, loop, tells_responses](
+                      std::chrono::steady_clock::time_point began,
+                      bool traces) -> Result<std::unique_ptr<ServiceAsker>> {
     ServiceThread::Settings thread{.loop = loop, .make = {}, .traces = traces, .began = began};
     thread.loop.most_sockets = half_of_descriptors();
     // Patterns take a while to be made ready the first time.
-    thread.make = [probes, settings](
+    thread.make = [probes, settings, tells_responses](
                       service::Loop& own,
                       ServiceWorker::Hooks hooks) -> Result<std::unique_ptr<ServiceWorker>> {
       auto engine =
@@ -169,7 +189,7 @@ AuditResult<void> choose_services(const AuditOptions& options, std::string_view 
       if (!engine) return Failure{engine.error()};
       tell_problems(probes->path, (*engine)->problems(), hooks.warn);
       return std::make_unique<VersionWorker>(own, probes, std::move(*engine), settings,
-                                             std::move(hooks));
+                                             tells_responses, std::move(hooks));
     };
     auto opened = ServiceThread::open(std::move(thread));
     if (!opened) return Failure{opened.error()};

@@ -48,17 +48,20 @@ class LineFilter {
             std::vector<std::uint32_t>& found) const;
 
  private:
-  static constexpr std::uint32_t kAnywhere = 0xffffffff;
+  // A line that needs a text.
   struct Use {
     std::uint32_t line = 0;
-    std::uint32_t offset = kAnywhere;  // Where the text stands in all that the line matches.
+    bool ignores_case = false;
+    std::uint32_t offset = 0;  // Where `fixed` stands in all that the line matches.
+    std::string fixed;         // "" for nothing.
+
+    [[nodiscard]] bool allows(std::string_view response) const noexcept;
   };
   struct Text {
     std::string bytes;
     bool ignores_case = false;
     std::vector<Use> uses;
 
-    [[nodiscard]] bool stands_at(std::string_view response, std::size_t offset) const noexcept;
     [[nodiscard]] bool stands_in(std::string_view response) const noexcept;
   };
   struct DatabaseDeleter {

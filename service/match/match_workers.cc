@@ -1,41 +1,31 @@
 #include "service/match/match_workers.h"
 
-#include <oneapi/tbb/global_control.h>
-#include <oneapi/tbb/task_arena.h>
-
-#include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <utility>
 
+#include "service/match/worker_arena.h"
+
 namespace trawl::service {
 namespace {
 
-// TBB's own idea of the machine, but room for one worker besides the caller.
-std::size_t threads_of_machine() {
-  return std::max<std::size_t>(
-      2, tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism));
-}
-
-// It complains of requests for more workers than it has.
-int usable_threads(unsigned wanted) {
-  return static_cast<int>(std::clamp<std::size_t>(wanted, 1, threads_of_machine() - 1));
-}
+// Orders what submit() did before what a task does, where the thread sanitizer sees it too.
+std::atomic<std::uint64_t> handed_over{0};
 
 }  // namespace
 
 // All hand-over is by the mutex: a task only says that there is something to do.
 struct MatchWorkers::State {
   State(std::shared_ptr<const MatchEngine> used, std::function<void()> waker, unsigned threads)
-      : engine{std::move(used)}, wake{std::move(waker)}, arena{usable_threads(threads), 0} {}
+      : engine{std::move(used)}, wake{std::move(waker)}, arena{threads} {}
 
   void run_one();
 
   std::shared_ptr<const MatchEngine> engine;
   std::function<void()> wake;
-  tbb::global_control limit{tbb::global_control::max_allowed_parallelism, threads_of_machine()};
-  tbb::task_arena arena;
+  WorkerArena arena;
 
   std::mutex mutex;
   std::condition_variable idle;
@@ -87,7 +77,12 @@ std::uint64_t MatchWorkers::submit(Work work) {
     ++state_->tasks;
     ++state_->pending;
   }
-  state_->arena.enqueue([state = state_.get()] { state->run_one(); });
+  handed_over.fetch_add(1, std::memory_order_release);
+  const auto run = [](void* state) {
+    static_cast<void>(handed_over.load(std::memory_order_acquire));
+    static_cast<State*>(state)->run_one();
+  };
+  state_->arena.enqueue(run, state_.get());
   return id;
 }
 

@@ -29,7 +29,7 @@ class MatchWorkers {
   };
 
   // `wake` is called when take() will give something that it did not before; it may be called once
-  // for many. At least one thread is used, at most what TBB has: one less than processors.
+  // for many. Threads as WorkerArena has them.
   MatchWorkers(std::shared_ptr<const MatchEngine> engine, std::function<void()> wake,
                unsigned threads);
   // Waits for the work at hand; what is not begun is dropped.

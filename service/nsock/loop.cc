@@ -21,6 +21,8 @@ using Clock = std::chrono::steady_clock;
 // Descriptors that the rest of the process needs: files, captures, other loops.
 constexpr std::size_t kReservedFds = 64;
 constexpr std::size_t kBufferSize = 65'536;  // Also the longest datagram.
+// As good as forever, and sums with times of today do not overflow.
+constexpr Wait kEndless = std::chrono::hours{24 * 365 * 10};
 // Between tries where the process or the system has no descriptor left, and others hold them.
 constexpr Wait kFdRetry = std::chrono::milliseconds{20};
 
@@ -92,7 +94,7 @@ PendingEvent& Loop::Impl::ask(EventKind kind, Request request, SocketId socket, 
 
 void Loop::Impl::limit(PendingEvent& event, Wait timeout) {
   event.timeout = timeout;
-  if (timeout == kForever) return;
+  if (timeout >= kEndless) return;
   timers.add(event, Clock::now() + std::max(timeout, Wait{0}));
   set_clock();
 }
@@ -133,6 +135,8 @@ bool Loop::Impl::cancel(EventId id, bool tells) {
       // Whoever reads next gets them.
       if (event->kind == EventKind::Read && event->socket->is_stream()) {
         event->socket->in.insert(0, event->bytes);
+        for (PendingEvent* const read : event->socket->reads) read->scanned = read->lines = 0;
+        heat(*event->socket);
       }
     }
     events.drop(*event);
@@ -266,7 +270,9 @@ void Loop::Impl::expired(PendingEvent& event) {
   if (event.kind == EventKind::Timer) {
     finish(event, EventStatus::Success);
   } else if (event.socket != nullptr && event.socket->opening == &event) {
-    fail_open(*event.socket, EventStatus::Timeout, ETIMEDOUT);
+    const auto& chain = event.socket->chain;
+    fail_open(*event.socket, EventStatus::Timeout, ETIMEDOUT,
+              chain != nullptr ? chain->silence() : std::string{});
   } else {
     Socket* const socket = event.socket;
     const bool is_first =

@@ -19,14 +19,17 @@ constexpr std::size_t kMostOfLines = 1U << 20U;
 
 bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
 
-bool is_satisfied(const PendingEvent& event, const std::string& in) {
+bool is_satisfied(PendingEvent& event, const std::string& in) {
   switch (event.goal) {
     case ReadGoal::Any: return !in.empty();
     case ReadGoal::Bytes: return in.size() >= event.amount;
     case ReadGoal::Lines: break;
   }
-  if (in.size() >= kMostOfLines) return true;
-  return static_cast<std::size_t>(std::count(in.begin(), in.end(), '\n')) >= event.amount;
+  // Each byte is looked at once, however small the pieces are that it comes in.
+  const auto news = in.begin() + static_cast<std::ptrdiff_t>(event.scanned);
+  event.lines += static_cast<std::size_t>(std::count(news, in.end(), '\n'));
+  event.scanned = in.size();
+  return event.lines >= event.amount || in.size() >= kMostOfLines;
 }
 
 }  // namespace
@@ -174,6 +177,8 @@ bool Loop::Impl::serve_read(Socket& socket) {
 
 void Loop::Impl::read_some(Socket& socket) {
   std::size_t left = kMostReadPerTurn;
+  // What came with the end of the handshake, or waited for room, is not told of again.
+  if (socket.tls != nullptr) take_plaintext(socket);
   while (!socket.reads.empty()) {
     if (serve_read(socket)) continue;
     if (!socket.can_read) return;

@@ -44,8 +44,10 @@ struct PendingEvent : TimerNode {
   Wait timeout{0};     // Of connects: it begins when a descriptor is there.
   ReadGoal goal = ReadGoal::Any;
   std::size_t amount = 0;
-  std::string bytes{};    // To be written, or read.
-  std::size_t taken = 0;  // Bytes of a write that the socket or the TLS stream has.
+  std::size_t scanned = 0;  // Bytes that were looked through for the ends of lines...
+  std::size_t lines = 0;    // ...and how many there were.
+  std::string bytes{};      // To be written, or read.
+  std::size_t taken = 0;    // Bytes of a write that the socket or the TLS stream has.
 
   bool is_done = false;  // What follows is known.
   EventStatus status = EventStatus::Success;

@@ -118,13 +118,15 @@ void RpcGrinder::give_up() {
 
 void RpcGrinder::time_out() {
   if (outcome_ || is_cut_) return;
-  if (transport_ == Transport::Tcp || ++silences_ >= kMostTries) {
+  if (transport_ == Transport::Tcp) {
     give_up();
     return;
   }
+  // Calls that it does not like are no reason to ask for nothing else.
   std::erase_if(calls_, [](const auto& each) { return each.second.tries >= kMostTries; });
   for (auto& [id, call] : calls_) call.is_due = true;
   conclude();
+  if (!outcome_ && ++silences_ >= kMostTries) give_up();
 }
 
 void RpcGrinder::feed_end() {

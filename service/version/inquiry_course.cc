@@ -20,8 +20,10 @@ void PortInquiry::advance(SteadyTime now) {
     wakes_at_ = SteadyTime::max();
     return;
   }
+  // A match under way wakes by itself.
   for (const Slot& slot : slots_) {
-    if (slot.state == Slot::State::Running && !is_in_shadow(slot)) wake_by(slot.deadline);
+    const bool waits = slot.state == Slot::State::Running && slot.ticket == 0;
+    if (waits && !is_in_shadow(slot)) wake_by(slot.deadline);
   }
 }
 

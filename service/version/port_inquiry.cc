@@ -89,7 +89,10 @@ void PortInquiry::data(SteadyTime now, std::uint32_t attempt, std::string_view b
   Slot& slot = slots_[found->slot];
   slot.response += bytes.substr(0, kMostResponse - slot.response.size());
   slot.active_at = now;
-  if (slot.response.size() >= kEnough) slot.deadline = std::min(slot.deadline, now + kTail);
+  if (slot.response.size() >= kEnough) {
+    const bool waits = !rules_.is_strict && slot.response.size() < kMostResponse;
+    slot.deadline = std::min(slot.deadline, waits ? now + kTail : now);
+  }
   if (is_beside) {
     is_proven_ = true;
   } else if (slot.is_repeated && !is_proven_) {

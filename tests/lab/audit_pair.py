@@ -38,11 +38,13 @@ Answer = Callable[["Probe"], Iterable[bytes]]
 
 
 class Pair:
-    """Use in a with statement. `liar`: what answers in place of a kernel."""
+    """Use in a with statement. `liar`: what answers in place of a kernel. `serves`: whether
+    anything listens there yet."""
 
-    def __init__(self, liar: Answer | None = None) -> None:
+    def __init__(self, liar: Answer | None = None, serves: bool = True) -> None:
         self.prefix = f"t{os.getpid()}p{next(_serial)}"
         self._lies = liar
+        self._serves = serves
         self.liar: Liar | None = None
         self._servers: Servers | None = None
         spaces = f"{self.prefix}-scan {self.prefix}-host"
@@ -121,7 +123,7 @@ class Pair:
         if self._lies:
             self.liar = labs.in_namespace(f"{self.prefix}-host", lambda: Liar(self._lies))
             self.liar.start()
-        else:
+        elif self._serves:
             self._servers = labs.in_namespace(f"{self.prefix}-host", Servers)
             self._servers.start()
 

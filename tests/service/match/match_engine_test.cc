@@ -104,6 +104,25 @@ TEST_P(MatchEngineTest, TheOrderOfTheFileDecides) {
   EXPECT_EQ(ask(kGet, "HTTP/1.1 200 OK\r\nServer: Beta/1.2\r\n"), "http Beta");
 }
 
+// As Nmap does: what is longer than its fields is not told, and a part has its last CPE.
+TEST_P(MatchEngineTest, TellsWhatNmapWouldTell) {
+  use("Probe TCP NULL q||\n"
+      "match a m|^a (\\S+)(b)?| p/$1/ i/$1/ o/$2/ cpe:/o:x:$1/ cpe:/a:x:y/ cpe:/a:x:z/\n");
+  const auto tell = [&](std::size_t length) {
+    std::string response = "a ";
+    response.append(length, 'x');
+    return engine_->match({.probe = kNull, .response = response, .only_service = {}}).value();
+  };
+  const LineMatch shorter = tell(20);
+  EXPECT_EQ(shorter.fields[0], std::string(20, 'x'));
+  EXPECT_EQ(shorter.fields[4], "");
+  EXPECT_THAT(shorter.cpes, ElementsAre("cpe:/a:x:z", "cpe:/o:x:" + std::string(20, 'x')));
+  const LineMatch longer = tell(100);
+  EXPECT_EQ(longer.fields[0], "");
+  EXPECT_EQ(longer.fields[2], std::string(100, 'x'));
+  EXPECT_THAT(longer.cpes, ElementsAre("cpe:/a:x:z"));
+}
+
 TEST_P(MatchEngineTest, FallsBackAndThenToNull) {
   EXPECT_EQ(ask(kAsks, "HTTP/1.1 200 OK\r\nServer: Beta\r\n"), "http Beta");
   EXPECT_EQ(ask(kAsks, "HTTP/9"), "ask");

@@ -171,6 +171,19 @@ TEST_F(LoopProxies, SayWhyTheyDoNot) {
   EXPECT_THAT(ended.trouble, testing::HasSubstr("proxy 1"));
 }
 
+TEST_F(LoopProxies, AreNamedWhereTheyAreSilent) {
+  const auto loop = make_loop({.proxies = {hop(ProxyHop::Kind::Socks4)}});
+  // Whether it was reached in time or not, nobody is silent but the proxy.
+  std::string trouble;
+  while (trouble.empty()) {
+    Outcome late;
+    loop->connect_tcp(loop->new_socket(), goal, std::chrono::milliseconds{20}, into(late));
+    EXPECT_EQ(wait_for(*loop, late).status, EventStatus::Timeout);
+    trouble = late.trouble;
+  }
+  EXPECT_THAT(trouble, testing::HasSubstr("proxy 1"));
+}
+
 TEST_F(LoopProxies, AreLeftOutWhereASocketAsksForIt) {
   const auto loop = make_loop({.proxies = {hop(ProxyHop::Kind::Socks4)}});
   const LocalServer direct;

@@ -144,6 +144,22 @@ TEST(RpcGrinder, TheFirstOfTheTableCountsHoweverAnswersCome) {
   }
 }
 
+TEST(RpcGrinder, WaitsForThoseThatStandBefore) {
+  RpcGrinder grinder{table_of(100), Transport::Udp, 7};
+  (void)grinder.take_output();
+  grinder.feed(no_program(7));
+  EXPECT_EQ(grinder.take_output().size(), RpcGrinder::kMostCallsUdp);  // With the ids 8 to 23.
+  grinder.feed(other_version(8 + 3, 3, 4));
+  grinder.feed(other_version(8 + 5, 5, 6));
+  for (std::uint32_t i = 6; i < 16; ++i) grinder.feed(no_program(8 + i));
+  EXPECT_FALSE(grinder.is_done());
+  EXPECT_TRUE(grinder.take_output().empty());
+  for (std::uint32_t i = 0; i < 3; ++i) grinder.feed(no_program(8 + i));
+  ASSERT_TRUE(grinder.is_done());
+  EXPECT_EQ(grinder.name(), "program3");
+  EXPECT_EQ(grinder.rpc()->high, 4U);
+}
+
 TEST(RpcGrinder, AProgramThatTellsNoVersionsIsFoundToo) {
   const std::pair<const char*, std::string> replies[] = {
       {"success", words({1, 0, 0, 0, 0})},
@@ -226,6 +242,11 @@ TEST(RpcGrinder, AnswersThatNeverComeEndIt) {
     return program == 100'090 ? other_version(id, 1, 2) : no_program(id);
   });
   EXPECT_EQ(ground.name, "program90");
+  const Ground none = grind(Transport::Udp, [](std::uint32_t id, std::uint32_t program) {
+    return program == 100'010 ? ""s : no_program(id);
+  });
+  EXPECT_EQ(none.outcome, Outcome::Unknown);
+  EXPECT_EQ(none.asked.size(), 201U + RpcGrinder::kMostTries - 1);
 }
 
 TEST(RpcGrinder, KnowsWhatIsNoRpc) {
@@ -287,6 +308,17 @@ TEST(RpcGrinder, HangingUpIsBounded) {
   unanswered.feed_end();
   ASSERT_TRUE(unanswered.is_done());
   EXPECT_EQ(unanswered.outcome(), Outcome::Silent);
+
+  // One that was of use, and one that was not.
+  RpcGrinder brief{table_of(3), Transport::Tcp, 7};
+  (void)brief.take_output();
+  brief.feed(RpcRecords::mark(no_program(7)));
+  brief.feed_end();
+  brief.feed_begin();
+  (void)brief.take_output();
+  brief.feed_end();
+  ASSERT_TRUE(brief.is_done());
+  EXPECT_EQ(brief.outcome(), Outcome::Unclear);
 
   // One answer for each connection.
   RpcGrinder grinder{table_of(100), Transport::Tcp, 7};

@@ -1,0 +1,228 @@
+#include "bench/service/loop_cases.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "bench/service/banner_server.h"
+#include "bench/service/bench_namespace.h"
+#include "bench/service/minimal_loop.h"
+#include "service/nsock/loop.h"
+
+namespace trawl::service_bench {
+namespace {
+
+using service::Endpoint;
+using service::Event;
+using service::EventStatus;
+using service::Loop;
+using service::SocketId;
+using service::Wait;
+
+constexpr double kMostMegabytes = 300;
+constexpr double kLatestMs = 5;
+constexpr double kLeastRatio = 0.7;
+constexpr double kMegabyte = 1024.0 * 1024.0;
+constexpr Wait kTimeout = std::chrono::seconds{30};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// Connections one after the other, so many at a time.
+class Runner {
+ public:
+  Runner(Loop& loop, std::uint16_t port, std::uint64_t connections)
+      : loop_{&loop}, port_{port}, left_{connections} {}
+
+  bool run(unsigned at_once) {
+    for (unsigned i = 0; i < at_once; ++i) begin();
+    loop_->run();
+    return works_;
+  }
+
+ private:
+  void begin() {
+    if (left_ == 0 || !works_) return;
+    --left_;
+    const SocketId socket = loop_->new_socket();
+    const Endpoint to{.ip = Ipv4Address{loopback_address(begun_++)}, .port = port_};
+    loop_->connect_tcp(socket, to, kTimeout, [this, socket](const Event& event) {
+      if (event.status != EventStatus::Success) {
+        works_ = false;
+        return;
+      }
+      loop_->read(socket, kTimeout, [this](const Event& read) { end(read); });
+    });
+  }
+
+  void end(const Event& event) {
+    works_ = works_ && event.status == EventStatus::Success && !event.bytes.empty();
+    loop_->close(event.socket);
+    begin();
+  }
+
+  Loop* loop_;
+  std::uint16_t port_;
+  std::uint64_t left_;
+  std::uint64_t begun_ = 0;
+  bool works_ = true;
+};
+
+// Connections that are held and read from, and timers meanwhile.
+class Holder {
+ public:
+  Holder(Loop& loop, std::uint16_t port) : loop_{&loop}, port_{port} {}
+
+  // False where one of them fails.
+  bool connect(std::uint64_t connections) {
+    for (std::uint64_t i = 0; i < connections; ++i) {
+      const SocketId socket = loop_->new_socket();
+      const Endpoint to{.ip = Ipv4Address{loopback_address(i)}, .port = port_};
+      loop_->connect_tcp(socket, to, kTimeout, [this, socket](const Event& event) {
+        works_ = works_ && event.status == EventStatus::Success;
+        ++connected_;
+        read(socket);
+      });
+    }
+    while (connected_ < connections && works_) loop_->turn(kTimeout);
+    return works_;
+  }
+
+  void start_timers(unsigned timers) {
+    for (unsigned i = 0; i < timers; ++i) set_timer();
+  }
+  // How late the latest timer was meanwhile, in milliseconds.
+  double hold(double seconds) {
+    latest_ = {};
+    loop_->timer(std::chrono::duration_cast<Wait>(std::chrono::duration<double>{seconds}),
+                 [this](const Event&) { loop_->stop(); });
+    loop_->run();
+    return std::chrono::duration<double, std::milli>{latest_}.count();
+  }
+  [[nodiscard]] std::uint64_t reads() const noexcept { return reads_; }
+
+ private:
+  void read(SocketId socket) {
+    loop_->read(socket, kTimeout, [this](const Event& event) {
+      if (event.status != EventStatus::Success) return;
+      ++reads_;
+      read(event.socket);
+    });
+  }
+  void set_timer() {
+    const Wait delay{std::uniform_int_distribution<int>{100, 50'000}(random_)};
+    const auto due = std::chrono::steady_clock::now() + delay;
+    loop_->timer(delay, [this, due](const Event&) {
+      latest_ = std::max(latest_, std::chrono::steady_clock::now() - due);
+      set_timer();
+    });
+  }
+
+  Loop* loop_;
+  std::uint16_t port_;
+  std::mt19937 random_{1};
+  std::chrono::steady_clock::duration latest_{};
+  std::uint64_t connected_ = 0;
+  std::uint64_t reads_ = 0;
+  bool works_ = true;
+};
+
+std::unique_ptr<Loop> open_loop() {
+  auto loop = Loop::open({});
+  if (!loop) fmt::print("{}\n", loop.error().message);
+  return loop ? std::move(*loop) : nullptr;
+}
+
+bool say(bool is_met, const std::string& line) {
+  fmt::print("{}{}\n", line, is_met ? "" : "  MISSED");
+  return is_met;
+}
+
+}  // namespace
+
+double run_loop(std::uint16_t port, std::uint64_t connections, unsigned at_once) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto loop = open_loop();
+  if (loop == nullptr || !Runner{*loop, port, connections}.run(at_once)) return -1;
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  return took.count();
+}
+
+bool compare_throughput(const CaseOptions& options) {
+  auto server = BannerServer::start({});
+  if (!server) return say(false, server.error().message);
+  std::vector<double> ours;
+  std::vector<double> minimal;
+  for (unsigned round = 0; round < options.rounds; ++round) {
+    ours.push_back(run_loop(server->port(), options.connections, options.at_once));
+    minimal.push_back(run_minimal_loop(server->port(), options.connections, options.at_once));
+    if (ours.back() < 0 || minimal.back() < 0) return say(false, "a connection failed");
+  }
+  const auto per_second = [&](double seconds) {
+    return static_cast<double>(options.connections) / seconds;
+  };
+  const double ratio = median(minimal) / median(ours);
+  return say(ratio >= kLeastRatio,
+             fmt::format("connect-read-close: {:.0f}/s, minimal epoll loop {:.0f}/s, ratio {:.2f} "
+                         "(asked >= {}), medians of {}",
+                         per_second(median(ours)), per_second(median(minimal)), ratio, kLeastRatio,
+                         options.rounds));
+}
+
+bool hold_many(const CaseOptions& options) {
+  auto server = BannerServer::start({.tell_every_ms = 1000});
+  if (!server) return say(false, server.error().message);
+  const auto loop = open_loop();
+  if (loop == nullptr) return false;
+  Holder holder{*loop, server->port()};
+  if (!holder.connect(options.connections)) return say(false, "a connection failed");
+  holder.start_timers(1000);
+  // Where others want the processor too, one of them makes some timer late: the worst is printed,
+  // the median of the rounds is judged.
+  std::vector<double> latest;
+  for (unsigned round = 0; round < options.rounds; ++round) {
+    latest.push_back(holder.hold(options.seconds / options.rounds));
+  }
+  const double megabytes = static_cast<double>(resident_bytes()) / kMegabyte;
+  return say(megabytes < kMostMegabytes && median(latest) < kLatestMs,
+             fmt::format("{} connections at once, {} reads in {:.0f} s: {:.0f} MB resident (asked "
+                         "< {:.0f}), latest of 1000 timers {:.2f} ms (asked < {:.0f}), median of "
+                         "{} rounds, worst {:.2f} ms",
+                         options.connections, holder.reads(), options.seconds, megabytes,
+                         kMostMegabytes, median(latest), kLatestMs, options.rounds,
+                         *std::max_element(latest.begin(), latest.end())));
+}
+
+bool look_for_leaks(const CaseOptions& options) {
+  auto server = BannerServer::start({});
+  if (!server) return say(false, server.error().message);
+  const auto loop = open_loop();
+  if (loop == nullptr) return false;
+  const std::uint64_t first = options.connections / 10;
+  if (!Runner{*loop, server->port(), first}.run(options.at_once)) {
+    return say(false, "a connection failed");
+  }
+  const std::size_t fds = open_descriptors();
+  const std::size_t bytes = resident_bytes();
+  if (!Runner{*loop, server->port(), options.connections - first}.run(options.at_once)) {
+    return say(false, "a connection failed");
+  }
+  const std::size_t fds_now = open_descriptors();
+  const std::size_t bytes_now = resident_bytes();
+  // The allocator keeps a page or two more at times; 64 bytes a connection would be seen.
+  const std::size_t allowed = std::min<std::uint64_t>(options.connections * 16, 1U << 20U);
+  const bool is_met = fds_now == fds && bytes_now <= bytes + allowed &&
+                      loop->statistics().sockets == 0 && loop->statistics().pending == 0;
+  return say(is_met,
+             fmt::format("{} connections: {} descriptors, {} kB after the first tenth; {}, {} kB "
+                         "after all (asked: no more)",
+                         options.connections, fds, bytes / 1024, fds_now, bytes_now / 1024));
+}
+
+}  // namespace trawl::service_bench
