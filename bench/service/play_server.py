@@ -174,12 +174,44 @@ class Counts:
         return {"connections": self.all, "most_at_once": most, "where": where}
 
 
+class Tls:
+    """The server's end of TLS, which says its alerts before it hangs up; asyncio's own does not."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._end = context.wrap_bio(self._in, self._out, server_side=True)
+        self._is_open = False
+
+    def decrypt(self, data: bytes) -> bytes | None:
+        """None when the connection is to end."""
+        self._in.write(data)
+        plain = b""
+        try:
+            if not self._is_open:
+                self._end.do_handshake()
+                self._is_open = True
+            while piece := self._end.read(MOST_INPUT):
+                plain += piece
+        except ssl.SSLWantReadError:
+            return plain
+        except (ssl.SSLError, ValueError):
+            pass
+        return None
+
+    def encrypt(self, data: bytes) -> None:
+        self._end.write(data)
+
+    def take_output(self) -> bytes:
+        return self._out.read()
+
+
 class Conversation(asyncio.Protocol):
-    def __init__(self, item: dict, counts: Counts) -> None:
+    def __init__(self, item: dict, counts: Counts, tls: Tls | None) -> None:
         self._kind = KINDS[item["kind"]]
         self._turn = item["turn"]
         self._where = f"{item['address']}:{item['port']}"
         self._counts = counts
+        self._tls = tls
         self._data = b""
         self._transport: asyncio.Transport | None = None
 
@@ -192,15 +224,33 @@ class Conversation(asyncio.Protocol):
             transport.write(greeting)
 
     def data_received(self, data: bytes) -> None:
+        if self._tls is None:
+            self._take(data)
+            return
+        plain = self._tls.decrypt(data)
+        if plain:
+            self._take(plain)
+        self._transport.write(self._tls.take_output())
+        if plain is None:
+            self._transport.close()
+
+    def _take(self, data: bytes) -> None:
         self._data = (self._data + data)[-MOST_INPUT:]
         answer = self._kind.answer(self._turn, self._data)
         if answer is None:
             self._transport.close()
         elif answer:
             self._data = b""
-            self._transport.write(answer)
+            self._say(answer)
             if b"\r\nConnection: close\r\n" in answer:
                 self._transport.close()
+
+    def _say(self, answer: bytes) -> None:
+        if self._tls is None:
+            self._transport.write(answer)
+            return
+        self._tls.encrypt(answer)
+        self._transport.write(self._tls.take_output())
 
     def connection_lost(self, _: Exception | None) -> None:
         self._counts.end(self._where)
@@ -213,10 +263,13 @@ async def play(layout: list[dict], counts: Counts, context: ssl.SSLContext | Non
         loop.add_signal_handler(number, over.set)
     # What a scanner does to a connection is no reason for a line each.
     loop.set_exception_handler(lambda *_: None)
+
+    def converse(item: dict) -> Conversation:
+        return Conversation(item, counts, Tls(context) if KINDS[item["kind"]].has_tls else None)
+
     for item in layout:
-        await loop.create_server(lambda item=item: Conversation(item, counts), item["address"],
-                                 item["port"], backlog=256,
-                                 ssl=context if KINDS[item["kind"]].has_tls else None)
+        await loop.create_server(lambda item=item: converse(item), item["address"], item["port"],
+                                 backlog=256)
     print("ready", flush=True)
     await over.wait()
 

@@ -150,7 +150,7 @@ Result<std::vector<std::size_t>> choose_recipes(const std::vector<Recipe>& recip
     const bool found = choose([&](const Recipe& recipe) {
       // The default ones are more than the basic ones.
       return word == "all" || recipe.name == word || (!recipe.set.empty() && word == "default") ||
-             recipe.set == word;
+             (!word.empty() && recipe.set == word);
     });
     if (!found) {
       return fail(ExitCode::Usage,

@@ -30,8 +30,7 @@ std::string as_pattern(std::string_view bytes) {
   return pattern;
 }
 
-// What Vectorscan finds reliably.
-constexpr std::size_t kShortest = 4;
+// As many texts as Vectorscan finds reliably, none shorter than kShortestText.
 constexpr std::size_t kFewest = 256;
 
 constexpr std::size_t kChecks = 8;  // For each text.
@@ -47,11 +46,11 @@ void LineFilter::DatabaseDeleter::operator()(hs_database* database) const noexce
   hs_free_database(database);
 }
 
-bool LineFilter::Text::stands_at(std::string_view response, std::size_t offset) const noexcept {
-  if (response.size() < offset || response.size() - offset < bytes.size()) return false;
-  const std::string_view there = response.substr(offset, bytes.size());
-  return ignores_case ? std::equal(there.begin(), there.end(), bytes.begin(), is_same_letter)
-                      : there == bytes;
+bool LineFilter::Use::allows(std::string_view response) const noexcept {
+  if (response.size() < offset || response.size() - offset < fixed.size()) return false;
+  const std::string_view there = response.substr(offset, fixed.size());
+  return ignores_case ? std::equal(there.begin(), there.end(), fixed.begin(), is_same_letter)
+                      : there == fixed;
 }
 
 bool LineFilter::Text::stands_in(std::string_view response) const noexcept {
@@ -68,20 +67,23 @@ void LineFilter::choose(std::span<const MatchLine> lines) {
   std::uint32_t line = 0;
   for (const auto& chosen : choose_texts(lines)) {
     if (!chosen) {
-      always_.push_back(line++);
+      others_.push_back({.line = line, .lead = LinePattern::lead(lines[line])});
+      ++line;
       continue;
     }
-    const Use use{
-        .line = line++,
-        .offset = chosen->offset ? static_cast<std::uint32_t>(*chosen->offset) : kAnywhere};
-    const bool is_short = chosen->bytes.size() < kShortest;
+    Use use{.line = line++, .ignores_case = chosen->ignores_case, .offset = 0, .fixed = {}};
+    if (chosen->fixed) {
+      use.offset = static_cast<std::uint32_t>(*chosen->fixed->offset);
+      use.fixed = chosen->fixed->bytes;
+    }
+    const bool is_short = chosen->bytes.size() < kShortestText;
     std::vector<Text>& texts = is_short ? alone_ : texts_;
     const auto [number, is_new] =
         numbers.try_emplace({chosen->bytes, chosen->ignores_case}, texts.size());
     if (is_new) {
       texts.push_back({.bytes = chosen->bytes, .ignores_case = chosen->ignores_case, .uses = {}});
     }
-    texts[number->second].uses.push_back(use);
+    texts[number->second].uses.push_back(std::move(use));
   }
 }
 
@@ -131,9 +133,9 @@ bool LineFilter::finds_its_texts() const {
     const Text& text = texts_[i / kChecks];
     // Steps that share no factor with the widths of vector registers.
     before = (before + 37) % 251;
-    const std::size_t offset =
-        text.uses[0].offset == kAnywhere ? before : std::size_t{text.uses[0].offset};
-    std::string response(offset, kFillers[i % kFillers.size()]);
+    std::string response(text.uses[0].offset, kFillers[i % kFillers.size()]);
+    response += text.uses[0].fixed;
+    response.append(before, kFillers[i % kFillers.size()]);
     response += text.bytes;
     response.append((before * 7) % 83, kFillers[before % kFillers.size()]);
     found.clear();
@@ -147,8 +149,12 @@ bool LineFilter::finds_its_texts() const {
 std::string LineFilter::save() const {
   PackWriter writer;
   writer.number(static_cast<std::uint32_t>(lines_));
-  writer.number(static_cast<std::uint32_t>(always_.size()));
-  for (const std::uint32_t line : always_) writer.number(line);
+  writer.number(static_cast<std::uint32_t>(others_.size()));
+  for (const Other& other : others_) {
+    writer.number(other.line);
+    writer.number(static_cast<std::uint32_t>(other.lead.least));
+    writer.bytes(other.lead.firsts.to_string());
+  }
   for (const auto* texts : {&texts_, &alone_}) {
     writer.number(static_cast<std::uint32_t>(texts->size()));
     for (const Text& text : *texts) {
@@ -158,6 +164,7 @@ std::string LineFilter::save() const {
       for (const Use& use : text.uses) {
         writer.number(use.line);
         writer.number(use.offset);
+        writer.bytes(use.fixed);
       }
     }
   }
@@ -183,17 +190,27 @@ std::optional<LineFilter> LineFilter::load(std::string_view bytes, std::size_t l
     is_good = is_good && line < lines;
     return line;
   };
-  filter.always_.resize(reader.count(sizeof(std::uint32_t)));
-  for (std::uint32_t& line : filter.always_) line = take_line();
+  filter.others_.resize(reader.count(3 * sizeof(std::uint32_t)));
+  for (Other& other : filter.others_) {
+    other.line = take_line();
+    other.lead.least = reader.number();
+    const std::string_view firsts = reader.bytes();
+    is_good = is_good && firsts.size() == other.lead.firsts.size() &&
+              firsts.find_first_not_of("01") == std::string_view::npos;
+    if (!is_good) return std::nullopt;
+    other.lead.firsts = std::bitset<256>{firsts.data(), firsts.size()};
+  }
   for (auto* texts : {&filter.texts_, &filter.alone_}) {
     texts->resize(reader.count(3 * sizeof(std::uint32_t)));
     for (Text& text : *texts) {
       text.bytes = reader.bytes();
       text.ignores_case = reader.number() != 0;
-      text.uses.resize(reader.count(2 * sizeof(std::uint32_t)));
+      text.uses.resize(reader.count(3 * sizeof(std::uint32_t)));
       for (Use& use : text.uses) {
         use.line = take_line();
+        use.ignores_case = text.ignores_case;
         use.offset = reader.number();
+        use.fixed = reader.bytes();
       }
     }
   }
@@ -230,10 +247,7 @@ struct LineFilter::Scan {
     const Scan& scan = *static_cast<const Scan*>(context);
     const Text& text = scan.filter.texts_[id];
     for (const Use& use : text.uses) {
-      // It may stand there as well as where it was found first.
-      if (use.offset == kAnywhere || text.stands_at(scan.response, use.offset)) {
-        scan.found.push_back(use.line);
-      }
+      if (use.allows(scan.response)) scan.found.push_back(use.line);
     }
     return 0;
   }
@@ -250,19 +264,22 @@ bool LineFilter::scan(std::string_view response, hs_scratch* scratch,
 
 void LineFilter::find(std::string_view response, hs_scratch* scratch,
                       std::vector<std::uint32_t>& found) const {
-  found = always_;
+  found.clear();
   if (response.data() == nullptr) response = std::string_view{"", 0};
   if (!scan(response, scratch, found)) {
     found.resize(lines_);
     std::iota(found.begin(), found.end(), 0U);
     return;
   }
+  for (const Other& other : others_) {
+    if (other.lead.allows(response)) found.push_back(other.line);
+  }
   for (const Text& text : alone_) {
     std::optional<bool> is_there;
     for (const Use& use : text.uses) {
-      if (use.offset == kAnywhere && !is_there) is_there = text.stands_in(response);
-      const bool fits = use.offset == kAnywhere ? *is_there : text.stands_at(response, use.offset);
-      if (fits) found.push_back(use.line);
+      if (!use.allows(response)) continue;
+      if (!is_there) is_there = text.stands_in(response);
+      if (*is_there) found.push_back(use.line);
     }
   }
   std::sort(found.begin(), found.end());

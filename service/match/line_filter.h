@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "service/match/line_pattern.h"
 #include "service/match/text_choice.h"
 
 struct hs_database;
@@ -48,18 +49,26 @@ class LineFilter {
             std::vector<std::uint32_t>& found) const;
 
  private:
-  static constexpr std::uint32_t kAnywhere = 0xffffffff;
+  // A line that needs a text.
   struct Use {
     std::uint32_t line = 0;
-    std::uint32_t offset = kAnywhere;  // Where the text stands in all that the line matches.
+    bool ignores_case = false;
+    std::uint32_t offset = 0;  // Where `fixed` stands in all that the line matches.
+    std::string fixed;         // "" for nothing.
+
+    [[nodiscard]] bool allows(std::string_view response) const noexcept;
   };
   struct Text {
     std::string bytes;
     bool ignores_case = false;
     std::vector<Use> uses;
 
-    [[nodiscard]] bool stands_at(std::string_view response, std::size_t offset) const noexcept;
     [[nodiscard]] bool stands_in(std::string_view response) const noexcept;
+  };
+  // A line that needs no text.
+  struct Other {
+    std::uint32_t line = 0;
+    PatternLead lead;
   };
   struct DatabaseDeleter {
     void operator()(hs_database* database) const noexcept;
@@ -74,9 +83,9 @@ class LineFilter {
                           std::vector<std::uint32_t>& found) const;
 
   std::size_t lines_ = 0;
-  std::vector<Text> texts_;                                 // By the number that Vectorscan tells.
-  std::vector<Text> alone_;                                 // Looked for one by one.
-  std::vector<std::uint32_t> always_;                       // Lines without a text, ascending.
+  std::vector<Text> texts_;  // By the number that Vectorscan tells.
+  std::vector<Text> alone_;  // Looked for one by one.
+  std::vector<Other> others_;
   std::unique_ptr<hs_database, DatabaseDeleter> database_;  // None without texts_.
 };
 

@@ -193,21 +193,14 @@ std::optional<LineMatch> MatchEngine::Impl::search(std::size_t probe, Search& se
 
 LineMatch MatchEngine::Impl::tell(LineReference at, const MatchMemory& memory) const {
   const MatchLine& line = file->probes[at.probe].matches[at.index];
-  LineMatch match{.probe = at.probe,
-                  .index = at.index,
-                  .is_soft = line.is_soft,
-                  .is_tls = line.is_tls,
-                  .service = line.service,
-                  .fields = {},
-                  .cpes = {}};
-  for (std::size_t i = 0; i < MatchLine::kFields; ++i) {
-    if (!line.fields[i].empty()) match.fields[i] = substitute(line.fields[i], memory.captures());
-  }
-  for (const std::string& cpe : line.cpes) {
-    std::string made = substitute_cpe(cpe, memory.captures());
-    if (!made.empty()) match.cpes.push_back(std::move(made));
-  }
-  return match;
+  LineText text = substitute_line(line, memory.captures());
+  return {.probe = at.probe,
+          .index = at.index,
+          .is_soft = line.is_soft,
+          .is_tls = line.is_tls,
+          .service = line.service,
+          .fields = std::move(text.fields),
+          .cpes = std::move(text.cpes)};
 }
 
 Result<std::unique_ptr<MatchEngine>> MatchEngine::open(std::shared_ptr<const ProbeFile> file,

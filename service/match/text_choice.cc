@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <limits>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
-
-#include "service/match/needed_text.h"
 
 namespace trawl::service {
 namespace {
@@ -60,6 +59,50 @@ Rareness rareness_of(std::string_view text, const Counts& counts) {
   return best;
 }
 
+NeededText cut(const NeededText& text, std::size_t begin) {
+  NeededText part{.bytes = text.bytes.substr(begin, kLongest), .offset = text.offset};
+  if (part.offset) *part.offset += begin;
+  return part;
+}
+
+// The longest of those whose place is sure.
+const NeededText* longest_fixed(const std::vector<NeededText>& texts) {
+  const NeededText* longest = nullptr;
+  for (const NeededText& text : texts) {
+    const bool is_longer = longest == nullptr || text.bytes.size() > longest->bytes.size();
+    if (text.offset && is_longer) longest = &text;
+  }
+  return longest;
+}
+
+std::optional<ChosenText> choose(const std::vector<NeededText>& texts, const Counts& counts) {
+  const NeededText* best = nullptr;
+  Rareness rarest;
+  for (const NeededText& text : texts) {
+    const Rareness found = rareness_of(text.bytes, counts);
+    const auto rank = [](const NeededText& of, const Rareness& rareness) {
+      return std::tuple{of.bytes.size() < kShortestText, rareness.lines,
+                        std::numeric_limits<std::size_t>::max() - of.bytes.size()};
+    };
+    if (best == nullptr || rank(text, found) < rank(*best, rarest)) {
+      best = &text;
+      rarest = found;
+    }
+  }
+  if (best == nullptr) return std::nullopt;
+  // Not beyond the end, so that something short remains only of something short.
+  const std::size_t last = best->bytes.size() - std::min(best->bytes.size(), kShortestText);
+  const std::size_t begin = std::min(rarest.at > kBefore ? rarest.at - kBefore : 0, last);
+  const NeededText part = cut(*best, begin);
+  ChosenText chosen{.bytes = part.bytes, .ignores_case = false, .fixed = std::nullopt};
+  if (part.offset) {
+    chosen.fixed = part;
+  } else if (const NeededText* other = longest_fixed(texts)) {
+    chosen.fixed = cut(*other, 0);
+  }
+  return chosen;
+}
+
 }  // namespace
 
 std::vector<std::optional<ChosenText>> choose_texts(std::span<const MatchLine> lines) {
@@ -69,25 +112,8 @@ std::vector<std::optional<ChosenText>> choose_texts(std::span<const MatchLine> l
   const Counts counts = count_grams(needed);
   std::vector<std::optional<ChosenText>> chosen(lines.size());
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const NeededText* best = nullptr;
-    Rareness rarest;
-    for (const NeededText& text : needed[i]) {
-      const Rareness found = rareness_of(text.bytes, counts);
-      const bool is_better =
-          best == nullptr || found.lines < rarest.lines ||
-          (found.lines == rarest.lines && text.bytes.size() > best->bytes.size());
-      if (is_better) {
-        best = &text;
-        rarest = found;
-      }
-    }
-    if (best == nullptr) continue;
-    const std::size_t begin = rarest.at > kBefore ? rarest.at - kBefore : 0;
-    ChosenText text{.bytes = best->bytes.substr(begin, kLongest),
-                    .ignores_case = lines[i].ignores_case,
-                    .offset = best->offset};
-    if (text.offset) *text.offset += begin;
-    chosen[i] = std::move(text);
+    chosen[i] = choose(needed[i], counts);
+    if (chosen[i]) chosen[i]->ignores_case = lines[i].ignores_case;
   }
   return chosen;
 }

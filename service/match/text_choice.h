@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "service/match/needed_text.h"
 #include "service/probes/probe_file.h"
 
 namespace trawl::service {
@@ -14,11 +15,15 @@ namespace trawl::service {
 struct ChosenText {
   std::string bytes;  // Never empty.
   bool ignores_case = false;
-  std::optional<std::size_t> offset;  // From the response's begin, where it is always the same.
+  // It, or another one, always stands at the same place of a response: so may be checked at once.
+  std::optional<NeededText> fixed;
 };
 
 // Of the texts that each line needs, the one with the rarest three bytes among these lines, cut to
-// those around them: few lines are then found by mistake. nullopt for a line that needs none.
+// those around them: few lines are then found by mistake. One of kShortestText bytes or more where
+// there is any. nullopt for a line that needs none.
 [[nodiscard]] std::vector<std::optional<ChosenText>> choose_texts(std::span<const MatchLine> lines);
+
+inline constexpr std::size_t kShortestText = 4;
 
 }  // namespace trawl::service

@@ -295,7 +295,7 @@ class Choices(Case):
 
     def test_literal_sequence_and_one_connection(self) -> None:
         self.play({3010: answers(b"HTTP/1.0 200 OK\r\nServer: Thing/1\r\n\r\n")})
-        for words in (["--strict-nmap"], ["--version-parallelism", "1"], ["-T1", "--max-retries=0"]):
+        for words in (["--strict-nmap"], ["--version-parallelism", "1"], ["-T2"]):
             self.audit("-p3010", "--versiondb", self.probes(), *words)
             self.assertEqual(self.found()["tcp", 3010]["product"], "Thing/1", words)
 
@@ -320,6 +320,53 @@ class Choices(Case):
         self.assertIn('<taskbegin task="Service scan"', xml)
         self.assertIn('extrainfo="2 services on 1 host"', xml)
         self.check_valid()
+
+
+class Ways(Case):
+    """From where a server sees that it is asked."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.peers: set[str] = set()
+
+        def notes(client: socket.socket) -> None:
+            self.peers.add(client.getpeername()[0])
+            says(b"A1")(client)
+        self.play({3001: notes})
+
+    def audited(self, *words: str) -> set[str]:
+        self.peers.clear()
+        self.audit("-p3001", "--versiondb", self.probes(), *words)
+        self.assertEqual(self.found()["tcp", 3001]["product"], "Prod/one")
+        return self.peers
+
+    def test_a_source_address(self) -> None:
+        self.assertEqual(self.audited(), {audit_pair.SCANNER})
+        self.pair.ip("scan", "addr add 198.18.0.9/24 dev scan0")
+        self.assertEqual(self.audited("-S", "198.18.0.9", "-e", "scan0"), {"198.18.0.9"})
+
+    def test_a_proxy(self) -> None:
+        def connects(client: socket.socket) -> None:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(4096)
+            method, target, _ = head.split(b"\r\n")[0].split()
+            if method != b"CONNECT":
+                client.sendall(b"HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n")
+                return
+            address, port = target.decode().split(":")
+            with socket.create_connection((address, int(port)), labs.PATIENCE) as server:
+                client.sendall(b"HTTP/1.1 200 Yes\r\n\r\n")
+                client.sendall(server.recv(4096))
+        proxied = threading.Event()
+
+        def notes(client: socket.socket) -> None:
+            proxied.set()
+            labs.in_namespace(f"{self.pair.prefix}-host", lambda: connects(client))
+        self.play({3128: notes})
+        seen = self.audited("-sT", "--proxies", f"http://{HOST}:3128")
+        self.assertTrue(proxied.is_set())
+        self.assertEqual(seen, {HOST})
 
 
 class BadInput(Case):

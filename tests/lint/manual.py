@@ -21,7 +21,7 @@ PAGES = {
     "trawl-probing-txt.1": [["trawl", "probing-txt"]],
     "trawl.conf.5": [],
     "trawl-lab.1": [["trawl", "lab", command] for command in
-                    ("up", "down", "status", "truth", "exec")]
+                    ("up", "down", "status", "truth", "exec", "servers")]
                    + [["simnet", "truth"], ["simnet", "config"]],
 }
 # What trawl-simnet knows and the lab sets by itself, and what belongs to other commands.

@@ -1,10 +1,12 @@
 #include "tests/service/banners/banner_case.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 namespace trawl::service {

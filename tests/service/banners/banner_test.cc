@@ -3,10 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -94,6 +98,9 @@ class Banners : public testing::TestWithParam<bool> {
         {.probe = *probe, .response = banner.response, .only_service = std::string_view{}});
   }
 
+  [[nodiscard]] const MatchEngine& engine() const { return *engine_; }
+
+ private:
   std::unique_ptr<MatchEngine> engine_;
 };
 
@@ -131,7 +138,7 @@ TEST_P(Banners, ReachEveryLineOfTheFile) {
           << line.pattern << '|';
     }
   }
-  EXPECT_THAT(engine_->given_up(), IsEmpty());
+  EXPECT_THAT(engine().given_up(), IsEmpty());
 }
 
 TEST(OwnProbeFile, HasNoWrongLine) {
@@ -160,6 +167,19 @@ TEST(OwnProbeFile, AnchorsItsPatterns) {
   for (const Probe& probe : probes()->probes) {
     for (const MatchLine& line : probe.matches) {
       EXPECT_THAT(line.pattern, StartsWith("^")) << "line " << line.line;
+    }
+  }
+}
+
+// Nmap reports one CPE of each part and drops the others of a line.
+TEST(OwnProbeFile, NamesOneCpeOfAPart) {
+  for (const Probe& probe : probes()->probes) {
+    for (const MatchLine& line : probe.matches) {
+      std::set<std::string> parts;
+      for (const std::string& cpe : line.cpes) {
+        EXPECT_TRUE(parts.insert(cpe.substr(0, std::string_view("cpe:/a").size())).second)
+            << "line " << line.line << ": " << cpe;
+      }
     }
   }
 }

@@ -149,7 +149,7 @@ def main() -> int:
     namespace = os.open(f"/run/netns/trawl-{options.name}-scan", os.O_RDONLY)
     if ctypes.CDLL(None, use_errno=True).setns(namespace, 0) != 0:
         raise OSError(ctypes.get_errno(), "setns")
-    with concurrent.futures.ThreadPoolExecutor(48) as pool:
+    with concurrent.futures.ThreadPoolExecutor(160) as pool:
         tasks = [pool.submit(record_port, server, listen, probes)
                  for server in servers for listen in server["listens"]]
         size = 0

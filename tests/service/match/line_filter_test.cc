@@ -28,10 +28,16 @@ std::vector<std::uint32_t> find_plainly(const std::vector<std::optional<ChosenTe
     std::string bytes = texts[line]->bytes;
     if (texts[line]->ignores_case) std::transform(bytes.begin(), bytes.end(), bytes.begin(), lower);
     const std::string& where = texts[line]->ignores_case ? small : response;
-    const auto offset = texts[line]->offset;
-    const bool is_there =
-        offset ? where.size() >= *offset && where.compare(*offset, bytes.size(), bytes) == 0
-               : where.find(bytes) != std::string::npos;
+    bool is_there = where.find(bytes) != std::string::npos;
+    if (texts[line]->fixed) {
+      std::string fixed = texts[line]->fixed->bytes;
+      if (texts[line]->ignores_case) {
+        std::transform(fixed.begin(), fixed.end(), fixed.begin(), lower);
+      }
+      const std::size_t offset = *texts[line]->fixed->offset;
+      is_there =
+          is_there && where.size() >= offset && where.compare(offset, fixed.size(), fixed) == 0;
+    }
     if (is_there) found.push_back(line);
   }
   return found;

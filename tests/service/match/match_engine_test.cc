@@ -104,6 +104,25 @@ TEST_P(MatchEngineTest, TheOrderOfTheFileDecides) {
   EXPECT_EQ(ask(kGet, "HTTP/1.1 200 OK\r\nServer: Beta/1.2\r\n"), "http Beta");
 }
 
+// As Nmap does: what is longer than its fields is not told, and a part has its last CPE.
+TEST_P(MatchEngineTest, TellsWhatNmapWouldTell) {
+  use("Probe TCP NULL q||\n"
+      "match a m|^a (\\S+)(b)?| p/$1/ i/$1/ o/$2/ cpe:/o:x:$1/ cpe:/a:x:y/ cpe:/a:x:z/\n");
+  const auto tell = [&](std::size_t length) {
+    std::string response = "a ";
+    response.append(length, 'x');
+    return engine_->match({.probe = kNull, .response = response, .only_service = {}}).value();
+  };
+  const LineMatch shorter = tell(20);
+  EXPECT_EQ(shorter.fields[0], std::string(20, 'x'));
+  EXPECT_EQ(shorter.fields[4], "");
+  EXPECT_THAT(shorter.cpes, ElementsAre("cpe:/a:x:z", "cpe:/o:x:" + std::string(20, 'x')));
+  const LineMatch longer = tell(100);
+  EXPECT_EQ(longer.fields[0], "");
+  EXPECT_EQ(longer.fields[2], std::string(100, 'x'));
+  EXPECT_THAT(longer.cpes, ElementsAre("cpe:/a:x:z"));
+}
+
 TEST_P(MatchEngineTest, FallsBackAndThenToNull) {
   EXPECT_EQ(ask(kAsks, "HTTP/1.1 200 OK\r\nServer: Beta\r\n"), "http Beta");
   EXPECT_EQ(ask(kAsks, "HTTP/9"), "ask");
@@ -274,6 +293,33 @@ TEST_P(MatchEngineTest, ThreadsMatchAtOnce) {
 
 INSTANTIATE_TEST_SUITE_P(Ways, MatchEngineTest, testing::Bool(),
                          [](const auto& way) { return way.param ? "Prefilter" : "Plain"; });
+
+TEST(MatchEnginePrefilter, TriesPatternsWithoutTextWhereTheyMayBegin) {
+  const auto engine =
+      open(parse("Probe TCP NULL q||\n"
+                 "match hex m|^[0-9A-F]{6}$|\n"
+                 "match any m=^(?:alpha\\d|beta)=i\n"
+                 "match long m|^.{20}|s\n"
+                 "match not m|^(?!no)..$|\n"
+                 "match odd m|[xyz]{3}|\n"
+                 "match nothing m|^\\n*$|\n"));
+  const auto tried = [&engine](std::string_view response) {
+    const auto before = engine->statistics().candidates;
+    const auto match = engine->match({.probe = 0, .response = response, .only_service = {}});
+    return (match ? match->service : "-") + " " +
+           std::to_string(engine->statistics().candidates - before);
+  };
+  // The last three may begin like that.
+  EXPECT_EQ(tried("-else"), "- 3");
+  EXPECT_EQ(tried("0000FF"), "hex 1");
+  EXPECT_EQ(tried("BETA"), "any 1");
+  EXPECT_EQ(tried("-nothing that is known-"), "long 1");
+  EXPECT_EQ(tried("no"), "- 2");
+  EXPECT_EQ(tried("ye"), "not 1");
+  EXPECT_EQ(tried("-xyz"), "odd 2");
+  EXPECT_EQ(tried("\n"), "nothing 1");
+  EXPECT_EQ(tried(""), "nothing 1");
+}
 
 TEST(MatchEnginePrefilter, TriesFewLines) {
   std::string probes = "Probe TCP NULL q||\n";

@@ -122,20 +122,37 @@ TEST(TextChoice, PrefersWhatFewLinesHave) {
       {"^HTTP/1.0 200 OK (Alpha)", "^HTTP/1.0 200 OK .*Beta", "^HTTP/1.0 200 OK .*Gamma", "[abc]"});
   EXPECT_EQ(chosen[1]->bytes, "Beta");
   EXPECT_EQ(chosen[2]->bytes, "Gamma");
-  EXPECT_FALSE(chosen[1]->offset);
   EXPECT_FALSE(chosen[3]);
   // A long one is cut to what is around the rare bytes; it stays where it was.
-  EXPECT_EQ(chosen[0]->bytes.find("Al") != std::string::npos, true) << chosen[0]->bytes;
+  EXPECT_NE(chosen[0]->bytes.find("Al"), std::string::npos) << chosen[0]->bytes;
   const auto whole = needed_texts("^HTTP/1.0 200 OK (Alpha)");
   // The dot in the version number is any byte.
-  EXPECT_EQ(whole.at(1).bytes.substr(*chosen[0]->offset - *whole.at(1).offset, 24),
-            chosen[0]->bytes);
+  const std::size_t begin = *chosen[0]->fixed->offset - *whole.at(1).offset;
+  EXPECT_EQ(whole.at(1).bytes.substr(begin, 24), chosen[0]->bytes);
 }
 
 TEST(TextChoice, TakesTheLongerOfTwoRareOnes) {
   EXPECT_EQ(choose({"ab.cdef.g"})[0]->bytes, "cdef");
   EXPECT_EQ(choose({"a.bc.d"})[0]->bytes, "bc");
   EXPECT_TRUE(choose({"a.bc.d"}, true)[0]->ignores_case);
+}
+
+TEST(TextChoice, TakesAShortOneOnlyWhereThereIsNoOther) {
+  EXPECT_EQ(choose({"SSH-.rad", "SSH-.abc"})[0]->bytes, "SSH-");
+  EXPECT_EQ(choose({"SSH.rad", "SSH.abc"})[0]->bytes, "rad");
+}
+
+TEST(TextChoice, TellsATextWhosePlaceIsSure) {
+  const auto chosen =
+      choose({"^ab.cdefg", "^ab.*cdefg", "ab.*cdefg", "^(?:a|b)c.*defg", "^ab.cdefg.*hijklm"});
+  EXPECT_EQ(chosen[0]->fixed->bytes, "cdefg");
+  EXPECT_EQ(chosen[0]->fixed->offset, 3U);
+  EXPECT_EQ(chosen[1]->fixed->bytes, "ab");
+  EXPECT_EQ(chosen[1]->fixed->offset, 0U);
+  EXPECT_FALSE(chosen[2]->fixed);
+  EXPECT_FALSE(chosen[3]->fixed);
+  EXPECT_EQ(chosen[4]->bytes, "hijklm");
+  EXPECT_EQ(chosen[4]->fixed->bytes, "cdefg");
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "service/nsock/loop.h"
 #include "tests/service/nsock/local_server.h"
@@ -24,7 +26,10 @@ class TlsPeer {
     const ssize_t got = recv(peer_.fd(), bytes, sizeof bytes, 0);
     if (got > 0) server_->feed({bytes, static_cast<std::size_t>(got)});
     if (got == 0) has_ended_ = true;
-    if (server_->shake_hands()) heard_ += server_->read();
+    if (server_->shake_hands()) {
+      heard_ += server_->read();
+      if (!greeting_.empty()) server_->write(std::exchange(greeting_, {}));
+    }
     out_ += server_->take_output();
     const ssize_t sent = send(peer_.fd(), out_.data(), out_.size(), MSG_NOSIGNAL);
     if (sent > 0) out_.erase(0, static_cast<std::size_t>(sent));
@@ -33,6 +38,8 @@ class TlsPeer {
     do step();
     while (!out_.empty());
   }
+  // Said in one breath with its last word of the handshake.
+  void greet_with(std::string greeting) { greeting_ = std::move(greeting); }
   [[nodiscard]] test::TlsServer& server() { return *server_; }
   [[nodiscard]] Peer& peer() { return peer_; }
   [[nodiscard]] const std::string& heard() const { return heard_; }
@@ -42,6 +49,7 @@ class TlsPeer {
   Peer peer_;
   std::unique_ptr<test::TlsServer> server_;
   std::string out_;
+  std::string greeting_;
   std::string heard_;
   bool has_ended_ = false;
 };
@@ -185,24 +193,16 @@ TEST(LoopTls, ServesRenegotiationInTheMiddleOfAWrite) {
 TEST(LoopTls, ReadsWhatCameWithTheEndOfTheHandshake) {
   const LocalServer server;
   const auto loop = make_loop();
-  // The server's last word of the handshake is its first of the dialogue: TLS 1.3 tickets aside,
-  // both are there before the client's read is asked for.
-  Secured secured = secure(*loop, server);
-  secured.peer.server().write("220 ready");
-  secured.peer.drain();
-  Outcome written;
-  loop->write(secured.socket, "x", kLong, into(written));
-  wait_for(*loop, written);
-  secured.peer.server().write(" for you");
-  secured.peer.drain();
-  std::string heard;
-  while (heard.size() < 17) {
-    Outcome read;
-    loop->read(secured.socket, kLong, into(read));
-    EXPECT_EQ(wait_for(*loop, read).status, EventStatus::Success);
-    heard += read.bytes;
-  }
-  EXPECT_EQ(heard, "220 ready for you");
+  Outcome outcome;
+  const SocketId socket = loop->new_socket();
+  loop->connect_tls(socket, server.endpoint(), kLong, into(outcome));
+  // The server's word is the last one of a handshake of TLS 1.2.
+  TlsPeer peer{server.take(), {.highest = TLS1_2_VERSION}};
+  peer.greet_with("220 ready for you");
+  go_on(*loop, peer, outcome);
+  Outcome read;
+  loop->read(socket, kLong, into(read));
+  EXPECT_EQ(wait_for(*loop, read).bytes, "220 ready for you");
 }
 
 TEST(LoopTls, WritesToAServerThatEnded) {
@@ -257,6 +257,44 @@ TEST(LoopTls, FailsWhereTheServerEndsOrResetsTheHandshake) {
     }
     EXPECT_EQ(wait_for(*loop, outcome).status, EventStatus::Error);
   }
+}
+
+// The lines that Nmap 7.93 writes for the same calls.
+TEST(LoopTls, IsTracedAsNmapTracesIt) {
+  const LocalServer server;
+  std::string lines;
+  const auto loop = make_loop({.trace = [&](std::string_view line) {
+    lines += line;
+    lines += '\n';
+  }});
+  Secured secured = secure(*loop, server);
+  secured.peer.server().write("bye");
+  secured.peer.server().close();
+  secured.peer.drain();
+  secured.peer.peer().close();
+  Outcome read;
+  loop->read_bytes(secured.socket, 3, kLong, into(read));
+  wait_for(*loop, read);
+  loop->close(secured.socket);
+  const Pair pair = connect_to(*loop, server);
+  loop->start_tls(pair.socket, kLong, {});
+  loop->close(pair.socket);
+  EXPECT_EQ(
+      lines,
+      fmt::format("nsock_iod_new2(): nsock_iod_new (IOD #1)\n"
+                  "nsock_connect_ssl(): SSL connection requested to {0}/tcp (IOD #1) EID 9\n"
+                  "nsock_trace_handler_callback(): Callback: SSL-CONNECT SUCCESS for EID 9 [{0}]\n"
+                  "nsock_readbytes(): Read request for 3 bytes from IOD #1 [{0}] EID 18\n"
+                  "nsock_trace_handler_callback(): Callback: READ SUCCESS for EID 18 [{0}] "
+                  "[EOF](3 bytes): bye\n"
+                  "nsock_iod_delete(): nsock_iod_delete (IOD #1)\n"
+                  "nsock_iod_new2(): nsock_iod_new (IOD #2)\n"
+                  "nsock_connect_tcp(): TCP connection requested to {0} (IOD #2) EID 24\n"
+                  "nsock_trace_handler_callback(): Callback: CONNECT SUCCESS for EID 24 [{0}]\n"
+                  "nsock_reconnect_ssl(): SSL reconnection requested (IOD #2) EID 33\n"
+                  "nsock_iod_delete(): nsock_iod_delete (IOD #2)\n"
+                  "nevent_delete(): nevent_delete on event #33 (type SSL-CONNECT)\n",
+                  fmt::format("127.0.0.1:{}", server.endpoint().port)));
 }
 
 TEST(LoopTls, TimesOutInAHandshakeAndCancelsOne) {

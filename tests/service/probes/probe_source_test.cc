@@ -79,5 +79,16 @@ TEST_F(ProbeSource, OwnFileIsWholeAndWithoutAProblem) {
   EXPECT_EQ(own_probe_text(), text);
 }
 
+// Nmap reads lines of up to 2,047 bytes, and our file is to work with it too.
+TEST_F(ProbeSource, OwnFileHasLinesThatNmapReads) {
+  std::size_t begin = 0;
+  const std::string_view text = own_probe_text();
+  for (std::size_t end = 0; (end = text.find('\n', begin)) != std::string_view::npos;) {
+    EXPECT_LT(end - begin, 2000U) << text.substr(begin, 80);
+    begin = end + 1;
+  }
+  EXPECT_EQ(begin, text.size());
+}
+
 }  // namespace
 }  // namespace trawl::service

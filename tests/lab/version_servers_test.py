@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""trawl -sV and nmap -sV say the same of the real servers of a lab, and trawl's own file is right.
+
+The default servers; all that are installed with TRAWL_ALL_SERVERS=1. TRAWL_VERSION_PROGRAM=nmap
+runs nmap twice instead, which shows what is steady. TRAWL_VERSION_KEEP=FOLDER keeps the reports.
+"""
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+import xml.etree.ElementTree
+
+import labs
+
+ALL = bool(os.environ.get("TRAWL_ALL_SERVERS"))
+PROGRAM = os.environ.get("TRAWL_VERSION_PROGRAM", labs.TRAWL)
+PEER = "nmap"
+PEERS_FILE = pathlib.Path("/usr/share/nmap/nmap-service-probes")
+OWN_FILE = labs.ROOT / "data/service-probes"
+PATIENCE = 1800 if ALL else 280  # Seconds for a scan.
+PRODUCTS, VERSIONS = 0.9, 0.8  # Shares that the own file has to tell rightly.
+
+# Nmap's scripts of the category "version" run with -sV and add what no probe tells.
+SERVER_HEADER = "its script http-server-header takes the product from the answer's Server header"
+# (server, port): the fields that may differ, and why.
+EXCEPTIONS: dict[tuple[str, int], tuple[tuple[str, ...], str]] = {
+    ("weborf", 80): (("product",), SERVER_HEADER),
+    ("h2o", 80): (("product",), SERVER_HEADER),
+    ("gunicorn", 8000): (("product",), SERVER_HEADER),
+    ("mosquitto", 1883): (("name",), "its script mqtt-subscribe reads the broker's $SYS topics"),
+    ("rabbitmq", 5672): (("product", "version", "extrainfo"), "its script amqp-info asks further"),
+    ("danted", 1080): (("extrainfo",), "what the proxy says of a destination that is out of reach"),
+    ("pptpd", 1723): (("product", "version", "hostname"), "its script pptp-version asks"),
+}
+# What passes between two scans.
+PASSING = ((re.compile(r"uptime \d+ seconds"), "uptime"),
+           (re.compile(r"server time: [-\d]+ [:\d]+Z"), "server time"))
+
+Where = tuple[str, int, str]  # Address, port, transport.
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What a report says of a port; an attribute that is absent is empty."""
+    state: str = ""
+    name: str = ""
+    product: str = ""
+    version: str = ""
+    extrainfo: str = ""
+    hostname: str = ""
+    ostype: str = ""
+    devicetype: str = ""
+    tunnel: str = ""
+    cpes: tuple[str, ...] = ()
+
+    def without(self, fields: tuple[str, ...]) -> dict:
+        info = self.extrainfo
+        for pattern, word in PASSING:
+            info = pattern.sub(word, info)
+        told = dataclasses.asdict(self) | {"extrainfo": info}
+        return {name: value for name, value in told.items() if name not in fields}
+
+
+def read(path: pathlib.Path) -> dict[Where, Finding]:
+    """The ports of an XML report that are open or may be."""
+    found = {}
+    for host in xml.etree.ElementTree.parse(path).getroot().iter("host"):
+        address = host.find("address").get("addr")
+        for port in host.iter("port"):
+            state = port.find("state").get("state")
+            if not state.startswith("open"):
+                continue
+            service = port.find("service")
+            service = xml.etree.ElementTree.Element("service") if service is None else service
+            told = {field.name: service.get(field.name, "")
+                    for field in dataclasses.fields(Finding) if field.name not in ("state", "cpes")}
+            cpes = tuple(sorted(cpe.text for cpe in service.findall("cpe")))
+            found[(address, int(port.get("portid")), port.get("protocol"))] = Finding(
+                state=state, cpes=cpes, **told)
+    return found
+
+
+def upstream(version: str) -> str:
+    """1.22.1 of the Debian version 1:1.22.1-9+deb12u11."""
+    version = version.split(":", 1)[-1].rsplit("-", 1)[0]
+    return re.split(r"[+~]|\.dfsg|-debian", version)[0]
+
+
+def is_same_version(told: str, package: str) -> bool:
+    """Whether one is the other up to where the shorter one ends: 9.2p1 Debian 2 and 9.2p1."""
+    short, long = sorted((told, upstream(package)), key=len)
+    return bool(short) and re.match(re.escape(short) + r"(?![0-9])", long) is not None
+
+
+class Servers(unittest.TestCase):
+    recipes: list[dict]
+    lab: labs.Lab
+    reports: dict[str, dict[Where, Finding]]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        listed = labs.must(labs.TRAWL, "lab", "servers", "--json").splitlines()
+        cls.recipes = [recipe for recipe in map(json.loads, listed)
+                       if (ALL or recipe["set"]) and recipe["missing"] is None]
+        cls.reports = {}
+        cls.lab = labs.Lab("--rtt", "0", "--driver", "af_packet", "--servers",
+                           "all" if ALL else ",".join(recipe["name"] for recipe in cls.recipes),
+                           patience=PATIENCE)
+        cls.enterClassContext(cls.lab)
+
+    @classmethod
+    def listens(cls) -> list[tuple[dict, dict, Where]]:
+        return [(recipe, listen, (recipe["address"], listen["port"], listen["transport"]))
+                for recipe in cls.recipes for listen in recipe["listens"]]
+
+    @classmethod
+    def scan(cls, program: str, *options: str) -> dict[Where, Finding]:
+        """All servers, with one command for those on TCP and one for those on UDP; each server has
+        the ports of all. Kept for the next test."""
+        key = " ".join((pathlib.Path(program).name, *options))
+        if key not in cls.reports:
+            cls.reports[key] = {}
+            for kind, style in (("tcp", "-sS"), ("udp", "-sU")):
+                cls.reports[key] |= cls.scan_kind(program, kind, style, *options)
+        return cls.reports[key]
+
+    @classmethod
+    def scan_kind(cls, program: str, kind: str, *options: str) -> dict[Where, Finding]:
+        wheres = [where for _, _, where in cls.listens() if where[2] == kind]
+        if not wheres:
+            return {}
+        ports = ",".join(map(str, sorted({port for _, port, _ in wheres})))
+        targets = sorted({address for address, _, _ in wheres})
+        keep = pathlib.Path(os.environ.get("TRAWL_VERSION_KEEP", cls.lab.folder))
+        path = keep / f"{len(list(keep.iterdir()))}-{pathlib.Path(program).name}-{kind}.xml"
+        command = [*cls.lab.within(), program, *([] if program == PEER else ["scan"]),
+                   "-sV", "-T4", "-Pn", "-n", "--max-retries", "2", "-p", ports, *options,
+                   "-oX", str(path), *targets]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              errors="replace", timeout=PATIENCE, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"{' '.join(command)}: {done.stderr.strip()[-2000:]}")
+        return read(path)
+
+    def test_both_say_the_same_with_nmaps_file(self) -> None:
+        peers = self.scan(PEER)
+        ours = self.scan(PROGRAM, "--versiondb", str(PEERS_FILE))
+        for recipe, listen, where in self.listens():
+            ignored, _ = EXCEPTIONS.get((recipe["name"], listen["port"]), ((), ""))
+            with self.subTest(server=recipe["name"], port=listen["port"]):
+                self.assertIn(where, peers)
+                self.assertIn(where, ours)
+                self.assertEqual(peers[where].without(ignored), ours[where].without(ignored))
+
+    def test_the_own_file_knows_product_and_version(self) -> None:
+        found = self.scan(PROGRAM, "--versiondb", str(OWN_FILE))
+        wrong, products, versions = [], [], []
+        for recipe, listen, where in self.listens():
+            finding = found.get(where, Finding())
+            told = f"{recipe['name']} {listen['port']}/{listen['transport']}: {finding}"
+            if listen["product"]:
+                right = re.search(listen["product"], finding.product, re.IGNORECASE) is not None
+                products.append(right)
+                if not right:
+                    wrong.append(f"product {told}")
+            if listen["version"]:
+                wanted = (recipe["version"] if listen["version"] == "package"
+                          else listen["version"])
+                right = is_same_version(finding.version, wanted)
+                versions.append(right)
+                if not right:
+                    wrong.append(f"version ({wanted}) {told}")
+        print(f"own file: {sum(products)} of {len(products)} products, "
+              f"{sum(versions)} of {len(versions)} versions")
+        told = "\n".join(wrong)
+        self.assertGreaterEqual(sum(products), PRODUCTS * len(products), told)
+        self.assertGreaterEqual(sum(versions), VERSIONS * len(versions), told)
+
+
+if __name__ == "__main__":
+    if not PEERS_FILE.exists():
+        labs.skip_all(f"needs {PEERS_FILE}")
+    labs.main("nmap")
