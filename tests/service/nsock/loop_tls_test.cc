@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -256,6 +257,44 @@ TEST(LoopTls, FailsWhereTheServerEndsOrResetsTheHandshake) {
     }
     EXPECT_EQ(wait_for(*loop, outcome).status, EventStatus::Error);
   }
+}
+
+// The lines that Nmap 7.93 writes for the same calls.
+TEST(LoopTls, IsTracedAsNmapTracesIt) {
+  const LocalServer server;
+  std::string lines;
+  const auto loop = make_loop({.trace = [&](std::string_view line) {
+    lines += line;
+    lines += '\n';
+  }});
+  Secured secured = secure(*loop, server);
+  secured.peer.server().write("bye");
+  secured.peer.server().close();
+  secured.peer.drain();
+  secured.peer.peer().close();
+  Outcome read;
+  loop->read_bytes(secured.socket, 3, kLong, into(read));
+  wait_for(*loop, read);
+  loop->close(secured.socket);
+  const Pair pair = connect_to(*loop, server);
+  loop->start_tls(pair.socket, kLong, {});
+  loop->close(pair.socket);
+  EXPECT_EQ(
+      lines,
+      fmt::format("nsock_iod_new2(): nsock_iod_new (IOD #1)\n"
+                  "nsock_connect_ssl(): SSL connection requested to {0}/tcp (IOD #1) EID 9\n"
+                  "nsock_trace_handler_callback(): Callback: SSL-CONNECT SUCCESS for EID 9 [{0}]\n"
+                  "nsock_readbytes(): Read request for 3 bytes from IOD #1 [{0}] EID 18\n"
+                  "nsock_trace_handler_callback(): Callback: READ SUCCESS for EID 18 [{0}] "
+                  "[EOF](3 bytes): bye\n"
+                  "nsock_iod_delete(): nsock_iod_delete (IOD #1)\n"
+                  "nsock_iod_new2(): nsock_iod_new (IOD #2)\n"
+                  "nsock_connect_tcp(): TCP connection requested to {0} (IOD #2) EID 24\n"
+                  "nsock_trace_handler_callback(): Callback: CONNECT SUCCESS for EID 24 [{0}]\n"
+                  "nsock_reconnect_ssl(): SSL reconnection requested (IOD #2) EID 33\n"
+                  "nsock_iod_delete(): nsock_iod_delete (IOD #2)\n"
+                  "nevent_delete(): nevent_delete on event #33 (type SSL-CONNECT)\n",
+                  fmt::format("127.0.0.1:{}", server.endpoint().port)));
 }
 
 TEST(LoopTls, TimesOutInAHandshakeAndCancelsOne) {
