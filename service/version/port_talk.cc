@@ -108,15 +108,36 @@ void PortTalk::obey() {
     conclude();
     return;
   }
+  promote();
   listen();
   set_timer(std::chrono::steady_clock::now());
+}
+
+void PortTalk::ask(std::uint32_t attempt, bool is_beside) {
+  using Rank = ConnectionPace::Rank;
+  connections_[attempt].is_beside = is_beside;
+  const Rank rank = is_beside ? Rank::Beside : has_begun_ ? Rank::Next : Rank::First;
+  has_begun_ = true;
+  around_.ask(id_, port().host, attempt, rank);
+}
+
+void PortTalk::promote() {
+  if (std::ranges::any_of(connections_, [](const auto& each) { return each.second.is_open; })) {
+    return;
+  }
+  for (const auto& [attempt, connection] : connections_) {
+    if (!connection.is_beside) continue;
+    around_.give_back(id_, port().host, attempt);
+    ask(attempt, false);
+    return;
+  }
 }
 
 void PortTalk::carry_out(const InquiryCommand& command) {
   switch (command.kind) {
     case InquiryCommand::Kind::Open:
       connections_[command.attempt] = {.is_tls = command.is_tls};
-      around_.ask(id_, port().host, command.attempt, command.is_extra);
+      ask(command.attempt, command.is_extra);
       break;
     case InquiryCommand::Kind::Send: {
       const Probe& probe = around_.file->probes[command.probe];

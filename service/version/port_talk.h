@@ -10,6 +10,7 @@
 
 #include "service/nsock/loop.h"
 #include "service/rpc/rpc_grinder.h"
+#include "service/version/connection_pace.h"
 #include "service/version/port_inquiry.h"
 #include "service/version/version_scan.h"
 
@@ -22,7 +23,8 @@ struct TalkSurroundings {
   VersionSettings settings;
   std::function<void(std::string_view)> trace{};
   // An attempt of the port with this number is to be opened, now or later: PortTalk::open().
-  std::function<void(std::uint64_t id, const IpAddress&, std::uint32_t attempt, bool is_extra)>
+  std::function<void(std::uint64_t id, const IpAddress&, std::uint32_t attempt,
+                     ConnectionPace::Rank)>
       ask{};
   // It was opened or asked for, and is no more.
   std::function<void(std::uint64_t id, const IpAddress&, std::uint32_t attempt)> give_back{};
@@ -53,7 +55,8 @@ class PortTalk {
   struct Connection {
     SocketId socket{};
     bool is_tls = false;
-    bool is_open = false;  // The place was granted.
+    bool is_beside = false;  // Asked for while others were open...
+    bool is_open = false;    // ...and granted.
     bool is_reading = false;
     SteadyTime until = SteadyTime::max();  // Of that read.
   };
@@ -65,6 +68,9 @@ class PortTalk {
   void take_read(std::uint32_t attempt, const Event& event);
   void carry_out(const InquiryCommand& command);
   void leave(std::uint32_t attempt);
+  void ask(std::uint32_t attempt, bool is_beside);
+  // What waits as one beside others has none beside it any more.
+  void promote();
   void listen();
   void set_timer(SteadyTime now);
   void conclude();
@@ -82,6 +88,7 @@ class PortTalk {
   std::uint64_t id_;
   PortInquiry inquiry_;
   std::map<std::uint32_t, Connection> connections_;
+  bool has_begun_ = false;
   EventId timer_{};
   SteadyTime timer_at_ = SteadyTime::max();
   std::optional<ServiceFinding> finding_;

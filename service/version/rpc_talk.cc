@@ -29,7 +29,7 @@ void PortTalk::begin_rpc() {
 void PortTalk::connect_rpc() {
   ++rpc_attempt_;
   connections_[rpc_attempt_] = {};
-  around_.ask(id_, port().host, rpc_attempt_, false);
+  ask(rpc_attempt_, false);
 }
 
 void PortTalk::take_rpc_connect(std::uint32_t attempt, const Event& event) {

@@ -75,8 +75,8 @@ VersionScan::Impl::Impl(Loop& loop, std::shared_ptr<const ProbeFile> file,
       workers{std::move(engine), [&loop] { loop.wake(); }, match_threads()} {
   around.trace = hooks.trace;
   around.ask = [this](std::uint64_t id, const IpAddress& host, std::uint32_t attempt,
-                      bool is_extra) {
-    pace.ask(host, {id, attempt}, is_extra);
+                      ConnectionPace::Rank rank) {
+    pace.ask(host, {id, attempt}, rank);
   };
   around.give_back = [this](std::uint64_t id, const IpAddress& host, std::uint32_t attempt) {
     pace.give_back(host, {id, attempt});

@@ -7,6 +7,7 @@ namespace trawl::service {
 namespace {
 
 using Ask = ConnectionPace::Ask;
+using Rank = ConnectionPace::Rank;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -21,8 +22,8 @@ std::vector<std::uint64_t> ports(const std::vector<Ask>& asks) {
 
 TEST(ConnectionPace, BoundsAHostAndGoesOnWhenOneIsGivenBack) {
   ConnectionPace pace{10, 2};
-  for (const std::uint64_t port : {1, 2, 3, 4}) pace.ask(kOne, {port, 1}, false);
-  pace.ask(kTwo, {5, 1}, false);
+  for (const std::uint64_t port : {1, 2, 3, 4}) pace.ask(kOne, {port, 1}, Rank::First);
+  pace.ask(kTwo, {5, 1}, Rank::First);
   EXPECT_THAT(ports(pace.granted()), ElementsAre(1, 5, 2));
   EXPECT_THAT(pace.granted(), IsEmpty());
   pace.give_back(kTwo, {5, 1});
@@ -34,8 +35,8 @@ TEST(ConnectionPace, BoundsAHostAndGoesOnWhenOneIsGivenBack) {
 
 TEST(ConnectionPace, BoundsAllAndLetsHostsTakeTurns) {
   ConnectionPace pace{3, 3};
-  for (const std::uint64_t port : {1, 2, 3}) pace.ask(kOne, {port, 1}, false);
-  for (const std::uint64_t port : {4, 5, 6}) pace.ask(kTwo, {port, 1}, false);
+  for (const std::uint64_t port : {1, 2, 3}) pace.ask(kOne, {port, 1}, Rank::First);
+  for (const std::uint64_t port : {4, 5, 6}) pace.ask(kTwo, {port, 1}, Rank::First);
   EXPECT_THAT(ports(pace.granted()), ElementsAre(1, 4, 2));
   pace.give_back(kOne, {1, 1});
   pace.give_back(kOne, {2, 1});
@@ -44,11 +45,11 @@ TEST(ConnectionPace, BoundsAllAndLetsHostsTakeTurns) {
 
 TEST(ConnectionPace, FirstConnectionsGoBeforeSecondOnes) {
   ConnectionPace pace{1, 1};
-  pace.ask(kOne, {1, 1}, false);
+  pace.ask(kOne, {1, 1}, Rank::First);
   EXPECT_THAT(ports(pace.granted()), ElementsAre(1));
-  pace.ask(kOne, {1, 2}, true);
-  pace.ask(kTwo, {2, 1}, false);
-  pace.ask(kOne, {3, 1}, false);
+  pace.ask(kOne, {1, 2}, Rank::Beside);
+  pace.ask(kTwo, {2, 1}, Rank::First);
+  pace.ask(kOne, {3, 1}, Rank::First);
   for (const std::uint64_t port : {1, 2, 3}) {
     pace.give_back(port == 2 ? kTwo : kOne, {port, 1});
     (void)pace.granted();
@@ -58,11 +59,21 @@ TEST(ConnectionPace, FirstConnectionsGoBeforeSecondOnes) {
   EXPECT_EQ(pace.open(), 0U);
 }
 
+TEST(ConnectionPace, WhatIsBegunGoesBeforeWhatIsNot) {
+  ConnectionPace pace{1, 1};
+  pace.ask(kOne, {1, 1}, Rank::First);
+  pace.ask(kOne, {2, 1}, Rank::First);
+  EXPECT_THAT(ports(pace.granted()), ElementsAre(1));
+  pace.ask(kOne, {1, 2}, Rank::Next);
+  pace.give_back(kOne, {1, 1});
+  EXPECT_THAT(ports(pace.granted()), ElementsAre(1));
+}
+
 TEST(ConnectionPace, WhoWaitsMayGo) {
   ConnectionPace pace{1, 1};
-  pace.ask(kOne, {1, 1}, false);
-  pace.ask(kOne, {2, 1}, false);
-  pace.ask(kOne, {3, 1}, true);
+  pace.ask(kOne, {1, 1}, Rank::First);
+  pace.ask(kOne, {2, 1}, Rank::First);
+  pace.ask(kOne, {3, 1}, Rank::Beside);
   EXPECT_THAT(ports(pace.granted()), ElementsAre(1));
   pace.give_back(kOne, {2, 1});
   EXPECT_EQ(pace.open(), 1U);
