@@ -28,6 +28,10 @@ constexpr auto kStep = std::chrono::milliseconds{20};
 constexpr auto kSlowStep = std::chrono::milliseconds{200};
 constexpr auto kQuickStart = std::chrono::seconds{1};
 
+// The first process of a process namespace inherits what others leave behind, and some servers
+// take a child that they did not start for a fault; so it is a shell that waits for the server.
+constexpr const char* kInit = "/bin/sh \"$0\" & wait $!";
+
 struct Starting {
   std::size_t recipe = 0;
   ProcessId process;
@@ -89,6 +93,8 @@ class Starter {
                             "--kill-child",
                             "--mount-proc",
                             "/bin/sh",
+                            "-c",
+                            kInit,
                             *script};
     const std::string log = fmt::format("{}.log", folder);
     auto process = start_daemon(command, log);

@@ -67,7 +67,8 @@ void LineFilter::choose(std::span<const MatchLine> lines) {
   std::uint32_t line = 0;
   for (const auto& chosen : choose_texts(lines)) {
     if (!chosen) {
-      always_.push_back(line++);
+      others_.push_back({.line = line, .lead = LinePattern::lead(lines[line])});
+      ++line;
       continue;
     }
     Use use{.line = line++, .ignores_case = chosen->ignores_case, .offset = 0, .fixed = {}};
@@ -148,8 +149,12 @@ bool LineFilter::finds_its_texts() const {
 std::string LineFilter::save() const {
   PackWriter writer;
   writer.number(static_cast<std::uint32_t>(lines_));
-  writer.number(static_cast<std::uint32_t>(always_.size()));
-  for (const std::uint32_t line : always_) writer.number(line);
+  writer.number(static_cast<std::uint32_t>(others_.size()));
+  for (const Other& other : others_) {
+    writer.number(other.line);
+    writer.number(static_cast<std::uint32_t>(other.lead.least));
+    writer.bytes(other.lead.firsts.to_string());
+  }
   for (const auto* texts : {&texts_, &alone_}) {
     writer.number(static_cast<std::uint32_t>(texts->size()));
     for (const Text& text : *texts) {
@@ -185,8 +190,16 @@ std::optional<LineFilter> LineFilter::load(std::string_view bytes, std::size_t l
     is_good = is_good && line < lines;
     return line;
   };
-  filter.always_.resize(reader.count(sizeof(std::uint32_t)));
-  for (std::uint32_t& line : filter.always_) line = take_line();
+  filter.others_.resize(reader.count(3 * sizeof(std::uint32_t)));
+  for (Other& other : filter.others_) {
+    other.line = take_line();
+    other.lead.least = reader.number();
+    const std::string_view firsts = reader.bytes();
+    is_good = is_good && firsts.size() == other.lead.firsts.size() &&
+              firsts.find_first_not_of("01") == std::string_view::npos;
+    if (!is_good) return std::nullopt;
+    other.lead.firsts = std::bitset<256>{firsts.data(), firsts.size()};
+  }
   for (auto* texts : {&filter.texts_, &filter.alone_}) {
     texts->resize(reader.count(3 * sizeof(std::uint32_t)));
     for (Text& text : *texts) {
@@ -251,12 +264,15 @@ bool LineFilter::scan(std::string_view response, hs_scratch* scratch,
 
 void LineFilter::find(std::string_view response, hs_scratch* scratch,
                       std::vector<std::uint32_t>& found) const {
-  found = always_;
+  found.clear();
   if (response.data() == nullptr) response = std::string_view{"", 0};
   if (!scan(response, scratch, found)) {
     found.resize(lines_);
     std::iota(found.begin(), found.end(), 0U);
     return;
+  }
+  for (const Other& other : others_) {
+    if (other.lead.allows(response)) found.push_back(other.line);
   }
   for (const Text& text : alone_) {
     std::optional<bool> is_there;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "service/match/line_pattern.h"
 #include "service/match/text_choice.h"
 
 struct hs_database;
@@ -64,6 +65,11 @@ class LineFilter {
 
     [[nodiscard]] bool stands_in(std::string_view response) const noexcept;
   };
+  // A line that needs no text.
+  struct Other {
+    std::uint32_t line = 0;
+    PatternLead lead;
+  };
   struct DatabaseDeleter {
     void operator()(hs_database* database) const noexcept;
   };
@@ -77,9 +83,9 @@ class LineFilter {
                           std::vector<std::uint32_t>& found) const;
 
   std::size_t lines_ = 0;
-  std::vector<Text> texts_;                                 // By the number that Vectorscan tells.
-  std::vector<Text> alone_;                                 // Looked for one by one.
-  std::vector<std::uint32_t> always_;                       // Lines without a text, ascending.
+  std::vector<Text> texts_;  // By the number that Vectorscan tells.
+  std::vector<Text> alone_;  // Looked for one by one.
+  std::vector<Other> others_;
   std::unique_ptr<hs_database, DatabaseDeleter> database_;  // None without texts_.
 };
 

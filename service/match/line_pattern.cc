@@ -41,6 +41,11 @@ pcre2_code* compile(const MatchLine& line, std::uint32_t more, int& error, std::
                        options_of(line) | more, &error, &at, nullptr);
 }
 
+struct CodeDeleter {
+  void operator()(pcre2_code* code) const noexcept { pcre2_code_free(code); }
+};
+using CodeHandle = std::unique_ptr<pcre2_code, CodeDeleter>;
+
 bool is_limit(int error) noexcept {
   return error == PCRE2_ERROR_MATCHLIMIT || error == PCRE2_ERROR_DEPTHLIMIT ||
          error == PCRE2_ERROR_HEAPLIMIT || error == PCRE2_ERROR_JIT_STACKLIMIT;
@@ -168,6 +173,34 @@ std::optional<std::string> LinePattern::trouble(const MatchLine& line) {
     return describe(error) + " at byte " + std::to_string(at) + " of the pattern";
   pcre2_code_free(code);
   return std::nullopt;
+}
+
+PatternLead LinePattern::lead(const MatchLine& line) {
+  PatternLead lead;
+  int error = 0;
+  std::size_t at = 0;
+  const CodeHandle code{compile(line, 0, error, at)};
+  if (!code) return lead;
+  std::uint32_t least = 0;
+  std::uint32_t options = 0;
+  pcre2_pattern_info(code.get(), PCRE2_INFO_MINLENGTH, &least);
+  pcre2_pattern_info(code.get(), PCRE2_INFO_ALLOPTIONS, &options);
+  lead.least = least;
+  lead.firsts.set();
+  if ((options & PCRE2_ANCHORED) == 0 || !line.pattern.starts_with('^')) return lead;
+  // PCRE2 works out where a match may begin for patterns that are not held to the begin.
+  MatchLine loose = line;
+  loose.pattern.erase(0, 1);
+  const CodeHandle loose_code{compile(loose, 0, error, at)};
+  const std::uint8_t* bits = nullptr;
+  if (!loose_code || pcre2_pattern_info(loose_code.get(), PCRE2_INFO_FIRSTBITMAP, &bits) != 0 ||
+      bits == nullptr) {
+    return lead;
+  }
+  for (std::size_t byte = 0; byte < lead.firsts.size(); ++byte) {
+    lead.firsts.set(byte, (bits[byte / 8] >> (byte % 8) & 1U) != 0);
+  }
+  return lead;
 }
 
 std::string LinePattern::describe(int error) {

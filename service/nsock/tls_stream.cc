@@ -187,10 +187,9 @@ void TlsStream::close() {
 void TlsStream::step() {
   ERR_clear_error();
   if (state_ == State::Handshake) shake_hands();
+  // In this order: what a renegotiation holds back, writing goes on with as soon as it can.
   if (state_ == State::Open) write_records();
   if (state_ == State::Open) read_records();
-  // A renegotiation that the reading ended may have held back what is to be written.
-  if (state_ == State::Open || state_ == State::Ended) write_records();
 }
 
 void TlsStream::shake_hands() {

@@ -48,79 +48,79 @@ class ServiceStageTest : public testing::Test {
     finding.outcome = Outcome::Matched;
     finding.name = name;
     finding.answered = answered;
-    log_->news.answers.push_back({log_->asked.at(question), finding});
-    stage_.turn();
+    log->news.answers.push_back({log->asked.at(question), finding});
+    stage.turn();
   }
 
-  std::shared_ptr<FakeAsker::Log> log_ = std::make_shared<FakeAsker::Log>();
-  ServiceStage stage_{std::make_unique<FakeAsker>(log_)};
+  std::shared_ptr<FakeAsker::Log> log = std::make_shared<FakeAsker::Log>();
+  ServiceStage stage{std::make_unique<FakeAsker>(log)};
 };
 
 TEST_F(ServiceStageTest, AHostWaitsForItsOwnPortsOnly) {
-  stage_.join(host(1, "198.18.0.1"), {{.number = 22}, {.number = 80}});
-  stage_.join(host(2, "198.18.0.2"), {{.number = 22}});
-  ASSERT_EQ(log_->asked.size(), 3U);
-  EXPECT_EQ(log_->asked[0].host_name, "host.example");
-  EXPECT_EQ(log_->asked[0].zone, 3U);
+  stage.join(host(1, "198.18.0.1"), {{.number = 22}, {.number = 80}});
+  stage.join(host(2, "198.18.0.2"), {{.number = 22}});
+  ASSERT_EQ(log->asked.size(), 3U);
+  EXPECT_EQ(log->asked[0].host_name, "host.example");
+  EXPECT_EQ(log->asked[0].zone, 3U);
   answer(0, "ssh");
-  EXPECT_THAT(stage_.take_ends(), IsEmpty());
-  EXPECT_EQ(stage_.work(1).answered, 1U);
-  EXPECT_EQ(stage_.work(1).left, 1U);
+  EXPECT_THAT(stage.take_ends(), IsEmpty());
+  EXPECT_EQ(stage.work(1).answered, 1U);
+  EXPECT_EQ(stage.work(1).left, 1U);
   answer(2, "ssh");
-  EXPECT_THAT(stage_.take_ends(), ElementsAre(2U));
+  EXPECT_THAT(stage.take_ends(), ElementsAre(2U));
   answer(1, "http");
-  EXPECT_THAT(stage_.take_ends(), ElementsAre(1U));
-  EXPECT_THAT(stage_.take_ends(), IsEmpty());
-  const ServiceFindings findings = stage_.leave(1);
+  EXPECT_THAT(stage.take_ends(), ElementsAre(1U));
+  EXPECT_THAT(stage.take_ends(), IsEmpty());
+  const ServiceFindings findings = stage.leave(1);
   ASSERT_EQ(findings.size(), 2U);
   EXPECT_EQ((findings.at({PortProtocol::Tcp, 80})->name), "http");
-  EXPECT_THAT(log_->dropped, IsEmpty());
+  EXPECT_THAT(log->dropped, IsEmpty());
 }
 
 TEST_F(ServiceStageTest, WhoLeavesEarlyKeepsWhatIsKnown) {
-  stage_.join(host(1, "198.18.0.1"), {{.number = 22}, {.number = 80}});
+  stage.join(host(1, "198.18.0.1"), {{.number = 22}, {.number = 80}});
   answer(0, "ssh");
-  const ServiceFindings findings = stage_.leave(1);
+  const ServiceFindings findings = stage.leave(1);
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_EQ((findings.at({PortProtocol::Tcp, 22})->name), "ssh");
-  EXPECT_THAT(log_->dropped, ElementsAre(ip("198.18.0.1")));
-  EXPECT_THAT(stage_.leave(1), IsEmpty());
-  EXPECT_EQ(stage_.work(1).left, 0U);
+  EXPECT_THAT(log->dropped, ElementsAre(ip("198.18.0.1")));
+  EXPECT_THAT(stage.leave(1), IsEmpty());
+  EXPECT_EQ(stage.work(1).left, 0U);
 }
 
 TEST_F(ServiceStageTest, LateAndRepeatedAnswersAreNobodys) {
-  stage_.join(host(1, "198.18.0.1"), {{.number = 22}});
-  (void)stage_.leave(1);
+  stage.join(host(1, "198.18.0.1"), {{.number = 22}});
+  (void)stage.leave(1);
   // The same address again, with a number of its own.
-  stage_.join(host(2, "198.18.0.1"), {{.number = 22}, {.number = 80}});
+  stage.join(host(2, "198.18.0.1"), {{.number = 22}, {.number = 80}});
   answer(0, "late");
-  EXPECT_EQ(stage_.work(2).left, 2U);
+  EXPECT_EQ(stage.work(2).left, 2U);
   answer(1, "ssh");
   answer(1, "again");
-  EXPECT_EQ(stage_.work(2).left, 1U);
-  EXPECT_THAT(stage_.take_ends(), IsEmpty());
-  EXPECT_EQ((stage_.leave(2).at({PortProtocol::Tcp, 22})->name), "ssh");
+  EXPECT_EQ(stage.work(2).left, 1U);
+  EXPECT_THAT(stage.take_ends(), IsEmpty());
+  EXPECT_EQ((stage.leave(2).at({PortProtocol::Tcp, 22})->name), "ssh");
 }
 
 TEST_F(ServiceStageTest, TcpAndUdpOfOneNumberAreTwoPorts) {
-  stage_.join(host(1, "198.18.0.1"),
-              {{.protocol = PortProtocol::Tcp, .number = 53},
-               {.protocol = PortProtocol::Udp, .number = 53, .is_certain = false}});
+  stage.join(host(1, "198.18.0.1"),
+             {{.protocol = PortProtocol::Tcp, .number = 53},
+              {.protocol = PortProtocol::Udp, .number = 53, .is_certain = false}});
   answer(0, "domain");
-  EXPECT_THAT(stage_.take_opened(), IsEmpty());
+  EXPECT_THAT(stage.take_opened(), IsEmpty());
   answer(1, "dns-udp");
-  ASSERT_THAT(stage_.take_opened(), testing::SizeIs(1));
-  EXPECT_THAT(stage_.take_ends(), ElementsAre(1U));
-  EXPECT_EQ((stage_.leave(1).at({PortProtocol::Udp, 53})->name), "dns-udp");
+  ASSERT_THAT(stage.take_opened(), testing::SizeIs(1));
+  EXPECT_THAT(stage.take_ends(), ElementsAre(1U));
+  EXPECT_EQ((stage.leave(1).at({PortProtocol::Udp, 53})->name), "dns-udp");
 }
 
 TEST_F(ServiceStageTest, WarningsAndTraceAreHandedOn) {
-  log_->news.warnings = {"a line is wrong"};
-  log_->news.trace = {"NSOCK INFO", "Service scan"};
-  stage_.turn();
-  EXPECT_THAT(stage_.take_warnings(), ElementsAre("a line is wrong"));
-  EXPECT_THAT(stage_.take_trace(), ElementsAre("NSOCK INFO", "Service scan"));
-  EXPECT_THAT(stage_.take_trace(), IsEmpty());
+  log->news.warnings = {"a line is wrong"};
+  log->news.trace = {"NSOCK INFO", "Service scan"};
+  stage.turn();
+  EXPECT_THAT(stage.take_warnings(), ElementsAre("a line is wrong"));
+  EXPECT_THAT(stage.take_trace(), ElementsAre("NSOCK INFO", "Service scan"));
+  EXPECT_THAT(stage.take_trace(), IsEmpty());
 }
 
 PortReport port(PortProtocol protocol, std::uint16_t number, PortState state) {

@@ -48,8 +48,8 @@ class ServiceThreadTest : public testing::Test {
     settings.began = std::chrono::steady_clock::now();
     settings.make = [this](service::Loop& loop,
                            ServiceWorker::Hooks hooks) -> Result<std::unique_ptr<ServiceWorker>> {
-      if (fails_) return fail(ExitCode::Runtime, "no patterns");
-      return std::make_unique<FakeWorker>(loop, std::move(hooks), dropped_);
+      if (fails) return fail(ExitCode::Runtime, "no patterns");
+      return std::make_unique<FakeWorker>(loop, std::move(hooks), dropped);
     };
     auto opened = ServiceThread::open(std::move(settings));
     EXPECT_TRUE(opened);
@@ -80,8 +80,8 @@ class ServiceThreadTest : public testing::Test {
     return made;
   }
 
-  bool fails_ = false;
-  std::atomic<int> dropped_ = 0;
+  bool fails = false;
+  std::atomic<int> dropped = 0;
 };
 
 TEST_F(ServiceThreadTest, AnswersComeBack) {
@@ -101,7 +101,7 @@ TEST_F(ServiceThreadTest, OrdersAreFollowedInTheirOrder) {
   thread->drop(*IpAddress::parse("127.0.0.1"));
   thread->ask(ports({22}));
   (void)wait_for(*thread, 1);
-  EXPECT_EQ(dropped_, 1);
+  EXPECT_EQ(dropped, 1);
 }
 
 TEST_F(ServiceThreadTest, TraceTellsTheLoopAndTheWorkerWhileItIsOn) {
@@ -116,7 +116,7 @@ TEST_F(ServiceThreadTest, TraceTellsTheLoopAndTheWorkerWhileItIsOn) {
 }
 
 TEST_F(ServiceThreadTest, WhereNothingCanBeAskedEveryPortFails) {
-  fails_ = true;
+  fails = true;
   const auto thread = open();
   thread->ask(ports({22, 80}));
   const auto news = wait_for(*thread, 2);

@@ -294,6 +294,33 @@ TEST_P(MatchEngineTest, ThreadsMatchAtOnce) {
 INSTANTIATE_TEST_SUITE_P(Ways, MatchEngineTest, testing::Bool(),
                          [](const auto& way) { return way.param ? "Prefilter" : "Plain"; });
 
+TEST(MatchEnginePrefilter, TriesPatternsWithoutTextWhereTheyMayBegin) {
+  const auto engine =
+      open(parse("Probe TCP NULL q||\n"
+                 "match hex m|^[0-9A-F]{6}$|\n"
+                 "match any m=^(?:alpha\\d|beta)=i\n"
+                 "match long m|^.{20}|s\n"
+                 "match not m|^(?!no)..$|\n"
+                 "match odd m|[xyz]{3}|\n"
+                 "match nothing m|^\\n*$|\n"));
+  const auto tried = [&engine](std::string_view response) {
+    const auto before = engine->statistics().candidates;
+    const auto match = engine->match({.probe = 0, .response = response, .only_service = {}});
+    return (match ? match->service : "-") + " " +
+           std::to_string(engine->statistics().candidates - before);
+  };
+  // The last three may begin like that.
+  EXPECT_EQ(tried("-else"), "- 3");
+  EXPECT_EQ(tried("0000FF"), "hex 1");
+  EXPECT_EQ(tried("BETA"), "any 1");
+  EXPECT_EQ(tried("-nothing that is known-"), "long 1");
+  EXPECT_EQ(tried("no"), "- 2");
+  EXPECT_EQ(tried("ye"), "not 1");
+  EXPECT_EQ(tried("-xyz"), "odd 2");
+  EXPECT_EQ(tried("\n"), "nothing 1");
+  EXPECT_EQ(tried(""), "nothing 1");
+}
+
 TEST(MatchEnginePrefilter, TriesFewLines) {
   std::string probes = "Probe TCP NULL q||\n";
   for (int i = 100; i < 400; ++i) {

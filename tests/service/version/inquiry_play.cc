@@ -63,13 +63,14 @@ class Play {
   void in(milliseconds delay, Deed deed) { deeds_.emplace(now_ + delay, std::move(deed)); }
 
   void obey() {
-    for (InquiryCommand& command : inquiry_.take_commands()) {
-      using Kind = InquiryCommand::Kind;
-      if (command.kind == Kind::Open) open(command);
-      if (command.kind == Kind::Send) send(command);
-      if (command.kind == Kind::Close) leave(command.attempt);
-      if (command.kind == Kind::Match) look(std::move(command));
-      if (command.kind == Kind::Tell) tell(command);
+    for (const InquiryCommand& command : inquiry_.take_commands()) {
+      switch (command.kind) {
+        case InquiryCommand::Kind::Open: open(command); break;
+        case InquiryCommand::Kind::Send: send(command); break;
+        case InquiryCommand::Kind::Close: leave(command.attempt); break;
+        case InquiryCommand::Kind::Match: look(command); break;
+        case InquiryCommand::Kind::Tell: tell(command); break;
+      }
     }
   }
 
@@ -167,7 +168,7 @@ class Play {
         connections_, [](const auto& each) { return each.second.is_accepted; }));
   }
 
-  void look(InquiryCommand&& command) {
+  void look(const InquiryCommand& command) {
     auto match = match_beginning(file_, command);
     in(matching_, [this, ticket = command.ticket, match = std::move(match)] {
       inquiry_.matched(now_, ticket, match);

@@ -78,7 +78,7 @@ const ProbeFile& probes() {
   return file;
 }
 
-constexpr InquiryRules kStrict{.is_strict = true};
+const InquiryRules kStrict{.is_strict = true};
 
 PlayServer::Reply reply(std::string bytes, bool closes = false) {
   return {.bytes = std::move(bytes), .delay = milliseconds{5}, .closes = closes};
