@@ -106,6 +106,9 @@ struct Loop::Impl {
   // Bytes of the wire that were taken; 0 where there are none, at the end and after errors.
   std::size_t receive_tls(Socket& socket, std::size_t most);
   void take_plaintext(Socket& socket);
+  // Sends what the stream says to what was read: keys, another handshake. Whether it can take more;
+  // it cannot where the server wants answers and does not listen to them.
+  [[nodiscard]] bool answer_tls(Socket& socket);
   void say_goodbye(Socket& socket);
   void write_some_tls(Socket& socket);
 
