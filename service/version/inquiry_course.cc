@@ -54,6 +54,7 @@ bool PortInquiry::review(SteadyTime now) {
       continue;
     }
     asked_.push_back(at);
+    if (slot.seems_turned_away()) slot.is_doubtful = true;
     if (slot.is_doubtful && (is_proven_ || is_aborted_)) slot.is_doubtful = false;
     if (slot.is_doubtful && all_over) {
       ask_alone(now, at);
@@ -218,8 +219,10 @@ void PortInquiry::ask_alone(SteadyTime now, std::size_t at) {
     if (slots_[other].state == Slot::State::Running) abandon(now, other);
   }
   Slot& slot = slots_[at];
+  std::string doubted = slot.response.substr(slot.inherited);
   slot.forget();
   slot.is_alone = true;
+  slot.doubted = std::move(doubted);
   Attempt* const attempt = idle();
   if (attempt != nullptr && at == second_) {
     const Slot& before = slots_[attempt->slot];

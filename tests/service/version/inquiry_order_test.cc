@@ -172,9 +172,10 @@ TEST(InquiryOrder, ServersOfOneConnectionAreNoticed) {
     Random random{seed};
     PlayServer server = any_server(random);
     server.most_at_once = 1;
-    const unsigned kind = below(random, 3);
+    const unsigned kind = below(random, 4);
     server.refuses_more = kind == 0;
-    server.closes_more = kind == 1;
+    server.closes_more = kind == 1 || kind == 3;
+    if (kind == 3) server.says_why = "busy";
     expect_same(server, seed, Transport::Tcp);
   }
 }

@@ -95,7 +95,10 @@ class Play {
         in(milliseconds{1}, [this, older = connections_.begin()->first] { hang_up(older); });
       }
       inquiry_.connected(now_, number);
-      if (is_too_many && server_.closes_more) {
+      if (is_too_many && server_.closes_more && !server_.says_why.empty()) {
+        in(milliseconds{1},
+           [this, number] { say(number, {.bytes = server_.says_why, .closes = true}); });
+      } else if (is_too_many && server_.closes_more) {
         hang_up(number);
       } else if (!is_too_many || server_.closes_older) {
         accept(number);
