@@ -36,7 +36,6 @@ struct InquiryCommand {
   std::size_t probe = 0;
   std::uint32_t ticket = 0;
   std::string response{};
-  std::string only_service{};
   std::optional<LineMatch> match{};
 };
 
@@ -74,8 +73,7 @@ struct InquirySlot {
   std::string doubted{};      // ...with these bytes, before it was asked alone.
   bool is_alone = false;      // Asked with no other connection open...
   bool is_repeated = false;   // ...or on NULL's connection, after silence on one of its own.
-  std::size_t matched = 0;    // Bytes that were looked at...
-  std::string matched_for{};  // ...for lines of this service.
+  std::size_t matched = 0;    // Bytes that were looked at.
   std::uint32_t ticket = 0;   // Of the match under way.
   std::unique_ptr<LineMatch> hard{};
   std::unique_ptr<LineMatch> soft{};  // The first one counts.

@@ -109,6 +109,10 @@ PlayServer any_server(Random& random) {
   // answer counts that Nmap would not wait for. Nor just after NULL's wait.
   if (below(random, 4) == 0) server.hangs_up = milliseconds{below(random, 400)};
   if (below(random, 8) == 0) server.hangs_up = milliseconds{3001 + below(random, 2800)};
+  // A line that matches softly is not waited on for so long: then the next probe is for the same
+  // connection, for Nmap it is for another one.
+  const bool is_line = !server.greeting.empty() && server.greeting[0].bytes.ends_with('\n');
+  if (is_line && server.hangs_up > milliseconds{400}) server.hangs_up.reset();
   return server;
 }
 

@@ -205,7 +205,6 @@ std::optional<LineMatch> match_beginning(const ProbeFile& file, const InquiryCom
     const auto& lines = file.probes[probe].matches;
     for (std::size_t index = 0; index < lines.size(); ++index) {
       const MatchLine& line = lines[index];
-      if (!command.only_service.empty() && line.service != command.only_service) continue;
       std::string beginning = line.pattern;
       if (const auto at = beginning.find("\\n"); at != std::string::npos) {
         beginning.replace(at, 2, "\n");
