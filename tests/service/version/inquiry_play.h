@@ -31,6 +31,7 @@ struct PlayServer {
   bool refuses_more = false;               // ...or are refused...
   bool closes_more = false;                // ...or closed at once...
   bool closes_older = false;               // ...or take the place of the older one.
+  bool leaves_together = false;            // The end of one that it answered ends the others.
   std::size_t most_ever = 1000;            // Then it is gone.
   bool has_tls = false;
   bool greets_tls = true;  // With the greeting.
