@@ -89,6 +89,7 @@ class PortInquiry {
   void close(SteadyTime now, std::uint32_t attempt);
   void abandon(SteadyTime now, std::size_t at);
   void go_serial(SteadyTime now);
+  void start_over(SteadyTime now);
   void wake_by(SteadyTime when) noexcept { wakes_at_ = std::min(wakes_at_, when); }
   [[nodiscard]] Attempt* find(std::uint32_t attempt) noexcept;
   [[nodiscard]] Attempt* idle() noexcept;

@@ -38,6 +38,7 @@ class Play {
     bool is_tls = false;
     bool is_connected = false;
     bool is_accepted = false;
+    bool is_answered = false;
     std::vector<std::string> waiting{};  // Sent before it was accepted.
   };
   using Deed = std::function<void()>;
@@ -146,6 +147,7 @@ class Play {
 
   void say(std::uint32_t number, const PlayServer::Reply& said) {
     if (!connections_.contains(number)) return;
+    connections_[number].is_answered = true;
     inquiry_.data(now_, number, said.bytes);
     if (said.closes) hang_up(number);
   }
@@ -156,7 +158,13 @@ class Play {
   }
 
   void leave(std::uint32_t number) {
-    if (connections_.erase(number) == 0) return;
+    const auto left = connections_.extract(number);
+    if (left.empty()) return;
+    if (server_.leaves_together && left.mapped().is_answered) {
+      for (const auto& other : connections_) {
+        in(milliseconds{1}, [this, cut = other.first] { hang_up(cut); });
+      }
+    }
     if (accepted() >= server_.most_at_once) return;
     for (auto& [other, connection] : connections_) {
       if (connection.is_connected && !connection.is_accepted) {
