@@ -1,5 +1,6 @@
 #include "bench/service/bench_namespace.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <net/if.h>
 #include <sched.h>
@@ -8,7 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -63,6 +66,16 @@ std::size_t open_descriptors() {
     ++count;
   }
   return count - 1;  // Without the one that looks.
+}
+
+std::chrono::nanoseconds time_without_processor() {
+  // proc(5): time on a processor, time in the queue for one, times that it had one.
+  static const int file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+  std::array<char, 96> text{};
+  if (file < 0 || pread(file, text.data(), text.size() - 1, 0) <= 0) return {};
+  char* end = nullptr;
+  (void)std::strtoull(text.data(), &end, 10);
+  return std::chrono::nanoseconds{std::strtoll(end, nullptr, 10)};
 }
 
 }  // namespace trawl::service_bench

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -17,6 +18,9 @@ void stay_on_processor(unsigned processor);
 // What this process uses now.
 [[nodiscard]] std::size_t resident_bytes();
 [[nodiscard]] std::size_t open_descriptors();
+// How long the calling thread was ready so far while a processor had others to do; 0 where the
+// kernel does not count it.
+[[nodiscard]] std::chrono::nanoseconds time_without_processor();
 
 // Addresses of 127.0.0.0/8 in host order, one after the other, so that no pair of address and port
 // is used again soon.

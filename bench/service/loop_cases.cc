@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <random>
 #include <vector>
@@ -76,6 +77,12 @@ class Runner {
 
 // Connections that are held and read from, and timers meanwhile.
 class Holder {
+  using Clock = std::chrono::steady_clock;
+  struct Look {
+    Clock::time_point at;
+    std::chrono::nanoseconds waited;
+  };
+
  public:
   Holder(Loop& loop, std::uint16_t port) : loop_{&loop}, port_{port} {}
 
@@ -97,13 +104,21 @@ class Holder {
   void start_timers(unsigned timers) {
     for (unsigned i = 0; i < timers; ++i) set_timer();
   }
-  // How late the latest timer was meanwhile, in milliseconds.
-  double hold(double seconds) {
+  // How late the latest timer was meanwhile, in milliseconds: by the clock, and without the time in
+  // which the loop could have gone on, and the processor had others to do.
+  struct Lateness {
+    double by_clock = 0;
+    double own = 0;
+  };
+  Lateness hold(double seconds) {
     latest_ = {};
+    latest_own_ = {};
+    looks_.assign(1, {Clock::now(), time_without_processor()});
     loop_->timer(std::chrono::duration_cast<Wait>(std::chrono::duration<double>{seconds}),
                  [this](const Event&) { loop_->stop(); });
     loop_->run();
-    return std::chrono::duration<double, std::milli>{latest_}.count();
+    return {.by_clock = std::chrono::duration<double, std::milli>{latest_}.count(),
+            .own = std::chrono::duration<double, std::milli>{latest_own_}.count()};
   }
   [[nodiscard]] std::uint64_t reads() const noexcept { return reads_; }
 
@@ -117,17 +132,28 @@ class Holder {
   }
   void set_timer() {
     const Wait delay{std::uniform_int_distribution<int>{100, 50'000}(random_)};
-    const auto due = std::chrono::steady_clock::now() + delay;
+    const auto due = Clock::now() + delay;
     loop_->timer(delay, [this, due](const Event&) {
-      latest_ = std::max(latest_, std::chrono::steady_clock::now() - due);
+      take_time(due);
       set_timer();
     });
+  }
+  void take_time(Clock::time_point due) {
+    const Look now{Clock::now(), time_without_processor()};
+    const auto late = now.at - due;
+    latest_ = std::max(latest_, late);
+    // Since the last look before it was due: timers are told of in the order of their times.
+    while (looks_.size() > 1 && looks_[1].at <= due) looks_.pop_front();
+    latest_own_ = std::max(latest_own_, late - (now.waited - looks_.front().waited));
+    looks_.push_back(now);
   }
 
   Loop* loop_;
   std::uint16_t port_;
   std::mt19937 random_{1};
-  std::chrono::steady_clock::duration latest_{};
+  Clock::duration latest_{};
+  Clock::duration latest_own_{};
+  std::deque<Look> looks_;
   std::uint64_t connected_ = 0;
   std::uint64_t reads_ = 0;
   bool works_ = true;
@@ -183,20 +209,25 @@ bool hold_many(const CaseOptions& options) {
   Holder holder{*loop, server->port()};
   if (!holder.connect(options.connections)) return say(false, "a connection failed");
   holder.start_timers(1000);
-  // Where others want the processor too, one of them makes some timer late: the worst is printed,
-  // the median of the rounds is judged.
-  std::vector<double> latest;
+  // The loop answers for what it does, not for what the machine does besides: both are printed, the
+  // worst of its own is judged.
+  std::vector<double> by_clock;
+  std::vector<double> own;
   for (unsigned round = 0; round < options.rounds; ++round) {
-    latest.push_back(holder.hold(options.seconds / options.rounds));
+    const Holder::Lateness late = holder.hold(options.seconds / options.rounds);
+    by_clock.push_back(late.by_clock);
+    own.push_back(late.own);
   }
   const double megabytes = static_cast<double>(resident_bytes()) / kMegabyte;
-  return say(megabytes < kMostMegabytes && median(latest) < kLatestMs,
-             fmt::format("{} connections at once, {} reads in {:.0f} s: {:.0f} MB resident (asked "
-                         "< {:.0f}), latest of 1000 timers {:.2f} ms (asked < {:.0f}), median of "
-                         "{} rounds, worst {:.2f} ms",
-                         options.connections, holder.reads(), options.seconds, megabytes,
-                         kMostMegabytes, median(latest), kLatestMs, options.rounds,
-                         *std::max_element(latest.begin(), latest.end())));
+  const double worst = *std::max_element(own.begin(), own.end());
+  return say(
+      megabytes < kMostMegabytes && worst < kLatestMs,
+      fmt::format("{} connections at once, {} reads in {:.0f} s: {:.0f} MB resident (asked "
+                  "< {:.0f}), latest of 1000 timers {:.2f} ms (asked < {:.0f}) without, "
+                  "{:.2f} ms (median of {} rounds {:.2f}) with waits for the processor",
+                  options.connections, holder.reads(), options.seconds, megabytes, kMostMegabytes,
+                  worst, kLatestMs, *std::max_element(by_clock.begin(), by_clock.end()),
+                  options.rounds, median(by_clock)));
 }
 
 bool look_for_leaks(const CaseOptions& options) {

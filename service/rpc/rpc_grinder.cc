@@ -59,6 +59,8 @@ void RpcGrinder::feed(std::string_view bytes) {
     if (const auto message = records_.take(bytes)) take_message(*message);
     if (records_.is_broken()) give_up();
   }
+  // Who drips bytes must not be listened to for ever.
+  if (!outcome_ && !is_cut_ && ++pieces_ > kMostPieces) give_up();
 }
 
 void RpcGrinder::take_message(std::string_view message) {
@@ -73,6 +75,7 @@ void RpcGrinder::take_message(std::string_view message) {
   const Call answered = call->second;
   calls_.erase(call);
   was_of_use_ = true;
+  pieces_ = 0;
   silences_ = 0;
   take_reply(answered.program, *reply);
   conclude();

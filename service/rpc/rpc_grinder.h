@@ -34,6 +34,7 @@ class RpcGrinder {
   static constexpr std::size_t kMostCallsUdp = 16;
   static constexpr unsigned kMostTries = 3;          // Of a call over UDP.
   static constexpr unsigned kMostConnections = 3;    // Over TCP, that were of use.
+  static constexpr std::size_t kMostPieces = 256;    // Over TCP, without an answer in them.
   static constexpr std::size_t kMostStrangers = 64;  // Messages that answer no call of ours.
 
   enum class Outcome : std::uint8_t {
@@ -90,6 +91,7 @@ class RpcGrinder {
   unsigned connections_ = 1;
   unsigned silences_ = 0;  // Time-outs in a row.
   std::size_t strangers_ = 0;
+  std::size_t pieces_ = 0;               // Since the last answer.
   std::map<std::uint32_t, Call> calls_;  // On their way, by xid.
   RpcRecords records_;
   std::optional<std::size_t> found_;  // The first of the table so far.

@@ -373,5 +373,14 @@ TEST(RpcReply, IsReadStrictly) {
   EXPECT_TRUE(read_rpc_reply(words({1, 1, 0, 0, 399}) + std::string(400, 'v') + words({1})));
 }
 
+TEST(RpcGrinder, ListensToNobodyWhoDripsForEver) {
+  RpcGrinder grinder{builtin_rpc_table(), Transport::Tcp, 1};
+  (void)grinder.take_output();
+  // Fragments of nothing, one after the other.
+  for (int i = 0; i < 2000 && !grinder.is_done(); ++i)
+    grinder.feed(std::string_view{"\0\0\0\0", 4});
+  EXPECT_TRUE(grinder.is_done());
+}
+
 }  // namespace
 }  // namespace trawl::service
