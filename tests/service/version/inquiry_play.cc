@@ -156,7 +156,13 @@ class Play {
   }
 
   void leave(std::uint32_t number) {
-    if (connections_.erase(number) == 0) return;
+    const auto left = connections_.find(number);
+    if (left == connections_.end()) return;
+    if (left->second.is_accepted && server_.release > milliseconds{0}) {
+      ++held_;
+      in(server_.release, [this] { --held_; });
+    }
+    connections_.erase(left);
     if (accepted() >= server_.most_at_once) return;
     for (auto& [other, connection] : connections_) {
       if (connection.is_connected && !connection.is_accepted) {
@@ -167,8 +173,8 @@ class Play {
   }
 
   [[nodiscard]] std::size_t accepted() const {
-    return static_cast<std::size_t>(std::ranges::count_if(
-        connections_, [](const auto& each) { return each.second.is_accepted; }));
+    return held_ + static_cast<std::size_t>(std::ranges::count_if(
+                       connections_, [](const auto& each) { return each.second.is_accepted; }));
   }
 
   void look(const InquiryCommand& command) {
@@ -191,6 +197,7 @@ class Play {
   SteadyTime now_ = kStart;
   std::multimap<SteadyTime, Deed> deeds_;
   std::map<std::uint32_t, Connection> connections_;
+  std::size_t held_ = 0;  // Places that were left and are not free yet.
   PlayResult result_;
 };
 
