@@ -185,6 +185,11 @@ void PortInquiry::end_slot(SteadyTime now, std::size_t at, bool was_closed) {
   if (slot.is_alone && !slot.is_answered() && !was_closed) go_serial(now);
   if (slot.is_null && was_closed && !slot.is_answered() && !is_tls_ &&
       now - connected_at < file_.probes[slot.probe].wrapped_wait) {
+    if (slot.attempt != last_attempt_) {
+      // Others were open meanwhile, and some servers end all connections with one.
+      start_over(now);
+      return;
+    }
     ServiceFinding finding;
     finding.outcome = ServiceFinding::Outcome::Wrapped;
     finding.name = "tcpwrapped";
@@ -197,8 +202,7 @@ bool PortInquiry::take_doubts(SteadyTime now, std::size_t at) {
   if (is_proven_ || !slot.was_closed) return false;
   if (slot.is_null) {
     // Perhaps it gave way to the newer connections.
-    go_serial(now);
-    for (std::size_t each = 0; each < slots_.size(); ++each) abandon(now, each);
+    start_over(now);
     return true;
   }
   slot.is_doubtful = slot.was_beside;
@@ -261,6 +265,13 @@ void PortInquiry::abandon(SteadyTime now, std::size_t at) {
   Slot& slot = slots_[at];
   if (slot.state == Slot::State::Running) close(now, slot.attempt);
   slot.forget();
+}
+
+// One connection at a time, whatever the server has proven; nothing said so far counts.
+void PortInquiry::start_over(SteadyTime now) {
+  is_serial_ = true;
+  is_proven_ = false;
+  for (std::size_t at = 0; at < slots_.size(); ++at) abandon(now, at);
 }
 
 // What was said beside others does not count any more, unless the server has proven that it can.

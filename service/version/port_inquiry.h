@@ -90,6 +90,7 @@ class PortInquiry {
   void abandon(SteadyTime now, std::size_t at);
   void go_serial(SteadyTime now);
   [[nodiscard]] bool must_rest(SteadyTime now);  // The server may not have noticed our last close.
+  void start_over(SteadyTime now);
   void wake_by(SteadyTime when) noexcept { wakes_at_ = std::min(wakes_at_, when); }
   [[nodiscard]] Attempt* find(std::uint32_t attempt) noexcept;
   [[nodiscard]] Attempt* idle() noexcept;
@@ -133,8 +134,7 @@ class PortInquiry {
   bool is_serial_ = false;   // One connection at a time.
   bool is_proven_ = false;   // The server speaks on several at once.
   bool is_aborted_ = false;  // It takes no connection any more.
-  bool answered_ = false;
-  bool was_connected_ = false;
+  bool answered_ = false, was_connected_ = false;
   bool told_soft_ = false;
   std::string trouble_;
   // As of the last review:

@@ -38,6 +38,7 @@ class Play {
     bool is_tls = false;
     bool is_connected = false;
     bool is_accepted = false;
+    bool is_answered = false;
     std::vector<std::string> waiting{};  // Sent before it was accepted.
   };
   using Deed = std::function<void()>;
@@ -146,6 +147,7 @@ class Play {
 
   void say(std::uint32_t number, const PlayServer::Reply& said) {
     if (!connections_.contains(number)) return;
+    connections_[number].is_answered = true;
     inquiry_.data(now_, number, said.bytes);
     if (said.closes) hang_up(number);
   }
@@ -156,13 +158,17 @@ class Play {
   }
 
   void leave(std::uint32_t number) {
-    const auto left = connections_.find(number);
-    if (left == connections_.end()) return;
-    if (left->second.is_accepted && server_.release > milliseconds{0}) {
+    const auto left = connections_.extract(number);
+    if (left.empty()) return;
+    if (left.mapped().is_accepted && server_.release > milliseconds{0}) {
       ++held_;
       in(server_.release, [this] { --held_; });
     }
-    connections_.erase(left);
+    if (server_.leaves_together && left.mapped().is_answered) {
+      for (const auto& other : connections_) {
+        in(milliseconds{1}, [this, cut = other.first] { hang_up(cut); });
+      }
+    }
     if (accepted() >= server_.most_at_once) return;
     for (auto& [other, connection] : connections_) {
       if (connection.is_connected && !connection.is_accepted) {

@@ -186,6 +186,22 @@ TEST(PortInquiry, CloseOfASilentConnectionInTimeMeansWrapped) {
               ElementsAre("NULL=WHAT", "One=WHAT", "TlsHello=WHAT", "Two=WHAT", "Four=WHAT"));
 }
 
+TEST(PortInquiry, CloseBesideOtherConnectionsDoesNotMeanWrapped) {
+  // An X server is reset when its last client leaves, and cuts off who has not said a word.
+  const PlayServer resets{.replies = {{"ONE", reply("GAMMA")}}, .leaves_together = true};
+  const PlayResult result = play(probes(), resets);
+  ASSERT_TRUE(result.ended);
+  EXPECT_EQ(result.finding.name, "gamma");
+  EXPECT_THAT(result.sent, ElementsAre("1:NULL", "2:One", "3:NULL", "3:One"));
+  EXPECT_EQ(play(probes(), resets, kStrict).finding.name, "gamma");
+  // One that closes silent connections closes them alone, too.
+  const PlayServer wrapped{.replies = {{"ONE", reply("GAMMA")}}, .hangs_up = milliseconds{300}};
+  const PlayResult closed = play(probes(), wrapped);
+  ASSERT_TRUE(closed.ended);
+  EXPECT_EQ(closed.finding.outcome, Outcome::Wrapped);
+  EXPECT_THAT(closed.sent, ElementsAre("1:NULL", "2:One", "3:NULL"));
+}
+
 TEST(PortInquiry, ASoftMatchNarrowsWhatIsAskedWhateverItsRarity) {
   const PlayServer server{.greeting = {reply("BETA\n")}};
   const PlayResult result = play(probes(), server, kStrict);
