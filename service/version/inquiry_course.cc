@@ -156,6 +156,7 @@ void PortInquiry::start_more(SteadyTime now) {
     const bool is_single = is_serial_ || rules_.parallelism == 1;
     if (attempts_.size() >= (is_single ? 1 : rules_.parallelism)) return;
     if (is_single ? !attempts_.empty() : !is_quiet(now)) return;
+    if (is_serial_ && must_rest(now)) return;
     open(now, at);
     return;
   }
@@ -197,21 +198,23 @@ void PortInquiry::ask_alone(SteadyTime now, std::size_t at) {
   for (std::size_t other = at + 1; other < slots_.size(); ++other) {
     if (slots_[other].state == Slot::State::Running) abandon(now, other);
   }
+  Attempt* const attempt = idle();
+  const bool is_same = attempt != nullptr && at == second_;
+  if (attempt != nullptr && !is_same) close(now, attempt->number);
+  if (!is_same && must_rest(now)) return;
   Slot& slot = slots_[at];
   std::string doubted = slot.response.substr(slot.inherited);
   slot.forget();
   slot.is_alone = true;
   slot.doubted = std::move(doubted);
-  Attempt* const attempt = idle();
-  if (attempt != nullptr && at == second_) {
-    const Slot& before = slots_[attempt->slot];
-    slot.response = before.response;
-    slot.inherited = slot.response.size();
-    run_on(now, *attempt, at);
+  if (!is_same) {
+    open(now, at);
     return;
   }
-  if (attempt != nullptr) close(now, attempt->number);
-  open(now, at);
+  const Slot& before = slots_[attempt->slot];
+  slot.response = before.response;
+  slot.inherited = slot.response.size();
+  run_on(now, *attempt, at);
 }
 
 bool PortInquiry::is_quiet(SteadyTime now) {

@@ -9,6 +9,8 @@ namespace trawl::service {
 namespace {
 
 constexpr unsigned kRarest = 9;
+// What a server has to notice that a connection is closed.
+constexpr std::chrono::milliseconds kRest{100};
 
 }  // namespace
 
@@ -243,6 +245,7 @@ void PortInquiry::close(SteadyTime now, std::uint32_t attempt) {
   const auto found = std::ranges::find(attempts_, attempt, &Attempt::number);
   if (found == attempts_.end()) return;
   attempts_.erase(found);
+  closed_at_ = now;
   InquiryCommand command;
   command.kind = InquiryCommand::Kind::Close;
   command.attempt = attempt;
@@ -281,6 +284,12 @@ void PortInquiry::go_serial(SteadyTime now) {
         slot.state == Slot::State::Running ? has_older(slot.attempt) : slot.was_beside;
     if (is_behind && !slot.is_answered()) abandon(now, at);
   }
+}
+
+bool PortInquiry::must_rest(SteadyTime now) {
+  if (rules_.is_strict || is_proven_ || closed_at_ == SteadyTime::min()) return false;
+  if (now < closed_at_ + kRest) wake_by(closed_at_ + kRest);
+  return now < closed_at_ + kRest;
 }
 
 PortInquiry::Attempt* PortInquiry::find(std::uint32_t attempt) noexcept {

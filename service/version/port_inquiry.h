@@ -89,6 +89,7 @@ class PortInquiry {
   void close(SteadyTime now, std::uint32_t attempt);
   void abandon(SteadyTime now, std::size_t at);
   void go_serial(SteadyTime now);
+  [[nodiscard]] bool must_rest(SteadyTime now);  // The server may not have noticed our last close.
   void start_over(SteadyTime now);
   void wake_by(SteadyTime when) noexcept { wakes_at_ = std::min(wakes_at_, when); }
   [[nodiscard]] Attempt* find(std::uint32_t attempt) noexcept;
@@ -126,15 +127,14 @@ class PortInquiry {
   std::vector<Slot> slots_;  // In the order of Nmap.
   std::vector<Attempt> attempts_;
   std::vector<InquiryCommand> commands_;
-  std::uint32_t last_attempt_ = 0;
-  std::uint32_t last_ticket_ = 0;
+  std::uint32_t last_attempt_ = 0, last_ticket_ = 0;
+  SteadyTime closed_at_ = SteadyTime::min();  // Our last close of a connection.
   SteadyTime wakes_at_ = SteadyTime::max();
   bool is_tls_ = false;
   bool is_serial_ = false;   // One connection at a time.
   bool is_proven_ = false;   // The server speaks on several at once.
   bool is_aborted_ = false;  // It takes no connection any more.
-  bool answered_ = false;
-  bool was_connected_ = false;
+  bool answered_ = false, was_connected_ = false;
   bool told_soft_ = false;
   std::string trouble_;
   // As of the last review:

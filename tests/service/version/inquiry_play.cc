@@ -160,6 +160,10 @@ class Play {
   void leave(std::uint32_t number) {
     const auto left = connections_.extract(number);
     if (left.empty()) return;
+    if (left.mapped().is_accepted && server_.release > milliseconds{0}) {
+      ++held_;
+      in(server_.release, [this] { --held_; });
+    }
     if (server_.leaves_together && left.mapped().is_answered) {
       for (const auto& other : connections_) {
         in(milliseconds{1}, [this, cut = other.first] { hang_up(cut); });
@@ -175,8 +179,8 @@ class Play {
   }
 
   [[nodiscard]] std::size_t accepted() const {
-    return static_cast<std::size_t>(std::ranges::count_if(
-        connections_, [](const auto& each) { return each.second.is_accepted; }));
+    return held_ + static_cast<std::size_t>(std::ranges::count_if(
+                       connections_, [](const auto& each) { return each.second.is_accepted; }));
   }
 
   void look(const InquiryCommand& command) {
@@ -199,6 +203,7 @@ class Play {
   SteadyTime now_ = kStart;
   std::multimap<SteadyTime, Deed> deeds_;
   std::map<std::uint32_t, Connection> connections_;
+  std::size_t held_ = 0;  // Places that were left and are not free yet.
   PlayResult result_;
 };
 

@@ -32,6 +32,7 @@ struct PlayServer {
   bool closes_more = false;                // ...or closed at once...
   std::string says_why{};                  // ...with these words...
   bool closes_older = false;               // ...or take the place of the older one.
+  milliseconds release{0};                 // A place is free so long after it was left.
   bool leaves_together = false;            // The end of one that it answered ends the others.
   std::size_t most_ever = 1000;            // Then it is gone.
   bool has_tls = false;

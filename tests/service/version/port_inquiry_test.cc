@@ -228,6 +228,19 @@ TEST(PortInquiry, AFirmMatchOfAnotherServiceCountsAfterASoftOne) {
   EXPECT_THAT(found.told, ElementsAre("One/One softly is delta", "Five/Five is delta"));
 }
 
+TEST(PortInquiry, LeavesAServerOfOneConnectionTimeToNoticeACloseOfOurs) {
+  PlayServer server{.replies = {{"FOUR", reply("FOUROMEGA")}}};
+  server.most_at_once = 1;
+  server.closes_more = true;
+  server.release = milliseconds{50};
+  for (const char* const why : {"", "busy"}) {
+    server.says_why = why;
+    const PlayResult result = play(probes(), server);
+    EXPECT_EQ(result.finding.product, "Omega") << why;
+    EXPECT_TRUE(result.ended) << why;
+  }
+}
+
 TEST(PortInquiry, ASoftMatchThatComesLateUndoesWhatWasAskedMeanwhile) {
   const PlayServer server{.replies = {{"ONE", {.bytes = "DELTA", .delay = milliseconds{2000}}},
                                       {"TWO", reply("TWOGAMMA")},
