@@ -265,7 +265,7 @@ bool LineFilter::scan(std::string_view response, hs_scratch* scratch,
 void LineFilter::find(std::string_view response, hs_scratch* scratch,
                       std::vector<std::uint32_t>& found) const {
   found.clear();
-  if (response.data() == nullptr) response = std::string_view{"", 0};
+  if (response.data() == nullptr) response = std::string_view{""};
   if (!scan(response, scratch, found)) {
     found.resize(lines_);
     std::iota(found.begin(), found.end(), 0U);

@@ -146,7 +146,7 @@ LinePattern::Answer LinePattern::match(const MatchLine& line, std::string_view r
   const Compiled& pattern = compiled(line);
   if (pattern.code == nullptr) return {};
   // A null pointer is an error to PCRE2.
-  if (response.data() == nullptr) response = std::string_view{"", 0};
+  if (response.data() == nullptr) response = std::string_view{""};
   int groups = 0;
   for (std::size_t start = 0;; start += kStartsBetweenLooks) {
     const bool is_last = pattern.is_one_go || response.size() - start < kStartsBetweenLooks;

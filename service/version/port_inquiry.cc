@@ -94,7 +94,14 @@ void PortInquiry::data(SteadyTime now, std::uint32_t attempt, std::string_view b
     slot.deadline = std::min(slot.deadline, waits ? now + kTail : now);
   }
   if (is_beside) {
-    is_proven_ = true;
+    // It may only say that others are served: what it means by it shows later.
+    slot.spoke_beside = true;
+  } else if (slot.is_alone && !slot.doubted.empty() && !is_proven_) {
+    // Whether it says the same when it is alone.
+    constexpr std::size_t kAlike = 4;
+    const std::string_view own = std::string_view{slot.response}.substr(slot.inherited, kAlike);
+    is_proven_ = slot.doubted.starts_with(own);
+    if (!is_proven_) go_serial(now);
   } else if (slot.is_repeated && !is_proven_) {
     // It was silent on a connection of its own, behind this one.
     go_serial(now);
@@ -118,6 +125,7 @@ void PortInquiry::matched(SteadyTime now, std::uint32_t ticket, std::optional<Li
   const auto slot = std::ranges::find(slots_, ticket, &Slot::ticket);
   if (ticket == 0 || finding_ || slot == slots_.end()) return;
   slot->ticket = 0;
+  if (match && slot->spoke_beside) is_proven_ = true;
   if (match && match->is_soft) {
     if (!slot->soft) slot->soft = std::make_unique<LineMatch>(std::move(*match));
   } else if (match) {
@@ -161,6 +169,7 @@ void PortInquiry::end_slot(SteadyTime now, std::size_t at, bool was_closed) {
   slot.state = Slot::State::Ended;
   slot.was_closed = was_closed;
   slot.was_beside = has_older(attempt.number);
+  if (slot.spoke_beside && !was_closed) is_proven_ = true;
   const bool is_udp = port_.transport == Transport::Udp;
   // Nmap goes on with the connection that NULL listened on, and with the socket of UDP.
   attempt.is_idle =
@@ -174,6 +183,11 @@ void PortInquiry::end_slot(SteadyTime now, std::size_t at, bool was_closed) {
   if (slot.is_alone && !slot.is_answered() && !was_closed) go_serial(now);
   if (slot.is_null && was_closed && !slot.is_answered() && !is_tls_ &&
       now - connected_at < file_.probes[slot.probe].wrapped_wait) {
+    if (slot.attempt != last_attempt_) {
+      // Others were open meanwhile, and some servers end all connections with one.
+      start_over(now);
+      return;
+    }
     ServiceFinding finding;
     finding.outcome = ServiceFinding::Outcome::Wrapped;
     finding.name = "tcpwrapped";
@@ -186,8 +200,7 @@ bool PortInquiry::take_doubts(SteadyTime now, std::size_t at) {
   if (is_proven_ || !slot.was_closed) return false;
   if (slot.is_null) {
     // Perhaps it gave way to the newer connections.
-    go_serial(now);
-    for (std::size_t each = 0; each < slots_.size(); ++each) abandon(now, each);
+    start_over(now);
     return true;
   }
   slot.is_doubtful = slot.was_beside;
@@ -249,6 +262,13 @@ void PortInquiry::abandon(SteadyTime now, std::size_t at) {
   Slot& slot = slots_[at];
   if (slot.state == Slot::State::Running) close(now, slot.attempt);
   slot.forget();
+}
+
+// One connection at a time, whatever the server has proven; nothing said so far counts.
+void PortInquiry::start_over(SteadyTime now) {
+  is_serial_ = true;
+  is_proven_ = false;
+  for (std::size_t at = 0; at < slots_.size(); ++at) abandon(now, at);
 }
 
 // What was said beside others does not count any more, unless the server has proven that it can.

@@ -89,6 +89,7 @@ class PortInquiry {
   void close(SteadyTime now, std::uint32_t attempt);
   void abandon(SteadyTime now, std::size_t at);
   void go_serial(SteadyTime now);
+  void start_over(SteadyTime now);
   void wake_by(SteadyTime when) noexcept { wakes_at_ = std::min(wakes_at_, when); }
   [[nodiscard]] Attempt* find(std::uint32_t attempt) noexcept;
   [[nodiscard]] Attempt* idle() noexcept;
@@ -104,7 +105,7 @@ class PortInquiry {
   // True when NULL's connection carries the next probe from now on, or waits for that.
   [[nodiscard]] bool use_idle(SteadyTime now);
   void ask_alone(SteadyTime now, std::size_t at);
-  [[nodiscard]] bool want_match(std::size_t at);
+  void want_match(std::size_t at);
   void cut_null(SteadyTime now);
   [[nodiscard]] bool may_ask(const Slot& slot) const;
   [[nodiscard]] bool is_over(const Slot& slot) const noexcept;

@@ -33,6 +33,9 @@ EXCEPTIONS: dict[tuple[str, int], tuple[tuple[str, ...], str]] = {
     ("mosquitto", 1883): (("name",), "its script mqtt-subscribe reads the broker's $SYS topics"),
     ("rabbitmq", 5672): (("product", "version", "extrainfo"), "its script amqp-info asks further"),
     ("danted", 1080): (("extrainfo",), "what the proxy says of a destination that is out of reach"),
+    ("mumble", 64738): (("name", "product", "version", "extrainfo"),
+                        "its script murmur-version asks on UDP and tells it of TCP"),
+    ("zabbix-agent", 10050): (("name",), "a server that closes at times before it answers"),
     ("pptpd", 1723): (("product", "version", "hostname"), "its script pptp-version asks"),
 }
 # What passes between two scans.

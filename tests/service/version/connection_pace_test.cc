@@ -22,7 +22,7 @@ std::vector<std::uint64_t> ports(const std::vector<Ask>& asks) {
 
 TEST(ConnectionPace, BoundsAHostAndGoesOnWhenOneIsGivenBack) {
   ConnectionPace pace{10, 2};
-  for (const std::uint64_t port : {1, 2, 3, 4}) pace.ask(kOne, {port, 1}, Rank::First);
+  for (const std::uint64_t port : {1U, 2U, 3U, 4U}) pace.ask(kOne, {port, 1}, Rank::First);
   pace.ask(kTwo, {5, 1}, Rank::First);
   EXPECT_THAT(ports(pace.granted()), ElementsAre(1, 5, 2));
   EXPECT_THAT(pace.granted(), IsEmpty());
@@ -35,8 +35,8 @@ TEST(ConnectionPace, BoundsAHostAndGoesOnWhenOneIsGivenBack) {
 
 TEST(ConnectionPace, BoundsAllAndLetsHostsTakeTurns) {
   ConnectionPace pace{3, 3};
-  for (const std::uint64_t port : {1, 2, 3}) pace.ask(kOne, {port, 1}, Rank::First);
-  for (const std::uint64_t port : {4, 5, 6}) pace.ask(kTwo, {port, 1}, Rank::First);
+  for (const std::uint64_t port : {1U, 2U, 3U}) pace.ask(kOne, {port, 1}, Rank::First);
+  for (const std::uint64_t port : {4U, 5U, 6U}) pace.ask(kTwo, {port, 1}, Rank::First);
   EXPECT_THAT(ports(pace.granted()), ElementsAre(1, 4, 2));
   pace.give_back(kOne, {1, 1});
   pace.give_back(kOne, {2, 1});
@@ -50,7 +50,7 @@ TEST(ConnectionPace, FirstConnectionsGoBeforeSecondOnes) {
   pace.ask(kOne, {1, 2}, Rank::Beside);
   pace.ask(kTwo, {2, 1}, Rank::First);
   pace.ask(kOne, {3, 1}, Rank::First);
-  for (const std::uint64_t port : {1, 2, 3}) {
+  for (const std::uint64_t port : {1U, 2U, 3U}) {
     pace.give_back(port == 2 ? kTwo : kOne, {port, 1});
     (void)pace.granted();
   }

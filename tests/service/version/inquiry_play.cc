@@ -38,6 +38,7 @@ class Play {
     bool is_tls = false;
     bool is_connected = false;
     bool is_accepted = false;
+    bool is_answered = false;
     std::vector<std::string> waiting{};  // Sent before it was accepted.
   };
   using Deed = std::function<void()>;
@@ -63,13 +64,14 @@ class Play {
   void in(milliseconds delay, Deed deed) { deeds_.emplace(now_ + delay, std::move(deed)); }
 
   void obey() {
-    for (InquiryCommand& command : inquiry_.take_commands()) {
-      using Kind = InquiryCommand::Kind;
-      if (command.kind == Kind::Open) open(command);
-      if (command.kind == Kind::Send) send(command);
-      if (command.kind == Kind::Close) leave(command.attempt);
-      if (command.kind == Kind::Match) look(std::move(command));
-      if (command.kind == Kind::Tell) tell(command);
+    for (const InquiryCommand& command : inquiry_.take_commands()) {
+      switch (command.kind) {
+        case InquiryCommand::Kind::Open: open(command); break;
+        case InquiryCommand::Kind::Send: send(command); break;
+        case InquiryCommand::Kind::Close: leave(command.attempt); break;
+        case InquiryCommand::Kind::Match: look(command); break;
+        case InquiryCommand::Kind::Tell: tell(command); break;
+      }
     }
   }
 
@@ -94,7 +96,10 @@ class Play {
         in(milliseconds{1}, [this, older = connections_.begin()->first] { hang_up(older); });
       }
       inquiry_.connected(now_, number);
-      if (is_too_many && server_.closes_more) {
+      if (is_too_many && server_.closes_more && !server_.says_why.empty()) {
+        in(milliseconds{1},
+           [this, number] { say(number, {.bytes = server_.says_why, .closes = true}); });
+      } else if (is_too_many && server_.closes_more) {
         hang_up(number);
       } else if (!is_too_many || server_.closes_older) {
         accept(number);
@@ -142,6 +147,7 @@ class Play {
 
   void say(std::uint32_t number, const PlayServer::Reply& said) {
     if (!connections_.contains(number)) return;
+    connections_[number].is_answered = true;
     inquiry_.data(now_, number, said.bytes);
     if (said.closes) hang_up(number);
   }
@@ -152,7 +158,13 @@ class Play {
   }
 
   void leave(std::uint32_t number) {
-    if (connections_.erase(number) == 0) return;
+    const auto left = connections_.extract(number);
+    if (left.empty()) return;
+    if (server_.leaves_together && left.mapped().is_answered) {
+      for (const auto& other : connections_) {
+        in(milliseconds{1}, [this, cut = other.first] { hang_up(cut); });
+      }
+    }
     if (accepted() >= server_.most_at_once) return;
     for (auto& [other, connection] : connections_) {
       if (connection.is_connected && !connection.is_accepted) {
@@ -167,7 +179,7 @@ class Play {
         connections_, [](const auto& each) { return each.second.is_accepted; }));
   }
 
-  void look(InquiryCommand&& command) {
+  void look(const InquiryCommand& command) {
     auto match = match_beginning(file_, command);
     in(matching_, [this, ticket = command.ticket, match = std::move(match)] {
       inquiry_.matched(now_, ticket, match);
@@ -201,7 +213,6 @@ std::optional<LineMatch> match_beginning(const ProbeFile& file, const InquiryCom
     const auto& lines = file.probes[probe].matches;
     for (std::size_t index = 0; index < lines.size(); ++index) {
       const MatchLine& line = lines[index];
-      if (!command.only_service.empty() && line.service != command.only_service) continue;
       std::string beginning = line.pattern;
       if (const auto at = beginning.find("\\n"); at != std::string::npos) {
         beginning.replace(at, 2, "\n");

@@ -78,7 +78,7 @@ const ProbeFile& probes() {
   return file;
 }
 
-constexpr InquiryRules kStrict{.is_strict = true};
+const InquiryRules kStrict{.is_strict = true};
 
 PlayServer::Reply reply(std::string bytes, bool closes = false) {
   return {.bytes = std::move(bytes), .delay = milliseconds{5}, .closes = closes};
@@ -186,6 +186,22 @@ TEST(PortInquiry, CloseOfASilentConnectionInTimeMeansWrapped) {
               ElementsAre("NULL=WHAT", "One=WHAT", "TlsHello=WHAT", "Two=WHAT", "Four=WHAT"));
 }
 
+TEST(PortInquiry, CloseBesideOtherConnectionsDoesNotMeanWrapped) {
+  // An X server is reset when its last client leaves, and cuts off who has not said a word.
+  const PlayServer resets{.replies = {{"ONE", reply("GAMMA")}}, .leaves_together = true};
+  const PlayResult result = play(probes(), resets);
+  ASSERT_TRUE(result.ended);
+  EXPECT_EQ(result.finding.name, "gamma");
+  EXPECT_THAT(result.sent, ElementsAre("1:NULL", "2:One", "3:NULL", "3:One"));
+  EXPECT_EQ(play(probes(), resets, kStrict).finding.name, "gamma");
+  // One that closes silent connections closes them alone, too.
+  const PlayServer wrapped{.replies = {{"ONE", reply("GAMMA")}}, .hangs_up = milliseconds{300}};
+  const PlayResult closed = play(probes(), wrapped);
+  ASSERT_TRUE(closed.ended);
+  EXPECT_EQ(closed.finding.outcome, Outcome::Wrapped);
+  EXPECT_THAT(closed.sent, ElementsAre("1:NULL", "2:One", "3:NULL"));
+}
+
 TEST(PortInquiry, ASoftMatchNarrowsWhatIsAskedWhateverItsRarity) {
   const PlayServer server{.greeting = {reply("BETA\n")}};
   const PlayResult result = play(probes(), server, kStrict);
@@ -198,13 +214,13 @@ TEST(PortInquiry, ASoftMatchNarrowsWhatIsAskedWhateverItsRarity) {
   EXPECT_EQ(play(probes(), server, all).sent.size(), 7U);
 }
 
-TEST(PortInquiry, OnlyTheSoftServiceCountsAfterwards) {
-  // Gamma's line would match; it is another service.
-  const PlayServer server{.replies = {{"ONE", reply("DELTA")}, {"FIVE", reply("GAMMA")}}};
+TEST(PortInquiry, AFirmMatchOfAnotherServiceCountsAfterASoftOne) {
+  const PlayServer server{.replies = {{"ONE", reply("DELTA")}, {"FIVE", reply("ALPHA")}}};
   const PlayResult result = play(probes(), server);
-  EXPECT_EQ(result.finding.outcome, Outcome::SoftMatched);
-  EXPECT_EQ(result.finding.name, "delta");
-  EXPECT_THAT(result.responses, ElementsAre("One=DELTA", "Five=GAMMA"));
+  EXPECT_EQ(result.finding.outcome, Outcome::Matched);
+  EXPECT_EQ(result.finding.name, "alpha");
+  EXPECT_THAT(result.told, ElementsAre("One/One softly is delta", "Five/NULL is alpha"));
+  EXPECT_THAT(result.responses, IsEmpty());
   const PlayServer firm{.replies = {{"ONE", reply("DELTA")}, {"FIVE", reply("FIVEDELTA")}}};
   const PlayResult found = play(probes(), firm);
   EXPECT_EQ(found.finding.outcome, Outcome::Matched);
