@@ -112,8 +112,8 @@ constexpr std::size_t kNone = TaskBook::kNone;
 // Hosts as they move, and what is told of tasks: "+SYN Stealth Scan" as one begins, "-" as it ends.
 class TaskBookTest : public testing::Test {
  protected:
-  void move(std::size_t from, std::size_t to, double work = 1) {
-    book_.move(from, to, work, now_, tell_);
+  void move(std::size_t from, std::size_t to, double work = 1, bool more_come = false) {
+    book_.move(from, to, work, more_come, now_, tell_);
   }
   std::vector<std::string> close(bool more_come = false) {
     book_.close(more_come, now_, tell_);
@@ -146,6 +146,21 @@ TEST_F(TaskBookTest, TasksBeginWithTheFirstHostAndEndWithTheLast) {
   EXPECT_EQ(close(), Told{});
   EXPECT_EQ(book_.tasks()[kPing].begun, 2);
   EXPECT_EQ(book_.tasks()[kSyn].begun, 1);
+}
+
+TEST_F(TaskBookTest, WhatIsOverEndsBeforeTheNextBegins) {
+  move(kNone, kPing);
+  move(kPing, kSyn);
+  move(kSyn, kUdp);
+  move(kUdp, kNone);
+  EXPECT_EQ(close(), (Told{"+Ping Scan", "-Ping Scan", "+SYN Stealth Scan", "-SYN Stealth Scan",
+                           "+UDP Scan", "-UDP Scan"}));
+}
+
+TEST_F(TaskBookTest, NothingIsOverForTheNextWhileHostsAreToCome) {
+  move(kNone, kPing);
+  move(kPing, kSyn, 1, true);
+  EXPECT_EQ(close(true), (Told{"+Ping Scan", "+SYN Stealth Scan"}));
 }
 
 TEST_F(TaskBookTest, NoneEndsWhileHostsAreToCome) {

@@ -113,6 +113,9 @@ class AuditEngine {
   [[nodiscard]] std::size_t task_of(const AuditHost& host) const noexcept;
   void enter_task(AuditHost& host, std::size_t task);
   void close_tasks();
+  [[nodiscard]] bool more_hosts_come() const noexcept {
+    return has_targets_ || !postponed_.empty();
+  }
   void finish(AuditHost& host);
   [[nodiscard]] std::vector<PortReport> ports_of(const AuditHost& host) const;
   void take_names();

@@ -271,13 +271,13 @@ std::size_t AuditEngine::task_of(const AuditHost& host) const noexcept {
 
 void AuditEngine::enter_task(AuditHost& host, std::size_t task) {
   if (host.task == task) return;
-  book_.move(host.task, task, host.task_work, now_, hooks_.task);
+  book_.move(host.task, task, host.task_work, more_hosts_come(), now_, hooks_.task);
   host.task = task;
   host.task_work = 0;
 }
 
 void AuditEngine::close_tasks() {
-  book_.close(has_targets_ || !postponed_.empty(), now_, hooks_.task);
+  book_.close(more_hosts_come(), now_, hooks_.task);
 }
 
 void AuditEngine::ask_name(AuditHost& host) {

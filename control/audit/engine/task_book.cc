@@ -58,7 +58,8 @@ void TaskBook::open(std::size_t task, Moment now, const Tell& tell) {
   if (tell) tell(opened);
 }
 
-void TaskBook::move(std::size_t from, std::size_t to, double work, Moment now, const Tell& tell) {
+void TaskBook::move(std::size_t from, std::size_t to, double work, bool more_come, Moment now,
+                    const Tell& tell) {
   if (from == to) return;
   is_changed_ = true;
   if (from == kNone) {
@@ -69,6 +70,7 @@ void TaskBook::move(std::size_t from, std::size_t to, double work, Moment now, c
   }
   if (to == kNone) return;
   ++tasks_[to].begun;
+  if (!tasks_[to].is_open()) close(more_come, now, tell);
   open(to, now, tell);
 }
 

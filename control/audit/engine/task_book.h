@@ -51,8 +51,9 @@ class TaskBook {
   [[nodiscard]] const std::vector<AuditTask>& tasks() const noexcept { return tasks_; }
 
   // A host goes from one, which took `work` probes, to the other; kNone is before the first and
-  // behind the last.
-  void move(std::size_t from, std::size_t to, double work, Moment now, const Tell& tell);
+  // behind the last. What is over ends before another task begins. `more_come` as of close().
+  void move(std::size_t from, std::size_t to, double work, bool more_come, Moment now,
+            const Tell& tell);
   // So many ports more are asked who they are.
   void add_services(std::uint64_t count) noexcept { tasks_[services()].services += count; }
   // A task begins before a host waits for it alone.
