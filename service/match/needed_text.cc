@@ -91,8 +91,10 @@ class PatternWalk {
     };
     if (repeat.least == 0) {
       parts.push_back(kAnyGap);
-    } else if (repeat.least != repeat.most || atom.size() * repeat.least > kMostParts ||
-               parts.size() > kMostParts) {
+    } else if (atom.size() > kMostParts || parts.size() > kMostParts) {
+      // More than is needed; and each "(...)+" around another one would double what it holds.
+      parts.push_back(kAnyGap);
+    } else if (repeat.least != repeat.most || atom.size() * repeat.least > kMostParts) {
       // What stands before touches the first one, what stands after the last one; with only one
       // of them both are the same bytes, and both texts are there all the same.
       append(atom);

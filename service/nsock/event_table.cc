@@ -40,7 +40,7 @@ PendingEvent* EventTable::find(EventId id) noexcept {
 
 void EventTable::finish(PendingEvent& event) {
   event.is_done = true;
-  finished_.push_back(event.id);
+  (event.kind == EventKind::Timer ? timers_ : finished_).push_back(event.id);
 }
 
 void EventTable::drop(PendingEvent& event) {
@@ -48,10 +48,10 @@ void EventTable::drop(PendingEvent& event) {
   const auto out = events_.extract(static_cast<std::uint64_t>(event.id));
 }
 
-std::unique_ptr<PendingEvent> EventTable::take_finished() {
-  while (!finished_.empty()) {
-    const auto id = static_cast<std::uint64_t>(finished_.front());
-    finished_.pop_front();
+std::unique_ptr<PendingEvent> EventTable::take(std::deque<EventId>& queue) {
+  while (!queue.empty()) {
+    const auto id = static_cast<std::uint64_t>(queue.front());
+    queue.pop_front();
     const auto found = events_.find(id);
     if (found == events_.end()) continue;
     auto event = std::move(found->second);
@@ -66,6 +66,7 @@ std::vector<std::unique_ptr<PendingEvent>> EventTable::take_all() {
   all.reserve(events_.size());
   for (auto& [id, event] : std::exchange(events_, {})) all.push_back(std::move(event));
   finished_.clear();
+  timers_.clear();
   return all;
 }
 

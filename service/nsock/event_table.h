@@ -17,12 +17,17 @@ class EventTable {
   PendingEvent& add(EventKind kind, Request request, Callback done);
   // nullptr where it is over.
   [[nodiscard]] PendingEvent* find(EventId id) noexcept;
-  // To the end of the queue.
+  // To the end of the queue; timers have one of their own.
   void finish(PendingEvent& event);
   // No callback will be made.
   void drop(PendingEvent& event);
   // The next of the queue, nullptr for none. It is out of the table.
-  [[nodiscard]] std::unique_ptr<PendingEvent> take_finished();
+  [[nodiscard]] std::unique_ptr<PendingEvent> take_finished() { return take(finished_); }
+  [[nodiscard]] std::unique_ptr<PendingEvent> take_timer() { return take(timers_); }
+  [[nodiscard]] std::size_t timers() const noexcept { return timers_.size(); }
+  [[nodiscard]] bool has_finished() const noexcept {
+    return !finished_.empty() || !timers_.empty();
+  }
   // Those in the queue, also dropped ones.
   [[nodiscard]] const std::deque<EventId>& finished() const noexcept { return finished_; }
   [[nodiscard]] std::size_t size() const noexcept { return events_.size(); }
@@ -30,8 +35,11 @@ class EventTable {
   [[nodiscard]] std::vector<std::unique_ptr<PendingEvent>> take_all();
 
  private:
+  [[nodiscard]] std::unique_ptr<PendingEvent> take(std::deque<EventId>& queue);
+
   std::unordered_map<std::uint64_t, std::unique_ptr<PendingEvent>> events_;
   std::deque<EventId> finished_;
+  std::deque<EventId> timers_;
   std::uint64_t serial_ = 0;
 };
 

@@ -25,6 +25,8 @@ constexpr std::size_t kBufferSize = 65'536;  // Also the longest datagram.
 constexpr Wait kEndless = std::chrono::hours{24 * 365 * 10};
 // Between tries where the process or the system has no descriptor left, and others hold them.
 constexpr Wait kFdRetry = std::chrono::milliseconds{20};
+// Looking at sockets takes about that long at most, then it is the turn of callbacks and timers.
+constexpr Wait kSlice = std::chrono::milliseconds{1};
 
 std::size_t allowed_fds() noexcept {
   rlimit limit{};
@@ -72,7 +74,7 @@ Loop::~Loop() {
   const auto events = impl_->events.take_all();
   impl_->hot.clear();
   impl_->waiting_for_fd.clear();
-  for (const auto& event : events) impl_->timers.remove(*event);
+  for (const auto& event : events) impl_->queue_of(*event).remove(*event);
   impl_->names.reset();
   impl_->sockets.clear();
   impl_->open_fds = 0;
@@ -95,12 +97,24 @@ PendingEvent& Loop::Impl::ask(EventKind kind, Request request, SocketId socket, 
 void Loop::Impl::limit(PendingEvent& event, Wait timeout) {
   event.timeout = timeout;
   if (timeout >= kEndless) return;
-  timers.add(event, Clock::now() + std::max(timeout, Wait{0}));
+  queue_of(event).add(event, Clock::now() + std::max(timeout, Wait{0}));
   set_clock();
 }
 
+TimerQueue& Loop::Impl::queue_of(const PendingEvent& event) noexcept {
+  return event.kind == EventKind::Timer ? timers : limits;
+}
+
+SteadyTime Loop::Impl::first_due() const noexcept {
+  SteadyTime due = SteadyTime::max();
+  for (const TimerQueue* const queue : {&timers, &limits}) {
+    if (const TimerNode* const first = queue->top()) due = std::min(due, first->due);
+  }
+  return due;
+}
+
 void Loop::Impl::forget(PendingEvent& event) {
-  timers.remove(event);
+  queue_of(event).remove(event);
   if (event.socket == nullptr) return;
   if (event.socket->opening == &event) event.socket->opening = nullptr;
   if (event.kind == EventKind::Write) event.socket->writes.remove(&event);
@@ -190,12 +204,12 @@ void Loop::Impl::close(SocketId id, bool tells) {
 }
 
 Wait Loop::Impl::wait_for(Wait longest) const {
-  if (!hot.empty() || !events.finished().empty() || is_dead) return Wait{0};
+  if (!hot.empty() || events.has_finished() || starts_more || is_dead) return Wait{0};
   if (events.size() == 0 && !woken) return Wait{0};
   longest = std::min(longest, names->wait());
   if (!waiting_for_fd.empty()) longest = std::min(longest, kFdRetry);
-  if (const TimerNode* const first = timers.top()) {
-    longest = std::min(longest, std::chrono::ceil<Wait>(first->due - Clock::now()));
+  if (const SteadyTime due = first_due(); due != SteadyTime::max()) {
+    longest = std::min(longest, std::chrono::ceil<Wait>(due - Clock::now()));
   }
   return std::max(longest, Wait{0});
 }
@@ -203,10 +217,11 @@ Wait Loop::Impl::wait_for(Wait longest) const {
 bool Loop::Impl::turn(Wait longest) {
   take_hot();
   start_waiting();
-  poller.wait(wait_for(longest));
+  // Those that the last turn had no time for come first: they were told of once.
+  if (!poller.has_ready()) poller.wait(wait_for(longest));
   now = Clock::now();
   bool is_woken = false;
-  while (const auto ready = poller.next()) {
+  for (auto end = now + kSlice; const auto ready = poller.next();) {
     if (ready->source == Poller::Source::Wake) {
       drain(wake_fd.get());
       is_woken = true;
@@ -218,9 +233,12 @@ bool Loop::Impl::turn(Wait longest) {
     } else if (Socket* const socket = find(SocketId{ready->key})) {
       take_ready(*socket, ready->events);
     }
+    if (Clock::now() >= end) break;
   }
   names->take_time();
-  expire();
+  expire(timers, now);
+  // What came in time is known once all sockets were looked at.
+  if (!poller.has_ready()) expire(limits, now);
   if (is_woken && woken) {
     const auto call = woken;  // It may name another.
     call();
@@ -242,12 +260,17 @@ void Loop::Impl::take_ready(Socket& socket, std::uint32_t ready) {
 }
 
 void Loop::Impl::take_hot() {
-  for (const SocketId id : std::exchange(hot, {})) {
-    Socket* const socket = find(id);
+  const auto end = Clock::now() + kSlice;
+  const auto all = std::exchange(hot, {});
+  auto next = all.begin();
+  while (next != all.end()) {
+    Socket* const socket = find(*next++);
     if (socket == nullptr) continue;
     socket->is_hot = false;
     pump(*socket);
+    if (Clock::now() >= end) break;
   }
+  hot.insert(hot.begin(), next, all.end());
 }
 
 void Loop::Impl::take_addresses(EventId id, std::vector<IpAddress> addresses, const char* trouble) {
@@ -259,9 +282,9 @@ void Loop::Impl::take_addresses(EventId id, std::vector<IpAddress> addresses, co
          trouble == nullptr ? 0 : ENOENT);
 }
 
-void Loop::Impl::expire() {
-  for (TimerNode* node = timers.top(); node != nullptr && node->due <= now; node = timers.top()) {
-    timers.remove(*node);
+void Loop::Impl::expire(TimerQueue& queue, SteadyTime at) {
+  for (TimerNode* node = queue.top(); node != nullptr && node->due <= at; node = queue.top()) {
+    queue.remove(*node);
     expired(*static_cast<PendingEvent*>(node));
   }
 }
@@ -284,10 +307,15 @@ void Loop::Impl::expired(PendingEvent& event) {
 
 void Loop::Impl::dispatch() {
   // Those that end meanwhile wait for the next turn, so that the sockets have theirs.
-  for (std::size_t left = events.finished().size(); left > 0 && !is_dead; --left) {
-    const auto event = events.take_finished();
-    if (event == nullptr) return;
-    deliver(*event);
+  // Timers are looked at after each; one that sets another has to wait as well.
+  std::size_t left = events.finished().size();
+  while (true) {
+    for (std::size_t due = events.timers(); due > 0 && !is_dead; --due) {
+      if (const auto timer = events.take_timer()) deliver(*timer);
+    }
+    if (left-- == 0 || is_dead) return;
+    if (const auto event = events.take_finished()) deliver(*event);
+    if (!is_dead && timers.top() != nullptr) expire(timers, Clock::now());
   }
 }
 
@@ -316,7 +344,7 @@ void Loop::Impl::deliver(PendingEvent& event) {
 void Loop::Impl::set_clock() {
   if (!is_nested || is_dead) return;
   SteadyTime due{};
-  if (!hot.empty() || !events.finished().empty()) {
+  if (!hot.empty() || events.has_finished() || starts_more || poller.has_ready()) {
     due = SteadyTime{Wait{1}};
   } else if (!waiting_for_fd.empty()) {
     due = now + kFdRetry;
@@ -324,8 +352,8 @@ void Loop::Impl::set_clock() {
   if (const Wait wait = names->wait(); wait != kForever) {
     due = due == SteadyTime{} ? Clock::now() + wait : std::min(due, Clock::now() + wait);
   }
-  if (const TimerNode* const first = timers.top()) {
-    due = due == SteadyTime{} ? first->due : std::min(due, first->due);
+  if (const SteadyTime first = first_due(); first != SteadyTime::max()) {
+    due = due == SteadyTime{} ? first : std::min(due, first);
   }
   if (due == clock_due) return;
   clock_due = due;

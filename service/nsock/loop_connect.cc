@@ -146,6 +146,10 @@ void Loop::Impl::wait_for_fd(PendingEvent& event) {
 }
 
 void Loop::Impl::start_waiting() {
+  // Each costs a few system calls: the others have the next turn.
+  constexpr int kMostAtOnce = 64;
+  int started = 0;
+  starts_more = false;
   while (!waiting_for_fd.empty() && has_fd()) {
     PendingEvent* const event = events.find(waiting_for_fd.front());
     if (event != nullptr && !event->is_done) {
@@ -153,6 +157,9 @@ void Loop::Impl::start_waiting() {
       if (is_out_of_fds(error)) return;
     }
     waiting_for_fd.pop_front();
+    if (++started < kMostAtOnce) continue;
+    starts_more = !waiting_for_fd.empty() && has_fd();
+    return;
   }
 }
 

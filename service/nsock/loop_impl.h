@@ -28,11 +28,13 @@ namespace trawl::service {
 struct Loop::Impl {
   LoopOptions options;
   Poller poller;
-  TimerQueue timers;
+  TimerQueue timers;  // All there is to their events...
+  TimerQueue limits;  // ...of which others have time limits.
   EventTable events;
   std::unordered_map<std::uint64_t, std::unique_ptr<Socket>> sockets;
   std::vector<SocketId> hot;           // To be looked at in the next turn.
   std::deque<EventId> waiting_for_fd;  // Connects, the first one first.
+  bool starts_more = false;            // Of them, in the next turn.
   std::unique_ptr<DnsChannel> names;
   std::size_t open_fds = 0;  // Of sockets.
   std::size_t most_fds = 0;
@@ -57,6 +59,8 @@ struct Loop::Impl {
   void limit(PendingEvent& event, Wait timeout);
   void finish(PendingEvent& event, EventStatus status, int error = 0);
   void heat(Socket& socket);
+  [[nodiscard]] TimerQueue& queue_of(const PendingEvent& event) noexcept;
+  [[nodiscard]] SteadyTime first_due() const noexcept;
   void forget(PendingEvent& event);  // Out of the socket's lists and the timers.
   bool cancel(EventId event, bool tells);
   void close(SocketId id, bool tells);
@@ -65,7 +69,7 @@ struct Loop::Impl {
   void take_ready(Socket& socket, std::uint32_t ready);
   void take_hot();
   void take_addresses(EventId id, std::vector<IpAddress> addresses, const char* trouble);
-  void expire();
+  void expire(TimerQueue& queue, SteadyTime at);
   void expired(PendingEvent& event);
   void dispatch();
   void deliver(PendingEvent& event);
@@ -106,6 +110,9 @@ struct Loop::Impl {
   // Bytes of the wire that were taken; 0 where there are none, at the end and after errors.
   std::size_t receive_tls(Socket& socket, std::size_t most);
   void take_plaintext(Socket& socket);
+  // Sends what the stream says to what was read: keys, another handshake. Whether it can take more;
+  // it cannot where the server wants answers and does not listen to them.
+  [[nodiscard]] bool answer_tls(Socket& socket);
   void say_goodbye(Socket& socket);
   void write_some_tls(Socket& socket);
 

@@ -13,6 +13,7 @@ namespace {
 // Of a write that the stream encrypts at a time: one record's worth of several.
 constexpr std::size_t kMostEncrypted = 65'536;
 constexpr std::size_t kMostPerTurn = 65'536;
+constexpr std::size_t kMostWrittenPerTurn = 262'144;
 
 }  // namespace
 
@@ -102,14 +103,22 @@ void Loop::Impl::progress_tls(Socket& socket) {
     if (socket.read_error != 0) {
       return fail_open(socket, EventStatus::Error, socket.read_error);
     }
-    if (!socket.can_read) return;
+    // Without room the wire takes nothing more, and tells when it does.
+    if (!socket.can_read || stream.room() == 0) return;
     if (left == 0) return heat(socket);
     left -= std::min(left, receive_tls(socket, left));
   }
 }
 
+bool Loop::Impl::answer_tls(Socket& socket) {
+  // Where the wire fails, reading tells what is left, and why.
+  [[maybe_unused]] const bool sends = flush_tls(socket);
+  return socket.tls->room() > 0;
+}
+
 void Loop::Impl::write_some_tls(Socket& socket) {
   TlsStream& stream = *socket.tls;
+  std::size_t left = kMostWrittenPerTurn;
   while (true) {
     if (!flush_tls(socket)) {
       const int error = errno;
@@ -126,7 +135,7 @@ void Loop::Impl::write_some_tls(Socket& socket) {
     }
     if (!stream.has_written()) {
       // The server wants another handshake first. What it says besides waits for a read.
-      if (!socket.can_read || socket.in.size() > kMostPerTurn) return;
+      if (!socket.can_read || socket.in.size() > kMostPerTurn || stream.room() == 0) return;
       if (receive_tls(socket, kMostPerTurn) > 0) continue;
       if (socket.can_read || stream.state() == TlsStream::State::Ended) {
         finish(event, EventStatus::Error, socket.read_error != 0 ? socket.read_error : EPIPE);
@@ -138,8 +147,10 @@ void Loop::Impl::write_some_tls(Socket& socket) {
       finish(event, EventStatus::Success);
       continue;
     }
+    if (left == 0) return heat(socket);
     const std::string_view next = std::string_view{event.bytes}.substr(event.taken, kMostEncrypted);
     event.taken += next.size();
+    left -= std::min(left, next.size());
     if (!stream.write(next)) {
       event.trouble = stream.trouble();
       finish(event, EventStatus::Error, EPIPE);

@@ -181,6 +181,7 @@ void Loop::Impl::read_some(Socket& socket) {
   if (socket.tls != nullptr) take_plaintext(socket);
   while (!socket.reads.empty()) {
     if (serve_read(socket)) continue;
+    if (socket.tls != nullptr && !answer_tls(socket)) return;
     if (!socket.can_read) return;
     if (left == 0) return heat(socket);
     std::size_t got = socket.is_stream() ? receive(socket, left) : receive_datagram(socket);

@@ -39,6 +39,8 @@ class Poller {
   // Waits at most that long, then next() tells what is ready.
   void wait(Wait longest) noexcept;
   [[nodiscard]] std::optional<Ready> next() noexcept;
+  // next() has not been asked for all of them.
+  [[nodiscard]] bool has_ready() const noexcept { return next_ready_ < ready_count_; }
 
   [[nodiscard]] int fd() const noexcept { return epoll_.get(); }
   [[nodiscard]] std::size_t watches() const noexcept { return slots_.size() - free_.size(); }

@@ -48,12 +48,9 @@ bool PortInquiry::review(SteadyTime now) {
       all_over = false;
       continue;
     }
-    if (!want_match(at)) {
-      waiting_.push_back(at);
-      all_over = false;
-      continue;
-    }
+    want_match(at);
     asked_.push_back(at);
+    if (slot.seems_turned_away()) slot.is_doubtful = true;
     if (slot.is_doubtful && (is_proven_ || is_aborted_)) slot.is_doubtful = false;
     if (slot.is_doubtful && all_over) {
       ask_alone(now, at);
@@ -89,37 +86,20 @@ bool PortInquiry::is_over(const Slot& slot) const noexcept {
   return slot.state == Slot::State::Ended && slot.ticket == 0 && !slot.is_doubtful;
 }
 
-// Has the response looked at where that is due: it grew, or only one service counts by now. False
-// when it has to be asked anew: it was cut short by an answer that does not count any more.
-bool PortInquiry::want_match(std::size_t at) {
+// Has the response looked at where it grew. Any service's lines count, whatever matched softly
+// before: so they do for Nmap 7.93.
+void PortInquiry::want_match(std::size_t at) {
   Slot& slot = slots_[at];
-  if (slot.ticket != 0 || !slot.is_answered()) return true;
-  // The own soft match counts for what comes after it.
-  const std::string& service =
-      !soft_service_.empty() || !slot.soft ? soft_service_ : slot.soft->service;
-  const LineMatch* const said = slot.hard ? slot.hard.get() : slot.soft.get();
-  const bool still_holds = slot.matched_for == service ||
-                           (slot.matched_for.empty() && (!said || said->service == service));
-  if (!still_holds) {
-    if (slot.hard) {
-      slot.forget();
-      return false;
-    }
-    slot.soft.reset();
-    slot.matched = 0;
-  }
-  if (slot.hard || slot.matched == slot.response.size()) return true;
+  if (slot.ticket != 0 || slot.hard || !slot.is_answered()) return;
+  if (slot.matched == slot.response.size()) return;
   slot.matched = slot.response.size();
-  slot.matched_for = service;
   slot.ticket = ++last_ticket_;
   InquiryCommand command;
   command.kind = InquiryCommand::Kind::Match;
   command.probe = slot.probe;
   command.ticket = slot.ticket;
   command.response = slot.response;
-  command.only_service = service;
   commands_.push_back(std::move(command));
-  return true;
 }
 
 // An answer that is waited for no longer than kGrace: NULL has met with silence, and the probe is
@@ -218,8 +198,10 @@ void PortInquiry::ask_alone(SteadyTime now, std::size_t at) {
     if (slots_[other].state == Slot::State::Running) abandon(now, other);
   }
   Slot& slot = slots_[at];
+  std::string doubted = slot.response.substr(slot.inherited);
   slot.forget();
   slot.is_alone = true;
+  slot.doubted = std::move(doubted);
   Attempt* const attempt = idle();
   if (attempt != nullptr && at == second_) {
     const Slot& before = slots_[attempt->slot];

@@ -36,7 +36,6 @@ struct InquiryCommand {
   std::size_t probe = 0;
   std::uint32_t ticket = 0;
   std::string response{};
-  std::string only_service{};
   std::optional<LineMatch> match{};
 };
 
@@ -69,16 +68,22 @@ struct InquirySlot {
   std::size_t inherited = 0;  // Bytes of it that came before, on the same connection.
   bool was_beside = false;    // An older connection was open at its end.
   bool was_closed = false;    // By the server.
-  bool is_doubtful = false;   // Closed without a byte, perhaps for our other connections.
+  bool spoke_beside = false;  // Something came while an older connection was open.
+  bool is_doubtful = false;   // Closed as it was, perhaps for our other connections...
+  std::string doubted{};      // ...with these bytes, before it was asked alone.
   bool is_alone = false;      // Asked with no other connection open...
   bool is_repeated = false;   // ...or on NULL's connection, after silence on one of its own.
-  std::size_t matched = 0;    // Bytes that were looked at...
-  std::string matched_for{};  // ...for lines of this service.
+  std::size_t matched = 0;    // Bytes that were looked at.
   std::uint32_t ticket = 0;   // Of the match under way.
   std::unique_ptr<LineMatch> hard{};
   std::unique_ptr<LineMatch> soft{};  // The first one counts.
 
   [[nodiscard]] bool is_answered() const noexcept { return response.size() > inherited; }
+
+  // Closed with words that nothing matches, beside others: they may be about these.
+  [[nodiscard]] bool seems_turned_away() const noexcept {
+    return was_closed && was_beside && is_answered() && ticket == 0 && !hard && !soft;
+  }
 
   // As if it had not been asked.
   void forget() {

@@ -94,7 +94,14 @@ void PortInquiry::data(SteadyTime now, std::uint32_t attempt, std::string_view b
     slot.deadline = std::min(slot.deadline, waits ? now + kTail : now);
   }
   if (is_beside) {
-    is_proven_ = true;
+    // It may only say that others are served: what it means by it shows later.
+    slot.spoke_beside = true;
+  } else if (slot.is_alone && !slot.doubted.empty() && !is_proven_) {
+    // Whether it says the same when it is alone.
+    constexpr std::size_t kAlike = 4;
+    const std::string_view own = std::string_view{slot.response}.substr(slot.inherited, kAlike);
+    is_proven_ = slot.doubted.starts_with(own);
+    if (!is_proven_) go_serial(now);
   } else if (slot.is_repeated && !is_proven_) {
     // It was silent on a connection of its own, behind this one.
     go_serial(now);
@@ -118,6 +125,7 @@ void PortInquiry::matched(SteadyTime now, std::uint32_t ticket, std::optional<Li
   const auto slot = std::ranges::find(slots_, ticket, &Slot::ticket);
   if (ticket == 0 || finding_ || slot == slots_.end()) return;
   slot->ticket = 0;
+  if (match && slot->spoke_beside) is_proven_ = true;
   if (match && match->is_soft) {
     if (!slot->soft) slot->soft = std::make_unique<LineMatch>(std::move(*match));
   } else if (match) {
@@ -161,6 +169,7 @@ void PortInquiry::end_slot(SteadyTime now, std::size_t at, bool was_closed) {
   slot.state = Slot::State::Ended;
   slot.was_closed = was_closed;
   slot.was_beside = has_older(attempt.number);
+  if (slot.spoke_beside && !was_closed) is_proven_ = true;
   const bool is_udp = port_.transport == Transport::Udp;
   // Nmap goes on with the connection that NULL listened on, and with the socket of UDP.
   attempt.is_idle =

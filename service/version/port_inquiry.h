@@ -105,7 +105,7 @@ class PortInquiry {
   // True when NULL's connection carries the next probe from now on, or waits for that.
   [[nodiscard]] bool use_idle(SteadyTime now);
   void ask_alone(SteadyTime now, std::size_t at);
-  [[nodiscard]] bool want_match(std::size_t at);
+  void want_match(std::size_t at);
   void cut_null(SteadyTime now);
   [[nodiscard]] bool may_ask(const Slot& slot) const;
   [[nodiscard]] bool is_over(const Slot& slot) const noexcept;

@@ -82,9 +82,8 @@ VersionScan::Impl::Impl(Loop& loop, std::shared_ptr<const ProbeFile> file,
     pace.give_back(host, {id, attempt});
   };
   around.match = [this](std::uint64_t id, const InquiryCommand& command) {
-    const std::uint64_t work = workers.submit({.probe = command.probe,
-                                               .response = command.response,
-                                               .only_service = command.only_service});
+    const std::uint64_t work =
+        workers.submit({.probe = command.probe, .response = command.response});
     tickets[work] = {.talk = id, .ticket = command.ticket};
   };
   around.with = [this](std::uint64_t id, const std::function<void(PortTalk&)>& act) {

@@ -53,7 +53,6 @@ std::optional<LineMatch> look(const InquiryCommand& command) {
     const auto& lines = probes().probes[probe].matches;
     for (std::size_t index = 0; index < lines.size(); ++index) {
       const MatchLine& line = lines[index];
-      if (!command.only_service.empty() && line.service != command.only_service) continue;
       if (!command.response.ends_with(line.pattern)) continue;
       match.emplace();
       match->probe = probe;

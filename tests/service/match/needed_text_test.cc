@@ -31,6 +31,12 @@ TEST(NeededText, TakesBytesBetweenWhatVaries) {
   EXPECT_EQ(texts("a^b"), "ab");
 }
 
+TEST(NeededText, NestedRepeatsHoldNoMoreThanIsNeeded) {
+  std::string pattern{"ab"};
+  for (int depth = 0; depth < 45; ++depth) pattern = "(" + pattern + "c)+";
+  EXPECT_LE(needed_texts("^x" + pattern + "d").size(), 20'000U);
+}
+
 TEST(NeededText, KeepsOffsetsOnlyWhileWidthsAreSure) {
   EXPECT_EQ(texts("^..ab"), "ab@2");
   EXPECT_EQ(texts("^.{2}ab"), "ab@2");

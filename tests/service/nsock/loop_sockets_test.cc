@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -291,6 +292,34 @@ TEST(LoopSockets, FiresTimersInOrderThoughTheFirstIsCancelled) {
   EXPECT_FALSE(loop->cancel(first, false));
   loop->run();
   EXPECT_THAT(order, testing::ElementsAre(1, 2));
+}
+
+TEST(LoopSockets, LooksAtTimersBetweenCallbacks) {
+  const LocalServer server;
+  const auto loop = make_loop();
+  constexpr int kSockets = 40;
+  std::vector<Pair> pairs;
+  for (int i = 0; i < kSockets; ++i) pairs.push_back(connect_to(*loop, server));
+  int read = 0;
+  int read_before_timer = 0;
+  int chained = 0;
+  // One that sets itself again does not keep the others waiting either.
+  const std::function<void(const Event&)> again = [&](const Event&) {
+    ++chained;
+    if (read < kSockets) loop->timer(Wait{0}, again);
+  };
+  for (const Pair& pair : pairs) {
+    pair.peer.say("x");
+    loop->read(pair.socket, kLong, [&](const Event&) {
+      if (++read > 1) return;
+      loop->timer(Wait{0}, [&](const Event&) { read_before_timer = read; });
+      loop->timer(Wait{0}, again);
+    });
+  }
+  loop->run();
+  EXPECT_EQ(read_before_timer, 1);
+  EXPECT_EQ(read, kSockets);
+  EXPECT_GE(chained, 2);
 }
 
 TEST(LoopSockets, TellsOfACancelledEventOnce) {

@@ -190,6 +190,65 @@ TEST(LoopTls, ServesRenegotiationInTheMiddleOfAWrite) {
   EXPECT_EQ(written.status, EventStatus::Success);
 }
 
+TEST(LoopTls, ServesRenegotiationWhileItOnlyReads) {
+  const LocalServer server;
+  const auto loop = make_loop();
+  Secured secured = secure(*loop, server, {.highest = TLS1_2_VERSION});
+  TlsPeer& peer = secured.peer;
+  Outcome read;
+  loop->read(secured.socket, kLong, into(read));
+  peer.server().renegotiate();
+  peer.drain();
+  go_on(*loop, peer, [&] { return !peer.server().renegotiates(); });
+  peer.server().write("now that I know you");
+  go_on(*loop, peer, read);
+  EXPECT_EQ(read.bytes, "now that I know you");
+}
+
+TEST(LoopTls, WaitsForAServerThatAsksWithoutListening) {
+  const LocalServer server;
+  const auto loop = make_loop();
+  const int ours = Descriptor{dup(0)}.get();  // The lowest that is free is the next one's.
+  Secured secured = secure(*loop, server, {.lowest = TLS1_3_VERSION});
+  const int few = 4096;  // Of our answers, in the kernel.
+  ASSERT_EQ(setsockopt(ours, SOL_SOCKET, SO_SNDBUF, &few, sizeof few), 0);
+  ASSERT_EQ(setsockopt(secured.peer.peer().fd(), SOL_SOCKET, SO_RCVBUF, &few, sizeof few), 0);
+  TlsPeer& peer = secured.peer;
+  Outcome read;
+  loop->read(secured.socket, kLong, into(read));
+  // Each wish for new keys wants an answer, until there is no room for one more: then no more
+  // wishes are taken either.
+  std::string wishes;
+  for (int refused = 0; refused < 10; loop->turn(Wait{0})) {
+    while (wishes.size() < 65'536) {
+      peer.server().renegotiate();
+      wishes += peer.server().take_output();
+    }
+    const ssize_t sent = send(peer.peer().fd(), wishes.data(), wishes.size(), MSG_NOSIGNAL);
+    refused = sent > 0 ? 0 : refused + 1;
+    if (sent > 0) wishes.erase(0, static_cast<std::size_t>(sent));
+  }
+  EXPECT_EQ(read.calls, 0);
+  Outcome timer;
+  loop->timer(Wait{0}, into(timer));
+  EXPECT_EQ(wait_for(*loop, timer).status, EventStatus::Success);
+}
+
+TEST(LoopTls, LetsALongWriteStarveNobody) {
+  const LocalServer server;
+  const auto loop = make_loop();
+  Secured secured = secure(*loop, server);
+  Outcome written;
+  loop->write(secured.socket, std::string(8U << 20U, 'w'), kLong, into(written));
+  while (written.calls == 0) {
+    const std::uint64_t before = loop->statistics().bytes_written;
+    loop->turn(Wait{1000});
+    ASSERT_LT(loop->statistics().bytes_written - before, 1U << 20U);
+    secured.peer.step();
+  }
+  EXPECT_EQ(written.status, EventStatus::Success);
+}
+
 TEST(LoopTls, ReadsWhatCameWithTheEndOfTheHandshake) {
   const LocalServer server;
   const auto loop = make_loop();

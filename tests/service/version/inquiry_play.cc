@@ -96,7 +96,10 @@ class Play {
         in(milliseconds{1}, [this, older = connections_.begin()->first] { hang_up(older); });
       }
       inquiry_.connected(now_, number);
-      if (is_too_many && server_.closes_more) {
+      if (is_too_many && server_.closes_more && !server_.says_why.empty()) {
+        in(milliseconds{1},
+           [this, number] { say(number, {.bytes = server_.says_why, .closes = true}); });
+      } else if (is_too_many && server_.closes_more) {
         hang_up(number);
       } else if (!is_too_many || server_.closes_older) {
         accept(number);
@@ -210,7 +213,6 @@ std::optional<LineMatch> match_beginning(const ProbeFile& file, const InquiryCom
     const auto& lines = file.probes[probe].matches;
     for (std::size_t index = 0; index < lines.size(); ++index) {
       const MatchLine& line = lines[index];
-      if (!command.only_service.empty() && line.service != command.only_service) continue;
       std::string beginning = line.pattern;
       if (const auto at = beginning.find("\\n"); at != std::string::npos) {
         beginning.replace(at, 2, "\n");

@@ -214,13 +214,13 @@ TEST(PortInquiry, ASoftMatchNarrowsWhatIsAskedWhateverItsRarity) {
   EXPECT_EQ(play(probes(), server, all).sent.size(), 7U);
 }
 
-TEST(PortInquiry, OnlyTheSoftServiceCountsAfterwards) {
-  // Gamma's line would match; it is another service.
-  const PlayServer server{.replies = {{"ONE", reply("DELTA")}, {"FIVE", reply("GAMMA")}}};
+TEST(PortInquiry, AFirmMatchOfAnotherServiceCountsAfterASoftOne) {
+  const PlayServer server{.replies = {{"ONE", reply("DELTA")}, {"FIVE", reply("ALPHA")}}};
   const PlayResult result = play(probes(), server);
-  EXPECT_EQ(result.finding.outcome, Outcome::SoftMatched);
-  EXPECT_EQ(result.finding.name, "delta");
-  EXPECT_THAT(result.responses, ElementsAre("One=DELTA", "Five=GAMMA"));
+  EXPECT_EQ(result.finding.outcome, Outcome::Matched);
+  EXPECT_EQ(result.finding.name, "alpha");
+  EXPECT_THAT(result.told, ElementsAre("One/One softly is delta", "Five/NULL is alpha"));
+  EXPECT_THAT(result.responses, IsEmpty());
   const PlayServer firm{.replies = {{"ONE", reply("DELTA")}, {"FIVE", reply("FIVEDELTA")}}};
   const PlayResult found = play(probes(), firm);
   EXPECT_EQ(found.finding.outcome, Outcome::Matched);
