@@ -173,12 +173,18 @@ ConnectionPool::Trace AuditScan::connection_tracer() {
   };
 }
 
-// Nmap's --packet-trace includes what --version-trace tells.
+// Nmap's --packet-trace includes what --version-trace tells: what its event loop does on standard
+// error, what comes of it on the screen.
 std::function<void(std::string_view)> AuditScan::service_tracer() {
-  const bool is_traced = progress_.traces() || options_.version.is_traced;
-  if (!is_traced || !reports_.has_screen()) return {};
-  return
-      [this](std::string_view line) { check(reports_.say(fmt::format("{}\n", printable(line)))); };
+  if (!progress_.traces() && !options_.version.is_traced) return {};
+  return [this](std::string_view line) {
+    const std::string text = fmt::format("{}\n", printable(line));
+    if (line.starts_with("NSOCK ")) {
+      complain(text);
+    } else {
+      check(reports_.say(text));
+    }
+  };
 }
 
 std::function<void(std::string_view)> AuditScan::debugger() const {

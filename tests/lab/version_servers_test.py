@@ -35,7 +35,8 @@ EXCEPTIONS: dict[tuple[str, int], tuple[tuple[str, ...], str]] = {
     ("danted", 1080): (("extrainfo",), "what the proxy says of a destination that is out of reach"),
     ("mumble", 64738): (("name", "product", "version", "extrainfo"),
                         "its script murmur-version asks on UDP and tells it of TCP"),
-    ("zabbix-agent", 10050): (("name",), "a server that closes at times before it answers"),
+    ("busybox-telnetd", 23): (("product", "version", "cpes"),
+                              "its banner comes in one piece or two; the first soft match counts"),
     ("pptpd", 1723): (("product", "version", "hostname"), "its script pptp-version asks"),
 }
 # What passes between two scans.

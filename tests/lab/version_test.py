@@ -301,14 +301,24 @@ class Choices(Case):
 
     def test_trace_tells_events_and_matches(self) -> None:
         self.play({3002: says(b"A2 2.0\n")})
-        text = self.audit("-p3002", "--version-trace", "--versiondb", self.probes()).stdout
-        for line in (r"^NSOCK INFO \[\d+\.\d{4}s\] nsock_connect_tcp\(\): TCP connection requested",
-                     rf"^Service scan sending probe NULL to {HOST}:3002 \(tcp\)$",
+        done = self.audit("-p3002", "--version-trace", "--versiondb", self.probes())
+        connects = re.compile(r"^NSOCK INFO \[\d+\.\d{4}s\] nsock_connect_tcp\(\): TCP connection "
+                              r"requested", re.MULTILINE)
+        self.assertRegex(done.stderr, connects)
+        self.assertNotIn("Service scan", done.stderr)
+        self.assertNotIn("NSOCK", done.stdout)
+        for line in (rf"^Service scan sending probe NULL to {HOST}:3002 \(tcp\)$",
                      rf"^Service scan match \(Probe NULL matched with NULL line 6\): {HOST}:3002 "
                      r"is s2\.  Version: \|Prod\|2\.0\|\|$"):
-            self.assertRegex(text, re.compile(line, re.MULTILINE))
-        quiet = self.audit("-p3002", "--versiondb", self.probes()).stdout
-        self.assertNotIn("NSOCK", quiet)
+            self.assertRegex(done.stdout, re.compile(line, re.MULTILINE))
+        quiet = self.audit("-p3002", "--versiondb", self.probes())
+        self.assertNotIn("NSOCK", quiet.stdout + quiet.stderr)
+        # With a report in the screen's place they stay apart.
+        report = self.pair.scan("-Pn", "-sV", "-p3002", "--version-trace", "--versiondb",
+                                self.probes(), "-oX", "-", HOST)
+        self.assertRegex(report.stderr, connects)
+        self.assertTrue(report.stdout.startswith("<?xml"), report.stdout[:80])
+        self.assertNotIn("NSOCK", report.stdout)
 
     def test_tasks_are_told_of(self) -> None:
         self.play({3001: says(b"A1"), 3003: says(b"A3")})

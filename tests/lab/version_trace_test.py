@@ -83,12 +83,12 @@ class Demonstration(unittest.TestCase):
         self.enterContext(version_test.Players(pair, players))
         words = ["-n", "-Pn", "-sS", "-sV", "--version-trace", "--versiondb", INSTALLED,
                  "-p", ",".join(map(str, PORTS))]
-        ours = pair.scan(*words, "--strict-nmap", HOST)
-        self.assertEqual(ours.returncode, 0, ours.stderr)
-        # Nmap writes events to one stream and what it makes of them to the other.
-        theirs = subprocess.run([*pair.within(), "nmap", *words, HOST], text=True, check=True,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, timeout=labs.PATIENCE)
+        # Events go to one stream, what is made of them to the other.
+        ours, theirs = (
+            subprocess.run([*pair.within(), *program, *words, HOST], text=True, check=True,
+                           errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=labs.PATIENCE)
+            for program in ((labs.TRAWL, "--strict-nmap"), ("nmap",)))
         for port in PORTS:
             told = events(theirs.stdout, port)
             self.assertEqual(events(ours.stdout, port), told)
