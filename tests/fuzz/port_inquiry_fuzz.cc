@@ -110,7 +110,7 @@ class Follower {
       if (!tickets_.empty()) {
         answer(0);
       } else {
-        require(!open_.empty());
+        // With no connection open, it rests until it may open one.
         const auto silent =
             std::find_if(open_.begin(), open_.end(), [](const auto& each) { return !each.second; });
         if (silent != open_.end()) {
