@@ -38,6 +38,7 @@ EXCEPTIONS: dict[tuple[str, int], tuple[tuple[str, ...], str]] = {
     ("busybox-telnetd", 23): (("product", "version", "cpes"),
                               "its banner comes in one piece or two; the first soft match counts"),
     ("pptpd", 1723): (("product", "version", "hostname"), "its script pptp-version asks"),
+    ("openvpn", 1194): (("product", "cpes"), "now and then no line matches its random session"),
 }
 # What passes between two scans.
 PASSING = ((re.compile(r"uptime \d+ seconds"), "uptime"),
