@@ -276,9 +276,7 @@ void AuditEngine::enter_task(AuditHost& host, std::size_t task) {
   host.task_work = 0;
 }
 
-void AuditEngine::close_tasks() {
-  book_.close(more_hosts_come(), now_, hooks_.task);
-}
+void AuditEngine::close_tasks() { book_.close(more_hosts_come(), now_, hooks_.task); }
 
 void AuditEngine::ask_name(AuditHost& host) {
   book_.open(book_.naming(), now_, hooks_.task);
