@@ -4,6 +4,7 @@
 The default servers; all that are installed with TRAWL_ALL_SERVERS=1. TRAWL_VERSION_PROGRAM=nmap
 runs nmap twice instead, which shows what is steady. TRAWL_VERSION_KEEP=FOLDER keeps the reports.
 """
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -21,6 +22,7 @@ PEER = "nmap"
 PEERS_FILE = pathlib.Path("/usr/share/nmap/nmap-service-probes")
 OWN_FILE = labs.ROOT / "data/service-probes"
 PATIENCE = 1800 if ALL else 280  # Seconds for a scan.
+AT_ONCE = 8  # Scans of UDP.
 PRODUCTS, VERSIONS = 0.9, 0.8  # Shares that the own file has to tell rightly.
 
 # Nmap's scripts of the category "version" run with -sV and add what no probe tells.
@@ -123,8 +125,8 @@ class Servers(unittest.TestCase):
 
     @classmethod
     def scan(cls, program: str, *options: str) -> dict[Where, Finding]:
-        """All servers, with one command for those on TCP and one for those on UDP; each server has
-        the ports of all. Kept for the next test."""
+        """All servers: one command for those on TCP, each asked for the ports of all, and one for
+        those on each set of ports of UDP. Kept for the next test."""
         key = " ".join((pathlib.Path(program).name, *options))
         if key not in cls.reports:
             cls.reports[key] = {}
@@ -135,15 +137,33 @@ class Servers(unittest.TestCase):
     @classmethod
     def scan_kind(cls, program: str, kind: str, *options: str) -> dict[Where, Finding]:
         wheres = [where for _, _, where in cls.listens() if where[2] == kind]
-        if not wheres:
-            return {}
-        ports = ",".join(map(str, sorted({port for _, port, _ in wheres})))
-        targets = sorted({address for address, _, _ in wheres})
+        ports_of: dict[str, list[int]] = {}
+        for address, port, _ in wheres:
+            ports_of.setdefault(address, []).append(port)
+        if kind == "tcp":
+            every = sorted({port for _, port, _ in wheres})
+            return cls.ask(program, kind, sorted(ports_of), every, options) if every else {}
+        # Closed ports of UDP are told of once a second at most, and look open meanwhile.
+        together: dict[tuple[int, ...], list[str]] = {}
+        for address, ports in ports_of.items():
+            together.setdefault(tuple(sorted(ports)), []).append(address)
+        found = {}
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            asked = [pool.submit(cls.ask, program, f"{kind}{number}", targets, list(ports), options)
+                     for number, (ports, targets) in enumerate(together.items())]
+            for each in asked:
+                found |= each.result()
+        return found
+
+    @classmethod
+    def ask(cls, program: str, name: str, targets: list[str], ports: list[int],
+            options: tuple[str, ...]) -> dict[Where, Finding]:
+        """Runs one command; its report is kept under a name of its own."""
         keep = pathlib.Path(os.environ.get("TRAWL_VERSION_KEEP", cls.lab.folder))
-        path = keep / f"{len(list(keep.iterdir()))}-{pathlib.Path(program).name}-{kind}.xml"
+        path = keep / f"{len(cls.reports)}-{pathlib.Path(program).name}-{name}.xml"
         command = [*cls.lab.within(), program, *([] if program == PEER else ["scan"]),
-                   "-sV", "-T4", "-Pn", "-n", "--max-retries", "2", "-p", ports, *options,
-                   "-oX", str(path), *targets]
+                   "-sV", "-T4", "-Pn", "-n", "--max-retries", "2",
+                   "-p", ",".join(map(str, ports)), *options, "-oX", str(path), *targets]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               errors="replace", timeout=PATIENCE, check=False)
         if done.returncode != 0:
