@@ -7,6 +7,7 @@
 
 #include "control/steward/address_list.h"
 #include "tests/fuzz/error_check.h"
+#include "tests/fuzz/many_ranges.h"
 
 namespace {
 
@@ -34,22 +35,11 @@ void check_find(std::string_view content, const AddressList& list) {
   }
 }
 
-// Three open octets, such as 99-.-9.*.1, are up to millions of ranges: right, but slow.
-bool has_many_ranges(std::string_view content) {
-  unsigned open = 0;
-  for (const char c : content) {
-    if (c == '\n' || c == ' ') open = 0;
-    open += c == '*' || c == '-' ? 1U : 0U;
-    if (open > 2) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view content{reinterpret_cast<const char*>(data), size};
-  if (has_many_ranges(content)) return 0;
+  if (trawl::has_many_ranges(content)) return 0;
   AddressList list;
   const auto parsed = parse_address_list(content, "list.txt", list);
   if (!parsed) {
