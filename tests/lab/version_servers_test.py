@@ -40,6 +40,9 @@ EXCEPTIONS: dict[tuple[str, int], tuple[tuple[str, ...], str]] = {
     ("busybox-telnetd", 23): (("product", "version", "cpes"),
                               "its banner comes in one piece or two; the first soft match counts"),
     ("pptpd", 1723): (("product", "version", "hostname"), "its script pptp-version asks"),
+    ("snmpd", 161): (("product", "extrainfo"), "its script snmp-info asks SNMPv3 too"),
+    ("coturn", 3478): (("product",), "its script stun-version asks for the software"),
+    ("freeradius", 1812): (("state",), "its port scan sends what RADIUS answers; trawl's does not"),
     ("openvpn", 1194): (("product", "cpes"), "now and then no line matches its random session"),
 }
 # What passes between two scans.
@@ -175,6 +178,11 @@ class Servers(unittest.TestCase):
         ours = self.scan(PROGRAM, "--versiondb", str(PEERS_FILE))
         for recipe, listen, where in self.listens():
             ignored, _ = EXCEPTIONS.get((recipe["name"], listen["port"]), ((), ""))
+            if where not in peers:
+                # nmap takes some ports for filtered when it scans so many hosts at once.
+                style = "-sS" if where[2] == "tcp" else "-sU"
+                name = f"{recipe['name']}{where[1]}"
+                peers |= self.ask(PEER, name, [where[0]], [where[1]], (style,))
             with self.subTest(server=recipe["name"], port=listen["port"]):
                 self.assertIn(where, peers)
                 self.assertIn(where, ours)
