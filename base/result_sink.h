@@ -3,6 +3,7 @@
 #include <span>
 
 #include "base/result.h"
+#include "base/service_fact.h"
 #include "base/verdict.h"
 
 namespace trawl {
@@ -23,6 +24,11 @@ class ResultSink {
   }
   // Takes the verdicts, in this order. May hold them in memory until flush().
   [[nodiscard]] virtual Result<void> write(std::span<const Verdict> verdicts) = 0;
+  // Likewise of facts about open ports. A sink without a place for them leaves them out.
+  [[nodiscard]] virtual Result<void> write_facts(std::span<const ServiceFact> facts) {
+    static_cast<void>(facts);
+    return {};
+  }
   // Hands everything taken so far to the operating system; call at least once a second, so that a
   // killed process loses no more than that.
   [[nodiscard]] virtual Result<void> flush() = 0;
