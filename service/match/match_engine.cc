@@ -28,9 +28,13 @@ struct LineReference {
   std::uint32_t index = 0;
 };
 
+// Of what save() writes.
+constexpr std::uint32_t kLayout = 2;
+
 // Everything that what is kept in the cache depends on.
 CacheKey key_of(const ProbeFile& file) {
   PackWriter writer;
+  writer.number(kLayout);
   writer.bytes(LineFilter::platform());
   writer.bytes(LinePattern::library());
   for (const Probe& probe : file.probes) {
