@@ -12,6 +12,10 @@ namespace trawl::control {
 // bytes as \xNN, cut after 48 bytes with "...".
 [[nodiscard]] std::string quote(std::string_view text);
 
+// Whatever came from a name server or a user, fit for a terminal and for one line: bytes that are
+// no printable ASCII become "\xNN".
+[[nodiscard]] std::string printable(std::string_view text);
+
 // The candidate with the fewest edits (insert, delete, replace, swap of neighbours) to `word`, or
 // nullopt when none is near enough to be what was meant.
 [[nodiscard]] std::optional<std::string_view> nearest(std::string_view word,

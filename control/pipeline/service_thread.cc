@@ -1,4 +1,4 @@
-#include "control/audit/engine/service_thread.h"
+#include "control/pipeline/service_thread.h"
 
 #include <fmt/format.h>
 #include <poll.h>

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "control/audit/engine/service_asker.h"
+#include "control/pipeline/service_asker.h"
 #include "service/nsock/loop.h"
 
 namespace trawl::control {
