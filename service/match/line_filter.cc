@@ -104,29 +104,33 @@ void LineFilter::choose(std::span<const MatchLine> lines) {
   const auto chosen = choose_texts(branches.needed);
   SetNumbers sets{sets_};
   std::map<std::pair<std::string, bool>, std::size_t> numbers;
+  std::vector<std::vector<LineUse>> uses;  // Of each text.
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     const Branch& branch = branches.list[i];
     LineUse use{.line = branch.line,
-                .ignores_case = lines[branch.line].ignores_case,
                 .least = branch.prefix.least,
-                .sets = {},
-                .offset = 0,
-                .fixed = {}};
+                .ignores_case = lines[branch.line].ignores_case};
     std::transform(branch.prefix.sets.begin(), branch.prefix.sets.end(), use.sets.begin(),
                    [&sets](const ByteSet& set) { return sets.number_of(set); });
     if (chosen[i] && chosen[i]->fixed) {
       use.offset = static_cast<std::uint32_t>(*chosen[i]->fixed->offset);
-      use.fixed = chosen[i]->fixed->bytes;
+      use.set_fixed(chosen[i]->fixed->bytes);
     }
     const std::string text = chosen[i] ? chosen[i]->bytes : std::string{};
     if (text.size() < kShortestText) {
-      directs_.push_back({.use = std::move(use), .text = text});
+      directs_.push_back({.use = use, .text = text});
       continue;
     }
     const auto [number, is_new] = numbers.try_emplace({text, use.ignores_case}, texts_.size());
-    if (is_new) texts_.push_back({.bytes = text, .ignores_case = use.ignores_case, .uses = {}});
-    texts_[number->second].uses.push_back(std::move(use));
+    if (is_new) texts_.push_back({.bytes = text, .ignores_case = use.ignores_case});
+    uses.resize(texts_.size());
+    uses[number->second].push_back(use);
   }
+  for (const auto& each : uses) {
+    first_uses_.push_back(static_cast<std::uint32_t>(uses_.size()));
+    uses_.insert(uses_.end(), each.begin(), each.end());
+  }
+  first_uses_.push_back(static_cast<std::uint32_t>(uses_.size()));
 }
 
 LineFilter LineFilter::compile(std::span<const MatchLine> lines) {
@@ -141,12 +145,14 @@ LineFilter LineFilter::compile(std::span<const MatchLine> lines) {
 
 void LineFilter::give_up_database() {
   database_.reset();
-  for (Text& text : texts_) {
-    for (LineUse& use : text.uses) {
-      directs_.push_back({.use = std::move(use), .text = text.bytes});
+  for (std::size_t text = 0; text < texts_.size(); ++text) {
+    for (const LineUse& use : uses_of(text)) {
+      directs_.push_back({.use = use, .text = texts_[text].bytes});
     }
   }
   texts_.clear();
+  uses_.clear();
+  first_uses_.assign(1, 0);
 }
 
 void LineFilter::make_table() {
@@ -219,11 +225,11 @@ std::string LineFilter::save() const {
     direct.use.save(writer);
   }
   writer.number(static_cast<std::uint32_t>(texts_.size()));
-  for (const Text& text : texts_) {
-    writer.bytes(text.bytes);
-    writer.number(text.ignores_case ? 1 : 0);
-    writer.number(static_cast<std::uint32_t>(text.uses.size()));
-    for (const LineUse& use : text.uses) use.save(writer);
+  for (std::size_t text = 0; text < texts_.size(); ++text) {
+    writer.bytes(texts_[text].bytes);
+    writer.number(texts_[text].ignores_case ? 1 : 0);
+    writer.number(static_cast<std::uint32_t>(uses_of(text).size()));
+    for (const LineUse& use : uses_of(text)) use.save(writer);
   }
   char* bytes = nullptr;
   std::size_t size = 0;
@@ -244,26 +250,28 @@ bool LineFilter::load_lines(PackReader& reader) {
     if (bytes.size() != sizeof set.words) return false;
     std::memcpy(set.words.data(), bytes.data(), bytes.size());
   }
-  bool is_good = true;
-  const auto take = [&](LineUse& use) {
-    use.load(reader);
-    is_good = is_good && use.line < lines_ &&
-              std::all_of(use.sets.begin(), use.sets.end(),
-                          [this](std::uint16_t set) { return set < sets_.size(); });
-  };
   directs_.resize(reader.count(LineUse::kPacked));
   for (Direct& direct : directs_) {
     direct.text = reader.bytes();
-    take(direct.use);
+    if (!load_use(reader, direct.use)) return false;
   }
-  texts_.resize(reader.count(LineUse::kPacked));
+  texts_.resize(reader.count(3 * sizeof(std::uint32_t)));
+  first_uses_.assign(1, 0);
   for (Text& text : texts_) {
     text.bytes = reader.bytes();
     text.ignores_case = reader.number() != 0;
-    text.uses.resize(reader.count(LineUse::kPacked));
-    for (LineUse& use : text.uses) take(use);
+    for (std::uint32_t left = reader.count(LineUse::kPacked); left > 0; --left) {
+      if (!load_use(reader, uses_.emplace_back())) return false;
+    }
+    first_uses_.push_back(static_cast<std::uint32_t>(uses_.size()));
   }
-  return is_good && reader.is_good();
+  return reader.is_good();
+}
+
+bool LineFilter::load_use(PackReader& reader, LineUse& use) const {
+  return use.load(reader) && use.line < lines_ &&
+         std::all_of(use.sets.begin(), use.sets.end(),
+                     [this](std::uint16_t set) { return set < sets_.size(); });
 }
 
 std::optional<LineFilter> LineFilter::load(std::string_view bytes, std::size_t lines) {
@@ -302,8 +310,7 @@ struct LineFilter::Scan {
   static int on_match(unsigned id, unsigned long long /*from*/, unsigned long long /*to*/,
                       unsigned /*flags*/, void* context) {
     const Scan& scan = *static_cast<const Scan*>(context);
-    const Text& text = scan.filter.texts_[id];
-    for (const LineUse& use : text.uses) {
+    for (const LineUse& use : scan.filter.uses_of(id)) {
       if (use.allows_begin(scan.response, scan.filter.sets_) && use.allows_rest(scan.response)) {
         scan.found.push_back(use.line);
       }

@@ -51,11 +51,10 @@ class LineFilter {
             std::vector<std::uint32_t>& found) const;
 
  private:
-  // What Vectorscan looks for, and for which branches.
+  // What Vectorscan looks for.
   struct Text {
     std::string bytes;
     bool ignores_case = false;
-    std::vector<LineUse> uses;
   };
   // A branch that is looked for without it.
   struct Direct {
@@ -68,19 +67,24 @@ class LineFilter {
   struct Scan;
 
   void choose(std::span<const MatchLine> lines);
-  void add(LineUse use, std::string text);
   [[nodiscard]] bool compile_database();
   [[nodiscard]] bool finds_its_texts() const;
   void give_up_database();
   void make_table();
+  [[nodiscard]] std::span<const LineUse> uses_of(std::size_t text) const noexcept {
+    return std::span{uses_}.subspan(first_uses_[text], first_uses_[text + 1] - first_uses_[text]);
+  }
   [[nodiscard]] bool load_lines(PackReader& reader);
+  [[nodiscard]] bool load_use(PackReader& reader, LineUse& use) const;
   [[nodiscard]] bool scan(std::string_view response, hs_scratch* scratch,
                           std::vector<std::uint32_t>& found) const;
 
   std::size_t lines_ = 0;
-  std::vector<ByteSet> sets_;    // Those of all prefixes.
-  std::vector<Text> texts_;      // By the number that Vectorscan tells.
-  std::vector<Direct> directs_;  // By the number that the table tells.
+  std::vector<ByteSet> sets_;  // Those of all prefixes.
+  std::vector<Text> texts_;    // By the number that Vectorscan tells...
+  std::vector<LineUse> uses_;  // ...and the branches that need each, one text's after another's.
+  std::vector<std::uint32_t> first_uses_;  // Of each text; one more for the end.
+  std::vector<Direct> directs_;            // By the number that the table tells.
   PrefixTable table_;
   std::unique_ptr<hs_database, DatabaseDeleter> database_;  // None without texts_.
 };

@@ -22,11 +22,16 @@ bool LineUse::allows_begin(std::string_view response, std::span<const ByteSet> a
 
 bool LineUse::allows_rest(std::string_view response) const noexcept {
   if (response.size() < least) return false;
-  if (fixed.empty()) return true;
-  if (response.size() < offset || response.size() - offset < fixed.size()) return false;
-  const std::string_view there = response.substr(offset, fixed.size());
+  if (fixed_size == 0) return true;
+  if (response.size() < offset || response.size() - offset < fixed_size) return false;
+  const std::string_view there = response.substr(offset, fixed_size);
   return ignores_case ? std::equal(there.begin(), there.end(), fixed.begin(), is_same_letter)
-                      : there == fixed;
+                      : std::equal(there.begin(), there.end(), fixed.begin());
+}
+
+void LineUse::set_fixed(std::string_view bytes) noexcept {
+  fixed_size = static_cast<std::uint8_t>(std::min(bytes.size(), fixed.size()));
+  std::copy_n(bytes.begin(), fixed_size, fixed.begin());
 }
 
 void LineUse::save(PackWriter& writer) const {
@@ -37,10 +42,10 @@ void LineUse::save(PackWriter& writer) const {
     writer.number(sets[i] | std::uint32_t{sets[i + 1]} << 16U);
   }
   writer.number(offset);
-  writer.bytes(fixed);
+  writer.bytes({fixed.data(), fixed_size});
 }
 
-void LineUse::load(PackReader& reader) {
+bool LineUse::load(PackReader& reader) {
   line = reader.number();
   ignores_case = reader.number() != 0;
   least = reader.number();
@@ -50,7 +55,9 @@ void LineUse::load(PackReader& reader) {
     sets[i + 1] = static_cast<std::uint16_t>(two >> 16U);
   }
   offset = reader.number();
-  fixed = reader.bytes();
+  const std::string_view bytes = reader.bytes();
+  set_fixed(bytes);
+  return bytes.size() <= fixed.size() && reader.is_good();
 }
 
 bool stands_in(std::string_view text, bool ignores_case, std::string_view response) noexcept {
