@@ -13,6 +13,7 @@
 
 #include "bench/service/banner_server.h"
 #include "bench/service/bench_namespace.h"
+#include "bench/service/case_report.h"
 #include "bench/service/minimal_loop.h"
 #include "bench/service/uring_loop.h"
 #include "service/nsock/loop.h"
@@ -32,11 +33,6 @@ constexpr double kLatestMs = 5;
 constexpr double kLeastRatio = 0.7;
 constexpr double kMegabyte = 1024.0 * 1024.0;
 constexpr Wait kTimeout = std::chrono::seconds{30};
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // Connections one after the other, so many at a time.
 class Runner {
@@ -183,11 +179,6 @@ double processor_seconds() {
   timespec used{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
   return static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
-}
-
-bool say(bool is_met, const std::string& line) {
-  fmt::print("{}{}\n", line, is_met ? "" : "  MISSED");
-  return is_met;
 }
 
 }  // namespace

@@ -21,6 +21,8 @@ struct CaseOptions {
 [[nodiscard]] bool compare_uring(const CaseOptions& options);
 // Asked: less than 300 MB, and no timer later than 5 ms.
 [[nodiscard]] bool hold_many(const CaseOptions& options);
+// Packets of a polling core beside datagrams, by the loop's processor time. Asked: as many.
+[[nodiscard]] bool pass_packets(const CaseOptions& options);
 // Asked: no more descriptors and memory after all connections than after the first tenth.
 [[nodiscard]] bool look_for_leaks(const CaseOptions& options);
 
