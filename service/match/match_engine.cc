@@ -159,8 +159,6 @@ std::vector<std::size_t> MatchEngine::Impl::probes_of(std::size_t asked) const {
 
 bool MatchEngine::Impl::try_line(LineReference at, Search& search, MatchMemory& memory) const {
   const MatchLine& line = file->probes[at.probe].matches[at.index];
-  const std::string_view only = search.request.only_service;
-  if (!only.empty() && line.service != only) return false;
   if (search.deadline.is_over()) search.is_late = true;
   if (search.is_late) return false;
   ++search.tried;

@@ -28,8 +28,6 @@ struct LineMatch {
 struct MatchRequest {
   std::size_t probe = 0;
   std::string_view response;
-  // After a soft match: only lines of this service count. "" for any.
-  std::string_view only_service;
 };
 
 // Finds lines by Vectorscan, confirms them by PCRE2. The answer is that of trying all lines of the
