@@ -123,7 +123,9 @@ void MatchEngine::Impl::prepare() {
     from_cache = kept && load(*kept, *file, groups);
   }
   if (!from_cache) compile(*file, options.uses_prefilter, groups);
-  if (uses_cache && !from_cache) write_cache_file(options.cache_folder, key, save(groups));
+  if (uses_cache && !from_cache && write_cache_file(options.cache_folder, key, save(groups))) {
+    remove_old_cache_files(options.cache_folder, key);
+  }
   for (std::size_t i = 0; i < groups.size(); ++i) {
     groups[i].patterns = std::make_unique<LinePattern[]>(file->probes[i].matches.size());
     searched.push_back(probes_of(i));
