@@ -336,6 +336,33 @@ TEST(MatchEngineDeadline, EndsAResponseThatTakesTooLong) {
   EXPECT_LT(engine->given_up().size(), 100U);
 }
 
+// Begins anywhere, and takes nearly all steps from each byte without hitting their limit.
+TEST(MatchEngineDeadline, TellsWhichLineRanIntoIt) {
+  const auto engine = open(
+      parse("Probe TCP NULL q||\nmatch fine m|^b|\nmatch slow m|(?:a+)+z\\d|\nmatch after m|a|\n"),
+      {.cache_folder = "", .deadline = std::chrono::milliseconds{50}, .uses_prefilter = false});
+  std::string response;
+  for (int i = 0; i < 20'000; ++i) response += "aaaaaaaaaaaaaaa-z";
+  EXPECT_FALSE(engine->match({.probe = 0, .response = response}));
+  EXPECT_EQ(engine->statistics().deadlines, 1U);
+  ASSERT_EQ(engine->given_up().size(), 1U);
+  EXPECT_EQ(engine->given_up()[0].line, 3U);
+  EXPECT_EQ(engine->given_up()[0].reason, "took longer than 50 ms");
+}
+
+TEST(MatchEngineGivenUp, LinesAreToldInTheOrderInWhichTheyWere) {
+  const auto engine =
+      open(parse("Probe TCP NULL q||\nmatch one m|^1(a+)+$|\nmatch two m|^2(a+)+$|\n"));
+  const std::string slow = std::string(64, 'a') + "!";
+  for (const char* first : {"2", "1", "2"}) {
+    EXPECT_FALSE(engine->match({.probe = 0, .response = first + slow}));
+  }
+  ASSERT_EQ(engine->given_up().size(), 2U);
+  EXPECT_EQ(engine->given_up()[0].line, 3U);
+  EXPECT_EQ(engine->given_up()[1].line, 2U);
+  EXPECT_EQ(engine->statistics().given_up, 3U);
+}
+
 class MatchCache : public testing::Test {
  protected:
   void SetUp() override {
