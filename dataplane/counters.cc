@@ -39,6 +39,21 @@ constexpr std::array<CounterInfo, kCounters> kInfo{{
     {"rx_other_vlan", "frames untagged or of another VLAN than ours", Ignored},
     {"rx_valid", "valid replies", Traffic},
     {"rx_waits", "polls in which receiving waited for replies to be read", Delay},
+    {"talk_handshakes", "TCP handshakes answered", Traffic},
+    {"talk_frames", "frames sent in conversations", Traffic},
+    {"talk_segments", "segments of conversations received", Traffic},
+    {"talk_banners", "conversations that came to an end", Traffic},
+    {"talk_second_calls", "SYNs of second connections to a port", Traffic},
+    {"talk_blocked", "frames of conversations stopped by the egress guard", Traffic},
+    {"talk_ring_full", "frames of conversations left out while senders were busy", Delay},
+    {"talk_no_neighbour", "frames of conversations without a known next hop", Delay},
+    {"talk_table_full", "segments put off: as many conversations as may be", Delay},
+    {"talk_no_slab", "words put off until banners are read", Delay},
+    {"talk_scattered", "segments behind too many gaps, left to be repeated", Delay},
+    {"talk_beyond", "segments beyond what is wanted of a banner", Ignored},
+    {"talk_repeats", "SYN-ACKs repeated after enough answers", Ignored},
+    {"talk_stragglers", "segments after the end of their conversation", Ignored},
+    {"talk_headless", "conversations whose first bytes never came", Ignored},
 }};
 
 }  // namespace

@@ -42,9 +42,24 @@ enum class Counter : std::uint8_t {
   RxIcmpOther,
   RxOtherVlan,
   RxValid,
-  RxWaits
+  RxWaits,
+  TalkHandshakes,
+  TalkFrames,
+  TalkSegments,
+  TalkBanners,
+  TalkSecondCalls,
+  TalkBlocked,
+  TalkRingFull,
+  TalkNoNeighbour,
+  TalkTableFull,
+  TalkNoSlab,
+  TalkScattered,
+  TalkBeyond,
+  TalkRepeats,
+  TalkStragglers,
+  TalkHeadless
 };
-inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::RxWaits) + 1;
+inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::TalkHeadless) + 1;
 
 enum class CounterKind : std::uint8_t {
   Traffic,  // What was done.

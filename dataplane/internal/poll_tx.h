@@ -42,6 +42,7 @@ struct TxSeat {
   rte_mempool* pool = nullptr;          // Holds probe frames only, prepared from the template.
   rte_mempool* control_pool = nullptr;  // For ARP and neighbour discovery.
   rte_ring* answers = nullptr;          // Of frames made by the receiver; nullptr on other senders.
+  rte_ring* talk = nullptr;             // Of frames of conversations; nullptr on other senders.
   rte_ring* requests = nullptr;  // Of BasicTarget elements: what control wants; nullptr on others.
   unsigned sender = 0;           // Which share of the lanes this loop owns,
   unsigned senders = 1;          // of how many; at most kLanes.
@@ -88,6 +89,8 @@ class BasicTxLoop {
   void follow_rate(Ticks now) noexcept;
   unsigned send_held() noexcept;
   void send_answers() noexcept;
+  void send_talk() noexcept;
+  unsigned take_talk() noexcept;
   bool gateway_ready(Ticks now) noexcept;
   bool have_buffers(unsigned want) noexcept;
   unsigned send_sweep(Ticks now, unsigned want) noexcept;
@@ -138,6 +141,9 @@ class BasicTxLoop {
   std::array<Address, kBurst> sources_;        // Where each frame comes from, if from several.
   std::array<rte_mbuf*, kBurst> spares_{};     // Allocated, not used yet.
   std::array<rte_mbuf*, kBurst> frames_{};
+  std::array<rte_mbuf*, kBurst> talk_{};  // Frames of conversations that wait for room in the link:
+  unsigned talk_first_ = 0;               // from here on,
+  unsigned talk_held_ = 0;                // so many.
   bool is_behind_ = false;
   unsigned asked_ = 0;  // Neighbours asked for in this poll.
   unsigned spare_ = 0;
