@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "dataplane/eal.h"
+#include "dataplane/exception/neighbour_watch.h"
 #include "dataplane/internal/poll_rx.h"
 #include "dataplane/internal/poll_tx.h"
 
@@ -141,6 +142,7 @@ struct Scanner::ImplOf final : Impl {
   }
   Result<void> build();
   Result<void> build_loops();
+  Result<void> watch_neighbours();
 
   void launch() override;
   void release() noexcept override {
@@ -182,6 +184,7 @@ struct Scanner::ImplOf final : Impl {
   BasicScanPlan<Address> plan;
   std::vector<std::unique_ptr<BasicTxLoop<Address>>> senders;
   std::unique_ptr<BasicRxLoop<Address>> receiver;
+  std::unique_ptr<BasicNeighbourWatch<Address>> watch;  // Where the kernel has the neighbours.
 };
 
 template <typename Address>
@@ -234,6 +237,17 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
                       .capture = captured ? &*captured : nullptr};
     receiver = std::make_unique<BasicRxLoop<Address>>(plan, shared, seat, *counters.back());
   }
+  if (plan.receive && link.kernel_has_neighbours()) return watch_neighbours();
+  return {};
+}
+
+template <typename Address>
+Result<void> Scanner::ImplOf<Address>::watch_neighbours() {
+  counters.push_back(std::make_unique<CoreCounters>());
+  auto started =
+      BasicNeighbourWatch<Address>::start(link.spec().kernel_interface, plan, *counters.back());
+  if (!started) return Failure{started.error()};
+  watch = std::move(*started);
   return {};
 }
 

@@ -335,6 +335,15 @@ dataplane::BasicScanPlan<Address> scan_plan(const SurveyOptions& options, const 
 }
 
 template <typename Address>
+dataplane::ScanTraffic traffic_of(const SurveyOptions& options,
+                                  const std::vector<Address>& sources) {
+  return {.kind = options.probe,
+          .ports = {options.source_ports.first, options.source_ports.last},
+          .vlan = options.vlan,
+          .sources = {sources.begin(), sources.end()}};
+}
+
+template <typename Address>
 Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Uint128 seed,
                                const Circumstances& around,
                                const BasicSourceChoice<Address>& choice) {
@@ -349,7 +358,8 @@ Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Ui
     return Failure{started.error()};
   }
   PreparedSurvey survey;
-  auto link = Link::open(around.link, {.senders = senders});
+  auto link =
+      Link::open(around.link, {.senders = senders, .scan = traffic_of(options, choice.sources)});
   if (!link) return Failure{link.error()};
   survey.link = std::move(*link);
   // Neighbours that look for us ask a group.
