@@ -8,7 +8,6 @@
 #include <type_traits>
 #include <utility>
 
-#include "base/log.h"
 #include "control/survey/scan_order.h"
 #include "dataplane/eal.h"
 
@@ -394,11 +393,6 @@ Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan p
   const auto go_on = [&](const auto& targets) -> Result<PreparedSurvey> {
     const auto choice = choose_source(options, around->link, around->kernel, targets);
     if (!choice) return Failure{choice.error()};
-    if (around->kernel.has_default_route && !options.quiet) {
-      log_warning(
-          "{} carries the default route; while the survey runs, other traffic on it may stall",
-          around->link.kernel_interface);
-    }
     auto survey = prepare(options, std::move(plan), seed, *around, *choice);
     if (survey) survey->memory = *memory_left;
     return survey;
