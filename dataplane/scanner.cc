@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "dataplane/eal.h"
+#include "dataplane/exception/neighbour_watch.h"
 #include "dataplane/internal/converser.h"
 #include "dataplane/internal/poll_rx.h"
 #include "dataplane/internal/poll_tx.h"
@@ -149,6 +150,7 @@ struct Scanner::ImplOf final : Impl {
   Result<void> build();
   Result<void> build_conversations(CoreCounters& core);
   Result<void> build_loops();
+  Result<void> watch_neighbours();
 
   void launch() override;
   void release() noexcept override {
@@ -197,6 +199,7 @@ struct Scanner::ImplOf final : Impl {
   std::vector<std::unique_ptr<BasicTxLoop<Address>>> senders;
   std::unique_ptr<internal::BasicConverser<Address>> converser;
   std::unique_ptr<BasicRxLoop<Address>> receiver;
+  std::unique_ptr<BasicNeighbourWatch<Address>> watch;  // Where the kernel has the neighbours.
 };
 
 template <typename Address>
@@ -272,6 +275,17 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
     receiver = std::make_unique<BasicRxLoop<Address>>(plan, shared, seat, *counters.back(),
                                                       converser.get());
   }
+  if (plan.receive && link.kernel_has_neighbours()) return watch_neighbours();
+  return {};
+}
+
+template <typename Address>
+Result<void> Scanner::ImplOf<Address>::watch_neighbours() {
+  counters.push_back(std::make_unique<CoreCounters>());
+  auto started =
+      BasicNeighbourWatch<Address>::start(link.spec().kernel_interface, plan, *counters.back());
+  if (!started) return Failure{started.error()};
+  watch = std::move(*started);
   return {};
 }
 
