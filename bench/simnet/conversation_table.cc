@@ -11,7 +11,7 @@ namespace trawl::simnet {
 
 Result<ConversationTable> ConversationTable::make(std::size_t limit) {
   ConversationTable table{limit};
-  if (table.pool_.empty() || table.buckets_.empty()) {
+  if (table.pool_.empty() || table.buckets_.empty() || table.wheel_.empty()) {
     return fail(ExitCode::Runtime,
                 fmt::format("there is too little memory for {} conversations", limit));
   }
@@ -23,7 +23,7 @@ ConversationTable::ConversationTable(std::size_t limit)
       mask_{std::bit_ceil(limit) - 1},
       pool_{limit + 1},
       buckets_{mask_ + 1},
-      wheel_(kGrains, List{kNone, kNone}) {
+      wheel_{kGrains} {
   if (pool_.empty() || buckets_.empty()) return;
   pool_.ask_for_huge_pages();
   buckets_.ask_for_huge_pages();

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-#include <vector>
 
 #include "base/ip.h"
 #include "base/result.h"
@@ -117,7 +116,7 @@ class ConversationTable {
   std::size_t mask_ = 0;
   ZeroPages<Conversation> pool_;
   ZeroPages<std::uint32_t> buckets_;
-  std::vector<List> wheel_;
+  ZeroPages<List> wheel_;
 };
 
 }  // namespace trawl::simnet

@@ -27,7 +27,7 @@ namespace trawl::simnet {
 // asks; the others do not mind. Nothing said is kept: see Speech.
 //
 // Thread: one polling core. Cost: a segment takes a few cache misses, timed by
-// simnet_responder_bench; allocates nothing.
+// simnet_conversations_bench; allocates nothing.
 class Conversations {
  public:
   using Nanoseconds = std::chrono::nanoseconds;
