@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "service/version/port_inquiry.h"
@@ -146,14 +147,18 @@ void PortInquiry::cut_null(SteadyTime now) {
 }
 
 void PortInquiry::start_more(SteadyTime now) {
-  if (idle() != nullptr && use_idle(now)) return;
+  const bool is_single = is_serial_ || rules_.parallelism == 1;
+  if (idle() != nullptr && use_idle(now)) {
+    // Its silence leaves time for the one after it.
+    if (!is_single && attempts_.size() < rules_.parallelism) std::ignore = is_quiet(now);
+    return;
+  }
   for (const std::size_t at : waiting_) {
     // The server speaks first: the first probe is for the connection that it spoke on.
     const Slot& null = slots_.front();
     if (at == second_ && null.is_null && null.state == Slot::State::Running && null.is_answered()) {
       continue;
     }
-    const bool is_single = is_serial_ || rules_.parallelism == 1;
     if (attempts_.size() >= (is_single ? 1 : rules_.parallelism)) return;
     if (is_single ? !attempts_.empty() : !is_quiet(now)) return;
     if (is_serial_ && must_rest(now)) return;

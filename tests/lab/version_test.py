@@ -46,7 +46,7 @@ match u1 m|^answer| p/Udp thing/
 """
 RARE = "".join(f"Probe TCP P{n} q|probe{n}|\nrarity {n}\ntotalwaitms 400\nmatch x{n} m|^no| p/x/\n"
                for n in (1, 3, 7, 8, 9))
-INTENSITIES = ("Probe TCP NULL q||\ntotalwaitms 400\ntcpwrappedms 0\nmatch never m|^never| p/x/\n"
+INTENSITIES = ("Probe TCP NULL q||\ntotalwaitms 400\ntcpwrappedms 100\nmatch never m|^never| p/x/\n"
                + RARE)
 
 Play = Callable[[socket.socket], None]
@@ -103,7 +103,7 @@ class Players:
     """TCP and UDP servers in the host's namespace; they end with the test."""
 
     def __init__(self, pair: audit_pair.Pair, tcp: dict[int, Play],
-                 udp: dict[int, bytes | None] | None = None) -> None:
+                 udp: dict[int, bytes | None] | None = None, address: str = HOST) -> None:
         self.received: list[bytes] = []
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
@@ -112,12 +112,12 @@ class Players:
             for port, play in tcp.items():
                 listening = socket.socket()
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listening.bind((HOST, port))
+                listening.bind((address, port))
                 listening.listen(64)
                 self._begin(self._accept, listening, play)
             for port, reply in (udp or {}).items():
                 bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                bound.bind((HOST, port))
+                bound.bind((address, port))
                 self._begin(self._reply, bound, reply)
         labs.in_namespace(f"{pair.prefix}-host", open_all)
 

@@ -139,6 +139,14 @@ TEST(PortInquiry, WaitsOverlapOnAtMostThreeConnections) {
   EXPECT_EQ(two.most_open, 2U);
 }
 
+// NULL takes 6 s and One, which follows on its connection, 5 s: by then the two others are done.
+TEST(PortInquiry, NoConnectionIsIdleWhileTheFirstProbeFollowsNull) {
+  const PlayResult result = play(probes(), {}, {.intensity = 2});
+  ASSERT_TRUE(result.ended);
+  EXPECT_EQ(result.sent.size(), 5U);  // One twice.
+  EXPECT_LT(result.took, milliseconds{12'000});
+}
+
 TEST(PortInquiry, AnAnswerToAListedProbeEndsTheSilenceOfNullAfterAGrace) {
   const PlayServer server{.replies = {{"ONE", reply("GAMMA")}}};
   const PlayResult result = play(probes(), server);
