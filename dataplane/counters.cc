@@ -20,6 +20,7 @@ constexpr std::array<CounterInfo, kCounters> kInfo{{
     {"tx_ring_full", "bursts the link took only in part (the rest was sent later)", Delay},
     {"tx_no_buffer", "bursts that waited for a frame buffer", Delay},
     {"tx_back_pressure", "polls in which sending waited for replies to be read", Delay},
+    {"tx_held", "polls in which sending waited for who works on what was found", Delay},
     {"probes_limited", "probes that waited until their network could be sent more", Delay},
     {"tx_networks_wait", "polls in which every probe in sight waited for its network", Delay},
     {"pacing_stalls", "stalls too long to catch up with", Delay},

@@ -24,6 +24,7 @@ enum class Counter : std::uint8_t {
   TxRingFull,
   TxNoBuffer,
   TxBackPressure,
+  TxHeld,
   ProbesLimited,
   TxNetworksWait,
   PacingStalls,

@@ -158,6 +158,10 @@ bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
     counters_.add(Counter::TxBackPressure);
     return false;
   }
+  if (shared_.is_held.load(std::memory_order_relaxed)) {
+    counters_.add(Counter::TxHeld);
+    return false;
+  }
   if (!gateway_ready(now)) return false;
   const unsigned want = pacer_.allow(now, kBurst);
   if (want == 0) {

@@ -377,6 +377,10 @@ void Scanner::set_rate(PacketsPerSecond rate) noexcept {
   impl_->shared.rate.store(raw_rate(rate), std::memory_order_relaxed);
 }
 
+void Scanner::hold(bool is_held) noexcept {
+  impl_->shared.is_held.store(is_held, std::memory_order_relaxed);
+}
+
 PacketsPerSecond Scanner::rate() const noexcept {
   return PacketsPerSecond{impl_->shared.rate.load(std::memory_order_relaxed)};
 }

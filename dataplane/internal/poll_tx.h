@@ -32,6 +32,7 @@ struct alignas(64) SharedState {
   std::atomic<const SweepRun*> run{nullptr};  // Control: replaced when every sender finished it.
   std::atomic<double> rate{0.0};              // Control: packets/s of all senders, < 0: no limit.
   std::atomic<bool> replies_piling{false};    // Receiver: the reply ring is nearly full.
+  std::atomic<bool> is_held{false};           // Control: nothing new is sent.
 };
 
 // Where one sending loop sits.
