@@ -22,6 +22,9 @@ constexpr std::array<CounterInfo, kCounters> kInfo{{
     {"probes_limited", "probes that waited until their network could be sent more", Delay},
     {"tx_networks_wait", "polls in which every probe in sight waited for its network", Delay},
     {"pacing_stalls", "stalls too long to catch up with", Delay},
+    {"tx_kernel", "frames sent for the kernel", Traffic},
+    {"kernel_blocked", "frames of the kernel stopped by the egress guard", Ignored},
+    {"kernel_scan_port", "packets of the kernel from a port of the survey, not sent", Ignored},
     {"rx_frames", "frames received", Traffic},
     {"rx_arp", "ARP frames received", Traffic},
     {"rx_neighbour", "neighbour discovery packets received", Traffic},
@@ -38,6 +41,9 @@ constexpr std::array<CounterInfo, kCounters> kInfo{{
     {"rx_icmp_other", "ICMP messages that quote no probe", Ignored},
     {"rx_other_vlan", "frames untagged or of another VLAN than ours", Ignored},
     {"rx_valid", "valid replies", Traffic},
+    {"rx_kernel", "frames passed on to the kernel", Traffic},
+    {"rx_kernel_full", "frames for the kernel dropped: too many were waiting", Ignored},
+    {"kernel_refused", "frames that the kernel's interface did not take", Ignored},
     {"rx_waits", "polls in which receiving waited for replies to be read", Delay},
 }};
 

@@ -26,6 +26,9 @@ enum class Counter : std::uint8_t {
   ProbesLimited,
   TxNetworksWait,
   PacingStalls,
+  TxKernel,
+  KernelBlocked,
+  KernelScanPort,
   RxFrames,
   RxArp,
   RxNeighbour,
@@ -42,6 +45,9 @@ enum class Counter : std::uint8_t {
   RxIcmpOther,
   RxOtherVlan,
   RxValid,
+  RxKernel,
+  RxKernelFull,
+  KernelRefused,
   RxWaits
 };
 inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::RxWaits) + 1;
