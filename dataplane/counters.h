@@ -20,9 +20,11 @@ enum class Counter : std::uint8_t {
   ArpAnswers,
   NeighbourRequests,
   NeighbourAnswers,
+  NeighbourAnswersLost,
   TxRingFull,
   TxNoBuffer,
   TxBackPressure,
+  TxHeld,
   ProbesLimited,
   TxNetworksWait,
   PacingStalls,
@@ -32,6 +34,7 @@ enum class Counter : std::uint8_t {
   RxFrames,
   RxArp,
   RxNeighbour,
+  NeighboursMissed,
   RxTruncated,
   RxNotIpv4,
   RxNotIpv6,
@@ -48,9 +51,24 @@ enum class Counter : std::uint8_t {
   RxKernel,
   RxKernelFull,
   KernelRefused,
-  RxWaits
+  RxWaits,
+  TalkHandshakes,
+  TalkFrames,
+  TalkSegments,
+  TalkBanners,
+  TalkSecondCalls,
+  TalkBlocked,
+  TalkRingFull,
+  TalkNoNeighbour,
+  TalkTableFull,
+  TalkNoSlab,
+  TalkScattered,
+  TalkBeyond,
+  TalkRepeats,
+  TalkStragglers,
+  TalkHeadless
 };
-inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::RxWaits) + 1;
+inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::TalkHeadless) + 1;
 
 enum class CounterKind : std::uint8_t {
   Traffic,  // What was done.

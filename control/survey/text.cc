@@ -118,6 +118,9 @@ void append_json_string(std::string& out, std::string_view text) {
     } else if (byte == '"' || byte == '\\') {
       out += '\\';
       out += text[0];
+    } else if (length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) {
+      // Control characters, too, which some terminals obey (ISO 6429).
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(text[1]));
     } else if (byte < 0x20 || byte == 0x7f) {
       fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
     } else {

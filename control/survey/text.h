@@ -30,7 +30,8 @@ namespace trawl::control {
 [[nodiscard]] std::size_t utf8_length(std::string_view text);
 
 // Appends `text` as a JSON string with its quotes (RFC 8259). Bytes that are not UTF-8 become
-// U+FFFD, so the result is valid whatever a path or an argument holds.
+// U+FFFD, and control characters escapes, so the result is valid and fit for a terminal, whatever a
+// path or an argument holds.
 void append_json_string(std::string& out, std::string_view text);
 
 }  // namespace trawl::control
