@@ -20,15 +20,18 @@ enum class Counter : std::uint8_t {
   ArpAnswers,
   NeighbourRequests,
   NeighbourAnswers,
+  NeighbourAnswersLost,
   TxRingFull,
   TxNoBuffer,
   TxBackPressure,
+  TxHeld,
   ProbesLimited,
   TxNetworksWait,
   PacingStalls,
   RxFrames,
   RxArp,
   RxNeighbour,
+  NeighboursMissed,
   RxTruncated,
   RxNotIpv4,
   RxNotIpv6,
@@ -42,9 +45,24 @@ enum class Counter : std::uint8_t {
   RxIcmpOther,
   RxOtherVlan,
   RxValid,
-  RxWaits
+  RxWaits,
+  TalkHandshakes,
+  TalkFrames,
+  TalkSegments,
+  TalkBanners,
+  TalkSecondCalls,
+  TalkBlocked,
+  TalkRingFull,
+  TalkNoNeighbour,
+  TalkTableFull,
+  TalkNoSlab,
+  TalkScattered,
+  TalkBeyond,
+  TalkRepeats,
+  TalkStragglers,
+  TalkHeadless
 };
-inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::RxWaits) + 1;
+inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::TalkHeadless) + 1;
 
 enum class CounterKind : std::uint8_t {
   Traffic,  // What was done.

@@ -135,6 +135,7 @@ void BasicTxLoop<Address>::follow_rate(Ticks now) noexcept {
 template <typename Address>
 bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
   if (seat_.answers != nullptr) send_answers();
+  if (seat_.talk != nullptr) send_talk();
   if (now >= deadline_) {
     give_up();
     return false;
@@ -155,6 +156,10 @@ bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
   follow_rate(now);
   if (shared_.replies_piling.load(std::memory_order_relaxed)) {
     counters_.add(Counter::TxBackPressure);
+    return false;
+  }
+  if (shared_.is_held.load(std::memory_order_relaxed)) {
+    counters_.add(Counter::TxHeld);
     return false;
   }
   if (!gateway_ready(now)) return false;
@@ -514,6 +519,8 @@ void BasicTxLoop<Address>::release() noexcept {
     rte_mempool_put_bulk(seat_.pool, reinterpret_cast<void**>(frames_.data() + held_first_), held_);
   }
   rte_mempool_put_bulk(seat_.pool, reinterpret_cast<void**>(spares_.data()), spare_);
+  rte_pktmbuf_free_bulk(talk_.data() + talk_first_, talk_held_);
+  talk_held_ = 0;
   held_ = 0;
   spare_ = 0;
 }

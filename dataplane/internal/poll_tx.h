@@ -32,6 +32,7 @@ struct alignas(64) SharedState {
   std::atomic<const SweepRun*> run{nullptr};  // Control: replaced when every sender finished it.
   std::atomic<double> rate{0.0};              // Control: packets/s of all senders, < 0: no limit.
   std::atomic<bool> replies_piling{false};    // Receiver: the reply ring is nearly full.
+  std::atomic<bool> is_held{false};           // Control: nothing new is sent.
 };
 
 // Where one sending loop sits.
@@ -42,6 +43,7 @@ struct TxSeat {
   rte_mempool* pool = nullptr;          // Holds probe frames only, prepared from the template.
   rte_mempool* control_pool = nullptr;  // For ARP and neighbour discovery.
   rte_ring* answers = nullptr;          // Of frames made by the receiver; nullptr on other senders.
+  rte_ring* talk = nullptr;             // Of frames of conversations; nullptr on other senders.
   rte_ring* requests = nullptr;  // Of BasicTarget elements: what control wants; nullptr on others.
   unsigned sender = 0;           // Which share of the lanes this loop owns,
   unsigned senders = 1;          // of how many; at most kLanes.
@@ -88,6 +90,8 @@ class BasicTxLoop {
   void follow_rate(Ticks now) noexcept;
   unsigned send_held() noexcept;
   void send_answers() noexcept;
+  void send_talk() noexcept;
+  unsigned take_talk() noexcept;
   bool gateway_ready(Ticks now) noexcept;
   bool have_buffers(unsigned want) noexcept;
   unsigned send_sweep(Ticks now, unsigned want) noexcept;
@@ -138,6 +142,9 @@ class BasicTxLoop {
   std::array<Address, kBurst> sources_;        // Where each frame comes from, if from several.
   std::array<rte_mbuf*, kBurst> spares_{};     // Allocated, not used yet.
   std::array<rte_mbuf*, kBurst> frames_{};
+  std::array<rte_mbuf*, kBurst> talk_{};  // Frames of conversations that wait for room in the link:
+  unsigned talk_first_ = 0;               // from here on,
+  unsigned talk_held_ = 0;                // so many.
   bool is_behind_ = false;
   unsigned asked_ = 0;  // Neighbours asked for in this poll.
   unsigned spare_ = 0;
