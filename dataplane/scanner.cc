@@ -115,6 +115,7 @@ struct Scanner::Impl {
   [[nodiscard]] virtual ProbeKind kind() const noexcept = 0;
   [[nodiscard]] virtual bool receives() const noexcept = 0;
   [[nodiscard]] virtual const TscClock& clock() const noexcept = 0;
+  [[nodiscard]] virtual const KernelExchange* kernel() const noexcept = 0;
   [[nodiscard]] virtual std::optional<NetworkLimit> network_limit() const noexcept = 0;
   virtual void our_ends(std::span<const AnyTarget> targets,
                         std::span<OurEnd> ends) const noexcept = 0;
@@ -162,6 +163,7 @@ struct Scanner::ImplOf final : Impl {
     });
   }
   void block(const Ipv4Set& v4, const Ipv6Set& v6) override {
+    if (plan.kernel) plan.kernel->block(v4, v6);
     if constexpr (std::is_same_v<Address, Ipv4Address>) {
       plan.guard.publish(EgressGuard{v4});
     } else {
@@ -183,6 +185,7 @@ struct Scanner::ImplOf final : Impl {
   ProbeKind kind() const noexcept override { return plan.cookies.kind(); }
   bool receives() const noexcept override { return plan.receive; }
   const TscClock& clock() const noexcept override { return plan.clock; }
+  const KernelExchange* kernel() const noexcept override { return plan.kernel.get(); }
   std::optional<NetworkLimit> network_limit() const noexcept override {
     if (!plan.budget) return std::nullopt;
     return NetworkLimit{plan.budget->rate(), plan.budget->burst(), plan.budget->most_addresses()};
@@ -247,6 +250,7 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
                       .pool = link.tx_pool(i),
                       .control_pool = link.rx_pool(),
                       .answers = i == 0 ? answers.get() : nullptr,
+                      .kernel = i == 0 && plan.kernel ? &plan.kernel->down() : nullptr,
                       .talk = i == 0 ? talk.get() : nullptr,
                       .requests = i == 0 ? requests.get() : nullptr,
                       .sender = i,
@@ -426,6 +430,7 @@ std::size_t Scanner::open_conversations() const noexcept { return impl_->open_co
 CounterValues Scanner::counters() const noexcept {
   CounterValues sums{};
   for (const auto& core : impl_->counters) core->add_to(sums);
+  if (const KernelExchange* const kernel = impl_->kernel()) kernel->add_counters(sums);
   return sums;
 }
 
