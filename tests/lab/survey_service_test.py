@@ -160,7 +160,6 @@ class SurveyService(unittest.TestCase):
     def test_what_cannot_be_is_refused_in_a_sentence(self) -> None:
         for arguments, word in ((("--os",), "--os"), (("--script", "default"), "--script"),
                                 (("--probe", "icmp-echo"), "--probe icmp-echo"),
-                                (("--source-port", "40000-40010"), "ip_local_port_range"),
                                 (("--link", "net_null0"), "net_null0"),
                                 (("--version-intensity", "10"), "0 to 9")):
             command = self.command(*arguments)
