@@ -11,8 +11,9 @@ namespace trawl::control {
 
 // The tier that asks what a survey finds, with its threads begun; nullptr where that is not wanted.
 // Its sockets are bound to the kernel interface of the link, and to --source-ip; the link, opened
-// before any of them, keeps the ports of probes out of those the kernel gives them. Fails with Usage
-// where the kernel has no way to that link, and with BadInput where the probe file cannot be used.
+// before any of them, keeps the ports of probes out of those the kernel gives them. Fails with
+// Usage where the kernel has no way to that link, and with BadInput where the probe file cannot be
+// used.
 [[nodiscard]] Result<std::unique_ptr<ServiceTier>> open_services(const SurveyOptions& options,
                                                                  const AddressList& blocked);
 
