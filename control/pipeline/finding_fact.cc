@@ -14,6 +14,7 @@ PortClass class_of(const OpenPort& port, const service::ServiceFinding& finding)
   switch (finding.outcome) {
     case Outcome::Matched:
     case Outcome::SoftMatched:
+    case Outcome::Incomplete:
     case Outcome::Unknown: return PortClass::Service;
     case Outcome::Wrapped: return PortClass::Resets;
     // Of UDP only an answer tells that a port is open.

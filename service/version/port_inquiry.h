@@ -74,7 +74,7 @@ class PortInquiry {
   static constexpr auto kLineGrace = std::chrono::milliseconds{1500};
   // What is left to the next connection when an older one closes: it may have been in its shadow.
   // Probes that many servers answer have their whole wait.
-  static constexpr auto kTurn = std::chrono::milliseconds{2000};
+  static constexpr auto kTurn = std::chrono::milliseconds{1700};
   // The rest of a response that is long enough.
   static constexpr auto kTail = std::chrono::milliseconds{100};
   // Of UDP: so long after its probe an answer is taken, unless Nmap would be done by then.

@@ -288,6 +288,32 @@ TEST(Conversations, SegmentsOutOfPlaceAreAcknowledgedAndChangeNothing) {
   EXPECT_EQ(client.send(wire::kAck, "\n\r\n")[0].data, net.truth().substr(0, 1460));
 }
 
+TEST(Conversations, LostDataIsSentAgainAfterDoublingPausesAndThenWithEachAcknowledgement) {
+  TalkNetwork net{talk_options("http=1")};
+  TcpClient client{net};
+  client.mss = 100;
+  const std::string page = net.truth();
+  ASSERT_GT(page.size(), 400U);
+  ASSERT_EQ(client.connect(kGet).at(0).data, page.substr(0, 100));
+  ASSERT_GE(client.wait(1ms).size(), 3U);  // The rest of the first flight.
+  for (const auto pause : {200ms, 400ms, 800ms}) {
+    EXPECT_TRUE(client.wait(pause - 5ms).empty());
+    const auto again = client.wait(5ms);
+    ASSERT_EQ(again.size(), 1U) << pause.count();
+    EXPECT_EQ(again[0].data, page.substr(0, 100));
+  }
+  client.ack += 100;
+  auto next = client.send(wire::kAck);
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(next[0].data, page.substr(100, 100));
+  // An acknowledgement ends the doubling.
+  const auto again = client.wait(205ms);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].segment.seq, client.ack);
+  // One that says nothing new is no reason to send.
+  EXPECT_TRUE(client.send(wire::kAck).empty());
+}
+
 TEST(Conversations, TimestampsAreEchoedAndOldOnesRefused) {
   TalkNetwork net{talk_options("http=1")};
   TcpClient client{net, 80, true};

@@ -115,12 +115,12 @@ PlayServer any_server(Random& random) {
   return server;
 }
 
-// Of one answer that counts, which comes within two seconds.
+// Of one answer that counts, which comes within 1.6 s.
 PlayServer any_slow_server(Random& random) {
   PlayServer server;
   const std::array<const char*, 5> payloads{"1", "2", "3", "4", "5"};
   PlayServer::Reply reply = any_reply(random);
-  reply.delay = milliseconds{1 + below(random, 1900)};
+  reply.delay = milliseconds{1 + below(random, 1600)};
   // One that nothing matches may show that it serves two at once.
   server.replies[payloads.at(below(random, payloads.size()))] = {
       .bytes = "x", .delay = milliseconds{1 + below(random, 150)}};
