@@ -19,14 +19,15 @@ namespace {
 Result<service::SocketSettings> sockets_for(const SurveyOptions& options) {
   const auto link = dataplane::LinkSpec::parse(options.link);
   if (!link) return Failure{link.error()};
-  if (link->kernel_interface.empty()) {
+  const bool has_tap = !options.tap.empty();
+  if (!has_tap && link->kernel_interface.empty()) {
     return fail(ExitCode::Usage,
                 fmt::format("--service asks with sockets of the kernel, which has no way to --link "
-                            "{}; name an interface of the system, such as eth1",
+                            "{}; add --tap, or name an interface of the system, such as eth1",
                             link->text));
   }
   service::SocketSettings sockets;
-  sockets.device = link->kernel_interface;
+  sockets.device = has_tap ? options.tap : link->kernel_interface;
   if (!options.source_ips.empty()) sockets.from = options.source_ips.front();
   return sockets;
 }
