@@ -25,8 +25,9 @@
 
 #include "base/log.h"
 #include "dataplane/eal.h"
+#include "dataplane/exception/exception_path.h"
+#include "dataplane/exception/interface_claim.h"
 #include "dataplane/internal/kernel_losses.h"
-#include "dataplane/internal/stale_xdp.h"
 
 namespace trawl::dataplane {
 namespace {
@@ -150,8 +151,57 @@ Result<void> Link::attach(const LinkOptions& options) {
     driver_ = "pci";
     return configure(options, options.senders);
   }
-  if (auto done = probe(spec_.device(), spec_.driver()); !done) return done;
+  return attach_vdev(options);
+}
+
+Result<void> Link::attach_vdev(const LinkOptions& options) {
+  const std::string driver = spec_.driver();
+  const bool xdp = driver == "net_af_xdp";
+  if (options.scan && (xdp || driver == "net_af_packet") && !spec_.kernel_interface.empty()) {
+    if (auto done = claim_interface(options); !done) return done;
+    // Whoever names a program of their own has it instead of ours.
+    if (xdp && spec_.text.find("xdp_prog=") == std::string::npos) {
+      return attach_xdp(spec_.device(), options, options.senders);
+    }
+    if (!xdp) exception_->silence_kernel();
+  }
+  if (auto done = probe(spec_.device(), driver); !done) return done;
   return configure(options, options.senders);
+}
+
+Result<void> Link::claim_interface(const LinkOptions& options) {
+  auto claim = InterfaceClaim::take(spec_.kernel_interface);
+  if (!claim) return Failure{claim.error()};
+  claim_ = std::make_unique<InterfaceClaim>(std::move(*claim));
+  if (!options.scan) return {};
+  auto path = ExceptionPath::open(*options.scan, *claim_);
+  if (!path) return Failure{path.error()};
+  exception_ = std::make_unique<ExceptionPath>(std::move(*path));
+  return {};
+}
+
+// With our program where the driver of the interface takes one; else with libxdp's, which is
+// attached in generic mode then, and replaced by ours. Without a scan libxdp's stays.
+Result<void> Link::attach_xdp(const std::string& device, const LinkOptions& options,
+                              std::uint16_t queues) {
+  constexpr const char* kDriver = "net_af_xdp";
+  if (exception_) {
+    const auto program = exception_->program();
+    if (!program) return Failure{program.error()};
+    Result<void> done = probe(fmt::format("{},xdp_prog={}", device, program->path()), kDriver);
+    if (done) done = configure(options, queues);
+    filtered_ = done.has_value();
+    if (filtered_) return done;
+    log_debug("{}: {}", spec_.kernel_interface, done.error().message);
+    detach();
+    (void)rte_eal_hotplug_remove("vdev", device_name_.c_str());  // Or its name stays taken.
+  }
+  Result<void> done = probe(device, kDriver);
+  if (done) done = configure(options, queues);
+  if (!done || !exception_) return done;
+  done = exception_->filter_in_generic_mode();
+  filtered_ = done.has_value();
+  return done;
 }
 
 std::uint16_t Link::queues_for(const LinkSpec& spec, std::uint16_t senders) noexcept {
@@ -168,10 +218,7 @@ ByteCount Link::memory_for(std::uint16_t queues) noexcept {
 Result<void> Link::attach_interface(const LinkOptions& options) {
   const std::string& name = spec_.kernel_interface;
   const std::uint16_t queues = queues_for(spec_, options.senders);
-  auto claim = internal::InterfaceClaim::take(name);
-  if (!claim) return Failure{claim.error()};
-  claim_ = std::make_unique<internal::InterfaceClaim>(std::move(*claim));
-  internal::remove_stale_xdp(name);
+  if (auto claimed = claim_interface(options); !claimed) return claimed;
   Result<void> done;
   const std::uint16_t available = receive_queues(name);
   if (options.senders > available) {
@@ -180,13 +227,13 @@ Result<void> Link::attach_interface(const LinkOptions& options) {
   } else if (queues > kMostQueues) {
     done = device_error(fmt::format("{} receive queues are more than {}", queues, kMostQueues));
   } else {
-    done =
-        probe(fmt::format("net_af_xdp_trawl,iface={},queue_count={}", name, queues), "net_af_xdp");
-    if (done) done = configure(options, queues);
+    done = attach_xdp(fmt::format("net_af_xdp_trawl,iface={},queue_count={}", name, queues),
+                      options, queues);
     if (done) return done;
   }
   log_warning("{}: {}; using af_packet instead", name, done.error().message);
   detach();
+  if (exception_) exception_->silence_kernel();
   // Its own default is a ring of 512 frames: five milliseconds at 100,000 replies a second.
   constexpr unsigned kRingFrames = 8192;
   done = probe(fmt::format("net_af_packet_trawl,iface={},qpairs={},qdisc_bypass=1,blocksz=65536,"
@@ -197,6 +244,7 @@ Result<void> Link::attach_interface(const LinkOptions& options) {
 }
 
 void Link::detach() noexcept {
+  if (exception_) exception_->restore_generic_mode();
   if (port_ != kNoPort) {
     rte_eth_dev_stop(port_);
     rte_eth_dev_close(port_);

@@ -2,20 +2,23 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/mac.h"
 #include "base/result.h"
 #include "base/units.h"
+#include "dataplane/exception/scan_traffic.h"
 #include "dataplane/link_spec.h"
 
 struct rte_mempool;
 
 namespace trawl::dataplane {
 namespace internal {
-class InterfaceClaim;
 class LossMeter;
 }  // namespace internal
+class ExceptionPath;
+class InterfaceClaim;
 
 struct LinkOptions {
   std::uint16_t senders = 1;     // Cores that send, each through a queue of its own.
@@ -23,6 +26,9 @@ struct LinkOptions {
   std::uint16_t rx_ring = 2048;
   unsigned tx_buffers = 4096;   // Frame buffers per sender, in a pool of its own.
   unsigned rx_buffers = 16384;  // At least; more where there are many queues.
+  // All that is wanted of a kernel interface: the rest stays with the kernel. Absent: every frame
+  // is taken.
+  std::optional<ScanTraffic> scan = std::nullopt;
 };
 
 // What the link itself counted since it was opened.
@@ -70,6 +76,8 @@ class Link {
   // "net_af_xdp", "net_memif", ...
   [[nodiscard]] const std::string& driver() const noexcept { return driver_; }
   [[nodiscard]] LinkCounters counters() const noexcept;
+  // Whether ARP and neighbour discovery go to the kernel instead of the receive queues.
+  [[nodiscard]] bool kernel_has_neighbours() const noexcept { return filtered_; }
   // Has the NIC pass up frames to every Ethernet group, where it filters them at all.
   void receive_groups() noexcept;
   // False when the cable, the peer or the kernel interface is down or gone.
@@ -84,6 +92,10 @@ class Link {
   Link();
   Result<void> attach(const LinkOptions& options);
   Result<void> attach_interface(const LinkOptions& options);
+  Result<void> attach_vdev(const LinkOptions& options);
+  Result<void> claim_interface(const LinkOptions& options);
+  Result<void> attach_xdp(const std::string& device, const LinkOptions& options,
+                          std::uint16_t queues);
   void detach() noexcept;
   Result<void> probe(const std::string& device, const std::string& driver);
   Result<void> make_pools(const LinkOptions& options);
@@ -97,7 +109,10 @@ class Link {
   MacAddress mac_;
   rte_mempool* tx_pools_[kMostQueues] = {};
   rte_mempool* rx_pool_ = nullptr;
-  std::unique_ptr<internal::InterfaceClaim> claim_;
+  bool filtered_ = false;  // By our XDP program.
+  // In this order: the path notes in the claim what it does.
+  std::unique_ptr<InterfaceClaim> claim_;
+  std::unique_ptr<ExceptionPath> exception_;
   std::unique_ptr<internal::LossMeter> kernel_losses_;
 };
 

@@ -98,12 +98,18 @@ bool BasicRxLoop<Address>::poll(Ticks now) noexcept {
       if (heads_) keep_head(now, claims, frame);
       ++claims;
     } else {
-      counters_.add(outcome);
       constexpr Counter kAboutNeighbours = kIsV4 ? Counter::RxArp : Counter::RxNeighbour;
-      if (outcome == kAboutNeighbours && answer_neighbour(frame)) continue;
+      const bool is_about_neighbours = outcome == kAboutNeighbours;
+      if (is_about_neighbours && answer_neighbour(frame)) {
+        counters_.add(outcome);
+        continue;
+      }
+      const bool passed = plan_.kernel != nullptr && pass_to_kernel(bytes_of(frame));
+      if (!passed || is_about_neighbours) counters_.add(outcome);
     }
     frames[kept++] = frame;
   }
+  if (plan_.kernel != nullptr) plan_.kernel->publish_up();
   if (converser_ != nullptr) converser_->hold(now);
   rte_pktmbuf_free_bulk(frames.data(), kept);
   if (claims > 0) validate(now, claims);
@@ -161,6 +167,14 @@ bool BasicRxLoop<Address>::answer_neighbour(rte_mbuf* frame) noexcept {
     std::copy_n(answer.begin(), size, rte_pktmbuf_mtod(frame, std::byte*));
   }
   return rte_ring_sp_enqueue(seat_.answers, frame) == 0;
+}
+
+// True when the frame is the kernel's, whether or not there was room for it.
+template <typename Address>
+bool BasicRxLoop<Address>::pass_to_kernel(std::span<const std::byte> frame) noexcept {
+  if (!plan_.kernel->is_kernels(frame)) return false;
+  counters_.add(plan_.kernel->pass_up(frame) ? Counter::RxKernel : Counter::RxKernelFull);
+  return true;
 }
 
 template <typename Address>

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "dataplane/eal.h"
+#include "dataplane/exception/neighbour_watch.h"
 #include "dataplane/internal/converser.h"
 #include "dataplane/internal/poll_rx.h"
 #include "dataplane/internal/poll_tx.h"
@@ -114,6 +115,7 @@ struct Scanner::Impl {
   [[nodiscard]] virtual ProbeKind kind() const noexcept = 0;
   [[nodiscard]] virtual bool receives() const noexcept = 0;
   [[nodiscard]] virtual const TscClock& clock() const noexcept = 0;
+  [[nodiscard]] virtual const KernelExchange* kernel() const noexcept = 0;
   [[nodiscard]] virtual std::optional<NetworkLimit> network_limit() const noexcept = 0;
   virtual void our_ends(std::span<const AnyTarget> targets,
                         std::span<OurEnd> ends) const noexcept = 0;
@@ -149,6 +151,7 @@ struct Scanner::ImplOf final : Impl {
   Result<void> build();
   Result<void> build_conversations(CoreCounters& core);
   Result<void> build_loops();
+  Result<void> watch_neighbours();
 
   void launch() override;
   void release() noexcept override {
@@ -160,6 +163,7 @@ struct Scanner::ImplOf final : Impl {
     });
   }
   void block(const Ipv4Set& v4, const Ipv6Set& v6) override {
+    if (plan.kernel) plan.kernel->block(v4, v6);
     if constexpr (std::is_same_v<Address, Ipv4Address>) {
       plan.guard.publish(EgressGuard{v4});
     } else {
@@ -181,6 +185,7 @@ struct Scanner::ImplOf final : Impl {
   ProbeKind kind() const noexcept override { return plan.cookies.kind(); }
   bool receives() const noexcept override { return plan.receive; }
   const TscClock& clock() const noexcept override { return plan.clock; }
+  const KernelExchange* kernel() const noexcept override { return plan.kernel.get(); }
   std::optional<NetworkLimit> network_limit() const noexcept override {
     if (!plan.budget) return std::nullopt;
     return NetworkLimit{plan.budget->rate(), plan.budget->burst(), plan.budget->most_addresses()};
@@ -197,6 +202,7 @@ struct Scanner::ImplOf final : Impl {
   std::vector<std::unique_ptr<BasicTxLoop<Address>>> senders;
   std::unique_ptr<internal::BasicConverser<Address>> converser;
   std::unique_ptr<BasicRxLoop<Address>> receiver;
+  std::unique_ptr<BasicNeighbourWatch<Address>> watch;  // Where the kernel has the neighbours.
 };
 
 template <typename Address>
@@ -244,6 +250,7 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
                       .pool = link.tx_pool(i),
                       .control_pool = link.rx_pool(),
                       .answers = i == 0 ? answers.get() : nullptr,
+                      .kernel = i == 0 && plan.kernel ? &plan.kernel->down() : nullptr,
                       .talk = i == 0 ? talk.get() : nullptr,
                       .requests = i == 0 ? requests.get() : nullptr,
                       .sender = i,
@@ -272,6 +279,17 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
     receiver = std::make_unique<BasicRxLoop<Address>>(plan, shared, seat, *counters.back(),
                                                       converser.get());
   }
+  if (plan.receive && link.kernel_has_neighbours()) return watch_neighbours();
+  return {};
+}
+
+template <typename Address>
+Result<void> Scanner::ImplOf<Address>::watch_neighbours() {
+  counters.push_back(std::make_unique<CoreCounters>());
+  auto started =
+      BasicNeighbourWatch<Address>::start(link.spec().kernel_interface, plan, *counters.back());
+  if (!started) return Failure{started.error()};
+  watch = std::move(*started);
   return {};
 }
 
@@ -363,6 +381,10 @@ void Scanner::set_rate(PacketsPerSecond rate) noexcept {
   impl_->shared.rate.store(raw_rate(rate), std::memory_order_relaxed);
 }
 
+void Scanner::hold(bool is_held) noexcept {
+  impl_->shared.is_held.store(is_held, std::memory_order_relaxed);
+}
+
 PacketsPerSecond Scanner::rate() const noexcept {
   return PacketsPerSecond{impl_->shared.rate.load(std::memory_order_relaxed)};
 }
@@ -408,6 +430,7 @@ std::size_t Scanner::open_conversations() const noexcept { return impl_->open_co
 CounterValues Scanner::counters() const noexcept {
   CounterValues sums{};
   for (const auto& core : impl_->counters) core->add_to(sums);
+  if (const KernelExchange* const kernel = impl_->kernel()) kernel->add_counters(sums);
   return sums;
 }
 

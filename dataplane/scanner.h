@@ -55,6 +55,9 @@ class Scanner {
   // From now on; of all senders together. Zero is a pause.
   void set_rate(PacketsPerSecond rate) noexcept;
   [[nodiscard]] PacketsPerSecond rate() const noexcept;
+  // While held nothing new is sent, whatever the rate; replies are received and taken. Not at all
+  // at first.
+  void hold(bool is_held) noexcept;
   // Asks for one more probe, ahead of the sweep, with ProbeStamp::kSentinelAttempt; false when too
   // many are waiting, or when its network can be sent no more now. Targets whose next hop is not
   // known are passed over.

@@ -8,7 +8,6 @@
 #include <type_traits>
 #include <utility>
 
-#include "base/log.h"
 #include "control/survey/scan_order.h"
 #include "dataplane/eal.h"
 
@@ -335,6 +334,15 @@ dataplane::BasicScanPlan<Address> scan_plan(const SurveyOptions& options, const 
 }
 
 template <typename Address>
+dataplane::ScanTraffic traffic_of(const SurveyOptions& options,
+                                  const std::vector<Address>& sources) {
+  return {.kind = options.probe,
+          .ports = {options.source_ports.first, options.source_ports.last},
+          .vlan = options.vlan,
+          .sources = {sources.begin(), sources.end()}};
+}
+
+template <typename Address>
 Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Uint128 seed,
                                const Circumstances& around,
                                const BasicSourceChoice<Address>& choice) {
@@ -349,7 +357,8 @@ Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Ui
     return Failure{started.error()};
   }
   PreparedSurvey survey;
-  auto link = Link::open(around.link, {.senders = senders});
+  auto link =
+      Link::open(around.link, {.senders = senders, .scan = traffic_of(options, choice.sources)});
   if (!link) return Failure{link.error()};
   survey.link = std::move(*link);
   // Neighbours that look for us ask a group.
@@ -384,11 +393,6 @@ Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan p
   const auto go_on = [&](const auto& targets) -> Result<PreparedSurvey> {
     const auto choice = choose_source(options, around->link, around->kernel, targets);
     if (!choice) return Failure{choice.error()};
-    if (around->kernel.has_default_route && !options.quiet) {
-      log_warning(
-          "{} carries the default route; while the survey runs, other traffic on it may stall",
-          around->link.kernel_interface);
-    }
     auto survey = prepare(options, std::move(plan), seed, *around, *choice);
     if (survey) survey->memory = *memory_left;
     return survey;

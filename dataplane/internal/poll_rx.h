@@ -51,6 +51,7 @@ class BasicRxLoop {
 
   bool has_room() noexcept;
   bool answer_neighbour(rte_mbuf* frame) noexcept;
+  bool pass_to_kernel(std::span<const std::byte> frame) noexcept;
   void validate(Ticks now, unsigned claims) noexcept;
   void keep_head(Ticks now, unsigned claim, rte_mbuf* frame) noexcept;
 

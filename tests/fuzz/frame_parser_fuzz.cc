@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dataplane/conversation/segment.h"
+#include "dataplane/exception/scan_filter.h"
 #include "dataplane/internal/arp_frame.h"
 #include "dataplane/internal/neighbour_frame.h"
 #include "dataplane/reply.h"
@@ -69,6 +70,15 @@ std::shared_ptr<const UdpPayloads> payloads() {
   return made;
 }
 
+// What the XDP program makes of the frame.
+bool is_redirected(std::span<const std::byte> frame, const IpAddress& source, ProbeKind kind,
+                   VlanId vlan) {
+  const ScanFilterConfig config =
+      scan_filter_config({.kind = kind, .ports = kPorts, .vlan = vlan, .sources = {source}});
+  const auto* const start = reinterpret_cast<const __u8*>(frame.data());
+  return scan_filter_wants(&config, start, start + frame.size()) != 0;
+}
+
 // A claim that is handed on must be one that probes of this kind can have led to.
 template <typename Address>
 void check_reply(std::span<const std::byte> frame, Address source, ProbeKind kind, VlanId vlan) {
@@ -76,7 +86,10 @@ void check_reply(std::span<const std::byte> frame, Address source, ProbeKind kin
   BasicReplyClaim<Address> claim;
   const Counter outcome = parser.parse(frame, claim);
   require(static_cast<std::size_t>(outcome) < kCounters);
+  // Nothing that answers a probe may be left to the kernel.
+  const bool redirected = is_redirected(frame, source, kind, vlan);
   if (outcome != Counter::RxValid) return;
+  require(redirected);
   require(!has_ports(kind) || kPorts.contains(claim.source_port));
   require(has_ports(kind) || claim.target.port == 0);
   require(can_be_found(claim.state, sought_state(kind)));

@@ -13,6 +13,7 @@ import wire
 
 IPV6 = 0x86dd
 OURS, PEER, PEER2 = "2001:db8::1", "2001:db8::2", "2001:db8::3"
+UNOWNED = "2001:db8::77"  # On the link, of no kernel.
 ABSENT, FAR = "2001:db8::9", "2001:db8:9::5"
 SOLICITATION, ADVERTISEMENT = 135, 136
 SILENCE = ("table ip6 lab { chain output { type filter hook output priority 0; "
@@ -140,7 +141,7 @@ class Kernel(unittest.TestCase):
         self.assertIn(survey.counters["sent"], range(57, 62))
         probes = [p for p in map(Packet, watch.frames) if p.target.startswith(network) and
                   p.source_mac == self.near_mac and p.next_header == 6]
-        self.assertGreaterEqual(len(probes), survey.counters["sent"])  # And resets of the kernel's.
+        self.assertGreaterEqual(len(probes), survey.counters["sent"])
         self.assertGreater(survey.counters["others"]["probes_limited"], 30)
         self.assertEqual(20, survey.metadata["per_network_rate_pps"])
 
@@ -155,13 +156,15 @@ class Kernel(unittest.TestCase):
         self.assertEqual(len(packets), survey.counters["replies"])
 
     def test_our_own_address_is_advertised_to_who_asks(self) -> None:
-        """Nobody is asked, so the peer learns of us only what its own question tells it."""
+        """Nobody is asked, so the peer learns of us only what its own question tells it. For an
+        address that the kernel has, it answers by itself."""
         with self.watch() as watch:
-            survey = self.survey(FAR, "-p", "80", "--gateway-mac", self.lab.mac("sim", "far0"))
+            survey = self.survey(FAR, "-p", "80", "--gateway-mac", self.lab.mac("sim", "far0"),
+                                 "--source-ip", UNOWNED)
         self.assertEqual([(FAR, 80, "open")], survey.found())
         own = [p for p in watch.packets() if p.source_mac == self.near_mac]
         self.assertNotIn(SOLICITATION, {packet.type for packet in own})
-        advertised = [p for p in own if p.type == ADVERTISEMENT and p.about == OURS]
+        advertised = [p for p in own if p.type == ADVERTISEMENT and p.about == UNOWNED]
         self.assertTrue(advertised)
         self.assertTrue(all(p.hop_limit == 255 for p in advertised))
 
