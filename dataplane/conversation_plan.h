@@ -31,7 +31,9 @@ struct ConversationPlan {
   // given to say its first word.
   std::chrono::milliseconds idle{500};
   std::chrono::milliseconds patience{3000};
-  std::size_t most_open = 1U << 20U;  // Conversations remembered at once.
+  std::size_t most_open = 1U << 20U;                 // Conversations remembered at once.
+  ByteCount most_memory{std::uint64_t{256} << 20U};  // For banners on their way to control.
+  std::uint8_t ttl = 64;                             // Of what is sent; of IPv6 the hop limit.
 };
 
 }  // namespace trawl::dataplane

@@ -72,6 +72,19 @@ class BasicCookieMaker {
     derive(targets, {blocks, targets.size()}, cookies);
     for (std::size_t i = 0; i < targets.size(); ++i) sources[i] = sources_.pick(blocks[i].words[3]);
   }
+  // Also gives the sources, be there one or several.
+  void make_all(std::span<const Target> targets, std::span<Cookie> cookies,
+                std::span<Address> sources) const noexcept {
+    if (sources_.several()) return make(targets, cookies, sources);
+    make(targets, cookies);
+    for (Address& source : sources) source = sources_.first();
+  }
+  // The same for cookies that have nothing in common with these.
+  [[nodiscard]] BasicCookieMaker for_kind(ProbeKind kind) const {
+    BasicCookieMaker other{*this};
+    other.kind_ = static_cast<std::uint32_t>(kind);
+    return other;
+  }
   [[nodiscard]] ProbeKind kind() const noexcept { return static_cast<ProbeKind>(kind_); }
   [[nodiscard]] PortRange ports() const noexcept { return ports_; }
   [[nodiscard]] const BasicSourceAddresses<Address>& sources() const noexcept { return sources_; }

@@ -24,9 +24,13 @@ enum class Counter : std::uint8_t {
   TxRingFull,
   TxNoBuffer,
   TxBackPressure,
+  TxHeld,
   ProbesLimited,
   TxNetworksWait,
   PacingStalls,
+  TxKernel,
+  KernelBlocked,
+  KernelScanPort,
   RxFrames,
   RxArp,
   RxNeighbour,
@@ -44,9 +48,27 @@ enum class Counter : std::uint8_t {
   RxIcmpOther,
   RxOtherVlan,
   RxValid,
-  RxWaits
+  RxKernel,
+  RxKernelFull,
+  KernelRefused,
+  RxWaits,
+  TalkHandshakes,
+  TalkFrames,
+  TalkSegments,
+  TalkBanners,
+  TalkSecondCalls,
+  TalkBlocked,
+  TalkRingFull,
+  TalkNoNeighbour,
+  TalkTableFull,
+  TalkNoSlab,
+  TalkScattered,
+  TalkBeyond,
+  TalkRepeats,
+  TalkStragglers,
+  TalkHeadless
 };
-inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::RxWaits) + 1;
+inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::TalkHeadless) + 1;
 
 enum class CounterKind : std::uint8_t {
   Traffic,  // What was done.

@@ -64,8 +64,9 @@ Reply to_reply(const BasicReplyClaim<Address>& claim, Ticks now, std::uint64_t n
 
 template <typename Address>
 BasicRxLoop<Address>::BasicRxLoop(BasicScanPlan<Address>& plan, SharedState& shared,
-                                  const RxSeat& seat, CoreCounters& counters)
-    : plan_{plan}, shared_{shared}, seat_{seat}, counters_{counters} {
+                                  const RxSeat& seat, CoreCounters& counters,
+                                  BasicConverser<Address>* converser)
+    : plan_{plan}, shared_{shared}, seat_{seat}, counters_{counters}, converser_{converser} {
   if (seat.capture != nullptr) heads_ = std::make_unique<std::array<CapturedFrame, kBurst>>();
 }
 
@@ -76,7 +77,10 @@ bool BasicRxLoop<Address>::poll(Ticks now) noexcept {
   const std::uint16_t received = rte_eth_rx_burst(seat_.port, queue_, frames.data(), kBurst);
   if (++queue_ == seat_.queues) queue_ = 0;
   rest_.received(received);
-  if (received == 0) return false;
+  if (received == 0) {
+    if (converser_ != nullptr) converser_->hold(now);
+    return false;
+  }
   counters_.add(Counter::RxFrames, received);
   constexpr unsigned kAhead = 4;
   unsigned claims = 0;
@@ -86,16 +90,27 @@ bool BasicRxLoop<Address>::poll(Ticks now) noexcept {
     rte_mbuf* const frame = frames[i];
     restore_tag(frame);
     const Counter outcome = plan_.parser.parse(bytes_of(frame), claims_[claims]);
+    if (converser_ != nullptr && converser_->notice(now, bytes_of(frame), outcome)) {
+      frames[kept++] = frame;
+      continue;
+    }
     if (outcome == Counter::RxValid) {
       if (heads_) keep_head(now, claims, frame);
       ++claims;
     } else {
-      counters_.add(outcome);
       constexpr Counter kAboutNeighbours = kIsV4 ? Counter::RxArp : Counter::RxNeighbour;
-      if (outcome == kAboutNeighbours && answer_neighbour(frame)) continue;
+      const bool is_about_neighbours = outcome == kAboutNeighbours;
+      if (is_about_neighbours && answer_neighbour(frame)) {
+        counters_.add(outcome);
+        continue;
+      }
+      const bool passed = plan_.kernel != nullptr && pass_to_kernel(bytes_of(frame));
+      if (!passed || is_about_neighbours) counters_.add(outcome);
     }
     frames[kept++] = frame;
   }
+  if (plan_.kernel != nullptr) plan_.kernel->publish_up();
+  if (converser_ != nullptr) converser_->hold(now);
   rte_pktmbuf_free_bulk(frames.data(), kept);
   if (claims > 0) validate(now, claims);
   return true;
@@ -110,6 +125,7 @@ bool BasicRxLoop<Address>::has_room() noexcept {
     piling |= frames < seat_.capture->capacity() / 4;
     room = std::min(room, frames);
   }
+  if (converser_ != nullptr) piling |= converser_->is_piling();
   if (piling != shared_.replies_piling.load(std::memory_order_relaxed)) {
     shared_.replies_piling.store(piling, std::memory_order_relaxed);
   }
@@ -151,6 +167,14 @@ bool BasicRxLoop<Address>::answer_neighbour(rte_mbuf* frame) noexcept {
     std::copy_n(answer.begin(), size, rte_pktmbuf_mtod(frame, std::byte*));
   }
   return rte_ring_sp_enqueue(seat_.answers, frame) == 0;
+}
+
+// True when the frame is the kernel's, whether or not there was room for it.
+template <typename Address>
+bool BasicRxLoop<Address>::pass_to_kernel(std::span<const std::byte> frame) noexcept {
+  if (!plan_.kernel->is_kernels(frame)) return false;
+  counters_.add(plan_.kernel->pass_up(frame) ? Counter::RxKernel : Counter::RxKernelFull);
+  return true;
 }
 
 template <typename Address>

@@ -135,6 +135,8 @@ void BasicTxLoop<Address>::follow_rate(Ticks now) noexcept {
 template <typename Address>
 bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
   if (seat_.answers != nullptr) send_answers();
+  if (seat_.kernel != nullptr) send_for_kernel(*seat_.kernel);
+  if (seat_.talk != nullptr) send_talk();
   if (now >= deadline_) {
     give_up();
     return false;
@@ -155,6 +157,10 @@ bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
   follow_rate(now);
   if (shared_.replies_piling.load(std::memory_order_relaxed)) {
     counters_.add(Counter::TxBackPressure);
+    return false;
+  }
+  if (shared_.is_held.load(std::memory_order_relaxed)) {
+    counters_.add(Counter::TxHeld);
     return false;
   }
   if (!gateway_ready(now)) return false;
@@ -482,6 +488,31 @@ void BasicTxLoop<Address>::send_answers() noexcept {
   }
 }
 
+// What the link does not take stays in the ring; when that is full, the kernel waits, or drops and
+// counts.
+template <typename Address>
+void BasicTxLoop<Address>::send_for_kernel(FrameRing& frames) noexcept {
+  const unsigned count = std::min<unsigned>(frames.waiting(), kKernelBurst);
+  if (count == 0) [[likely]]
+    return;
+  std::array<rte_mbuf*, kKernelBurst> buffers;
+  if (rte_pktmbuf_alloc_bulk(seat_.control_pool, buffers.data(), count) != 0) {
+    counters_.add(Counter::TxNoBuffer);
+    return;
+  }
+  for (unsigned i = 0; i < count; ++i) {
+    const auto frame = frames.frame(i);
+    set_length(buffers[i], frame.size());
+    std::copy_n(frame.data(), frame.size(), frame_of(buffers[i]));
+  }
+  const unsigned sent = sender_.send(buffers.data(), static_cast<std::uint16_t>(count));
+  frames.pop(sent);
+  counters_.add(Counter::TxKernel, sent);
+  if (sent == count) return;
+  counters_.add(Counter::TxRingFull);
+  rte_pktmbuf_free_bulk(buffers.data() + sent, count - sent);
+}
+
 // False when the link has no room for it.
 template <typename Address>
 bool BasicTxLoop<Address>::request(Address address) noexcept {
@@ -514,6 +545,8 @@ void BasicTxLoop<Address>::release() noexcept {
     rte_mempool_put_bulk(seat_.pool, reinterpret_cast<void**>(frames_.data() + held_first_), held_);
   }
   rte_mempool_put_bulk(seat_.pool, reinterpret_cast<void**>(spares_.data()), spare_);
+  rte_pktmbuf_free_bulk(talk_.data() + talk_first_, talk_held_);
+  talk_held_ = 0;
   held_ = 0;
   spare_ = 0;
 }

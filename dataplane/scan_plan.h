@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "base/mac.h"
 #include "base/units.h"
+#include "dataplane/conversation_plan.h"
 #include "dataplane/cookie.h"
+#include "dataplane/exception/kernel_exchange.h"
 #include "dataplane/neighbours.h"
 #include "dataplane/network_budget.h"
 #include "dataplane/probe_template.h"
@@ -34,7 +36,10 @@ struct BasicScanPlan {
   VlanId vlan = {};       // Of every frame, either way.
   PacketsPerSecond rate;  // Of all sending cores together, until Scanner::set_rate().
   std::shared_ptr<BasicNetworkBudget<Address>> budget = nullptr;  // Absent: no limit.
+  std::shared_ptr<KernelExchange> kernel = nullptr;               // Absent: the kernel has no part.
   std::optional<std::chrono::nanoseconds> max_runtime;
+  // What is said to open ports, by TCP SYN scans that receive; absent: nothing.
+  std::shared_ptr<const ConversationPlan> conversations = nullptr;
   bool capture = false;     // Valid replies are wanted as frames, too.
   bool receive = true;      // False on a link that nothing answers on.
   bool shares_cpu = false;  // More polling threads than CPUs: yield when idle.

@@ -17,6 +17,7 @@
 
 #include "dataplane/eal.h"
 #include "dataplane/exception/neighbour_watch.h"
+#include "dataplane/internal/converser.h"
 #include "dataplane/internal/poll_rx.h"
 #include "dataplane/internal/poll_tx.h"
 
@@ -34,6 +35,7 @@ using internal::TxSeat;
 constexpr unsigned kReplyRing = 1U << 16U;
 constexpr unsigned kAnswerRing = 256;
 constexpr unsigned kRequestRing = 1024;
+constexpr unsigned kTalkRing = 4096;
 
 struct FreeRing {
   void operator()(rte_ring* ring) const noexcept { rte_ring_free(ring); }
@@ -113,9 +115,14 @@ struct Scanner::Impl {
   [[nodiscard]] virtual ProbeKind kind() const noexcept = 0;
   [[nodiscard]] virtual bool receives() const noexcept = 0;
   [[nodiscard]] virtual const TscClock& clock() const noexcept = 0;
+  [[nodiscard]] virtual const KernelExchange* kernel() const noexcept = 0;
   [[nodiscard]] virtual std::optional<NetworkLimit> network_limit() const noexcept = 0;
   virtual void our_ends(std::span<const AnyTarget> targets,
                         std::span<OurEnd> ends) const noexcept = 0;
+
+  // nullptr without conversations.
+  [[nodiscard]] virtual BannerSlabs* slabs() noexcept = 0;
+  [[nodiscard]] virtual std::size_t open_conversations() const noexcept = 0;
 
   Link& link;
   const unsigned threads;
@@ -123,6 +130,7 @@ struct Scanner::Impl {
   Ring replies;
   Ring answers;
   Ring requests;
+  Ring talk;                                      // With conversations alone.
   std::optional<internal::CaptureRing> captured;  // With a capture alone.
   // The present sweep and the one before it, which a sender may still be leaving.
   std::unique_ptr<SweepRun> run, last_run;
@@ -141,6 +149,7 @@ struct Scanner::ImplOf final : Impl {
     return std::unique_ptr<Scanner>{new Scanner{std::move(impl)}};
   }
   Result<void> build();
+  Result<void> build_conversations(CoreCounters& core);
   Result<void> build_loops();
   Result<void> watch_neighbours();
 
@@ -154,6 +163,7 @@ struct Scanner::ImplOf final : Impl {
     });
   }
   void block(const Ipv4Set& v4, const Ipv6Set& v6) override {
+    if (plan.kernel) plan.kernel->block(v4, v6);
     if constexpr (std::is_same_v<Address, Ipv4Address>) {
       plan.guard.publish(EgressGuard{v4});
     } else {
@@ -175,14 +185,22 @@ struct Scanner::ImplOf final : Impl {
   ProbeKind kind() const noexcept override { return plan.cookies.kind(); }
   bool receives() const noexcept override { return plan.receive; }
   const TscClock& clock() const noexcept override { return plan.clock; }
+  const KernelExchange* kernel() const noexcept override { return plan.kernel.get(); }
   std::optional<NetworkLimit> network_limit() const noexcept override {
     if (!plan.budget) return std::nullopt;
     return NetworkLimit{plan.budget->rate(), plan.budget->burst(), plan.budget->most_addresses()};
   }
   void our_ends(std::span<const AnyTarget> targets, std::span<OurEnd> ends) const noexcept override;
+  BannerSlabs* slabs() noexcept override {
+    return converser ? &converser->engine().slabs() : nullptr;
+  }
+  std::size_t open_conversations() const noexcept override {
+    return converser ? converser->engine().open() : 0;
+  }
 
   BasicScanPlan<Address> plan;
   std::vector<std::unique_ptr<BasicTxLoop<Address>>> senders;
+  std::unique_ptr<internal::BasicConverser<Address>> converser;
   std::unique_ptr<BasicRxLoop<Address>> receiver;
   std::unique_ptr<BasicNeighbourWatch<Address>> watch;  // Where the kernel has the neighbours.
 };
@@ -200,7 +218,25 @@ Result<void> Scanner::ImplOf<Address>::build() {
     return fail(ExitCode::Runtime,
                 fmt::format("not enough memory for rings ({})", rte_strerror(rte_errno)));
   }
+  if (plan.conversations) {
+    talk.reset(rte_ring_create("conversations", kTalkRing, socket, kOneToOne));
+    if (!talk) {
+      return fail(ExitCode::Runtime,
+                  fmt::format("not enough memory for rings ({})", rte_strerror(rte_errno)));
+    }
+  }
   return build_loops();
+}
+
+template <typename Address>
+Result<void> Scanner::ImplOf<Address>::build_conversations(CoreCounters& core) {
+  if (plan.cookies.kind() != ProbeKind::TcpSyn) {
+    return fail(ExitCode::Usage, "only a port that answers a TCP SYN can be talked to");
+  }
+  auto made = internal::BasicConverser<Address>::make(plan, link.rx_pool(), talk.get(), core);
+  if (!made) return Failure{made.error()};
+  converser = std::move(*made);
+  return {};
 }
 
 template <typename Address>
@@ -214,6 +250,8 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
                       .pool = link.tx_pool(i),
                       .control_pool = link.rx_pool(),
                       .answers = i == 0 ? answers.get() : nullptr,
+                      .kernel = i == 0 && plan.kernel ? &plan.kernel->down() : nullptr,
+                      .talk = i == 0 ? talk.get() : nullptr,
                       .requests = i == 0 ? requests.get() : nullptr,
                       .sender = i,
                       .senders = wanted};
@@ -235,7 +273,11 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
                       .replies = replies.get(),
                       .answers = answers.get(),
                       .capture = captured ? &*captured : nullptr};
-    receiver = std::make_unique<BasicRxLoop<Address>>(plan, shared, seat, *counters.back());
+    if (plan.conversations) {
+      if (auto built = build_conversations(*counters.back()); !built) return built;
+    }
+    receiver = std::make_unique<BasicRxLoop<Address>>(plan, shared, seat, *counters.back(),
+                                                      converser.get());
   }
   if (plan.receive && link.kernel_has_neighbours()) return watch_neighbours();
   return {};
@@ -297,9 +339,11 @@ Result<std::unique_ptr<Scanner>> Scanner::make(ScanPlan6 plan, Link& link, unsig
 Scanner::~Scanner() {
   stop();
   impl_->release();
-  rte_mbuf* answer = nullptr;
-  while (rte_ring_sc_dequeue(impl_->answers.get(), reinterpret_cast<void**>(&answer)) == 0) {
-    rte_pktmbuf_free(answer);
+  for (rte_ring* const ring : {impl_->answers.get(), impl_->talk.get()}) {
+    rte_mbuf* frame = nullptr;
+    while (ring != nullptr && rte_ring_sc_dequeue(ring, reinterpret_cast<void**>(&frame)) == 0) {
+      rte_pktmbuf_free(frame);
+    }
   }
 }
 
@@ -337,6 +381,10 @@ void Scanner::set_rate(PacketsPerSecond rate) noexcept {
   impl_->shared.rate.store(raw_rate(rate), std::memory_order_relaxed);
 }
 
+void Scanner::hold(bool is_held) noexcept {
+  impl_->shared.is_held.store(is_held, std::memory_order_relaxed);
+}
+
 PacketsPerSecond Scanner::rate() const noexcept {
   return PacketsPerSecond{impl_->shared.rate.load(std::memory_order_relaxed)};
 }
@@ -368,9 +416,21 @@ std::size_t Scanner::take_frames(std::span<CapturedFrame> into) noexcept {
   return impl_->captured ? impl_->captured->take(into) : 0;
 }
 
+std::size_t Scanner::take_banners(std::span<Banner*> into) noexcept {
+  BannerSlabs* const slabs = impl_->slabs();
+  return slabs != nullptr ? slabs->take(into) : 0;
+}
+
+void Scanner::give_back(std::span<Banner* const> banners) noexcept {
+  if (!banners.empty()) impl_->slabs()->give_back(banners);
+}
+
+std::size_t Scanner::open_conversations() const noexcept { return impl_->open_conversations(); }
+
 CounterValues Scanner::counters() const noexcept {
   CounterValues sums{};
   for (const auto& core : impl_->counters) core->add_to(sums);
+  if (const KernelExchange* const kernel = impl_->kernel()) kernel->add_counters(sums);
   return sums;
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/result.h"
+#include "dataplane/banner.h"
 #include "dataplane/captured_frame.h"
 #include "dataplane/counters.h"
 #include "dataplane/link.h"
@@ -54,6 +55,9 @@ class Scanner {
   // From now on; of all senders together. Zero is a pause.
   void set_rate(PacketsPerSecond rate) noexcept;
   [[nodiscard]] PacketsPerSecond rate() const noexcept;
+  // While held nothing new is sent, whatever the rate; replies are received and taken. Not at all
+  // at first.
+  void hold(bool is_held) noexcept;
   // Asks for one more probe, ahead of the sweep, with ProbeStamp::kSentinelAttempt; false when too
   // many are waiting, or when its network can be sent no more now. Targets whose next hop is not
   // known are passed over.
@@ -74,6 +78,13 @@ class Scanner {
   // Likewise the frames of replies, where the plan asks for a capture. Those of replies that were
   // taken before are all there.
   [[nodiscard]] std::size_t take_frames(std::span<CapturedFrame> into) noexcept;
+  // Likewise what came of conversations, where the plan asks for them. Each stays where it is until
+  // it is given back; when too many are out, sending slows down and then conversations wait.
+  [[nodiscard]] std::size_t take_banners(std::span<Banner*> into) noexcept;
+  // Needs banners taken from this one.
+  void give_back(std::span<Banner* const> banners) noexcept;
+  // How many conversations have not come to an end; banners of others can be taken already.
+  [[nodiscard]] std::size_t open_conversations() const noexcept;
   // Sums over all cores.
   [[nodiscard]] CounterValues counters() const noexcept;
 

@@ -123,6 +123,7 @@ inline constexpr std::size_t kTcpChecksum = 16;
 inline constexpr std::uint8_t kFin = 0x01;
 inline constexpr std::uint8_t kSyn = 0x02;
 inline constexpr std::uint8_t kRst = 0x04;
+inline constexpr std::uint8_t kPsh = 0x08;
 inline constexpr std::uint8_t kAck = 0x10;
 
 // UDP, RFC 768; the ports are where TCP has them.

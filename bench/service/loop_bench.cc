@@ -34,7 +34,9 @@ int main(int argc, char** argv) {
   }
   bench::stay_on_processor(0);
   bool is_met = bench::compare_throughput(throughput);
+  is_met = bench::compare_uring(throughput) && is_met;
   is_met = bench::hold_many(hold) && is_met;
+  is_met = bench::pass_packets(hold) && is_met;
   is_met = bench::look_for_leaks(leaks) && is_met;
   return is_met ? 0 : 1;
 }

@@ -4,14 +4,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <deque>
 #include <memory>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "bench/service/banner_server.h"
 #include "bench/service/bench_namespace.h"
+#include "bench/service/case_report.h"
 #include "bench/service/minimal_loop.h"
+#include "bench/service/uring_loop.h"
 #include "service/nsock/loop.h"
 
 namespace trawl::service_bench {
@@ -29,11 +33,6 @@ constexpr double kLatestMs = 5;
 constexpr double kLeastRatio = 0.7;
 constexpr double kMegabyte = 1024.0 * 1024.0;
 constexpr Wait kTimeout = std::chrono::seconds{30};
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // Connections one after the other, so many at a time.
 class Runner {
@@ -165,9 +164,21 @@ std::unique_ptr<Loop> open_loop() {
   return loop ? std::move(*loop) : nullptr;
 }
 
-bool say(bool is_met, const std::string& line) {
-  fmt::print("{}{}\n", line, is_met ? "" : "  MISSED");
-  return is_met;
+// Of the rounds of a loop, in seconds: until all was done, and on the processor.
+struct Times {
+  std::vector<double> wall;
+  std::vector<double> own;
+  void add(double wall_seconds, double own_seconds) {
+    wall.push_back(wall_seconds);
+    own.push_back(own_seconds);
+  }
+};
+
+// That all threads of this process used so far, those of the kernel that work for it too.
+double processor_seconds() {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
 }
 
 }  // namespace
@@ -199,6 +210,37 @@ bool compare_throughput(const CaseOptions& options) {
                          "(asked >= {}), medians of {}",
                          per_second(median(ours)), per_second(median(minimal)), ratio, kLeastRatio,
                          options.rounds));
+}
+
+bool compare_uring(const CaseOptions& options) {
+  auto server = BannerServer::start({});
+  if (!server) return say(false, server.error().message);
+  Times epoll;
+  Times one_by_one;
+  Times chained;
+  for (unsigned round = 0; round < options.rounds; ++round) {
+    const double before = processor_seconds();
+    const double took = run_minimal_loop(server->port(), options.connections, options.at_once);
+    if (took < 0) return say(false, "a connection failed");
+    epoll.add(took, processor_seconds() - before);
+    for (const auto& [steps, times] :
+         {std::pair{UringSteps::OneByOne, &one_by_one}, std::pair{UringSteps::Chained, &chained}}) {
+      const double start = processor_seconds();
+      const auto seconds =
+          run_uring_loop(server->port(), options.connections, options.at_once, steps);
+      // A kernel may refuse; the loop does not need it.
+      if (!seconds) return say(true, fmt::format("io_uring: {}", seconds.error().message));
+      times->add(*seconds, processor_seconds() - start);
+    }
+  }
+  const auto line = [&](const Times& times) {
+    return fmt::format("throughput {:.2f}, processor time {:.2f}",
+                       median(epoll.wall) / median(times.wall),
+                       median(times.own) / median(epoll.own));
+  };
+  return say(true, fmt::format("connect-read-close, io_uring / minimal epoll loop: {} one by one; "
+                               "{} chained; medians of {}",
+                               line(one_by_one), line(chained), options.rounds));
 }
 
 bool hold_many(const CaseOptions& options) {

@@ -17,8 +17,12 @@ struct CaseOptions {
 };
 // Asked: 0.7 of a minimal loop's throughput.
 [[nodiscard]] bool compare_throughput(const CaseOptions& options);
+// What io_uring(7) would give in place of epoll(7), in minimal loops of both. Nothing is asked.
+[[nodiscard]] bool compare_uring(const CaseOptions& options);
 // Asked: less than 300 MB, and no timer later than 5 ms.
 [[nodiscard]] bool hold_many(const CaseOptions& options);
+// Packets of a polling core beside datagrams, by the loop's processor time. Asked: as many.
+[[nodiscard]] bool pass_packets(const CaseOptions& options);
 // Asked: no more descriptors and memory after all connections than after the first tenth.
 [[nodiscard]] bool look_for_leaks(const CaseOptions& options);
 

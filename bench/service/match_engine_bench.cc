@@ -86,7 +86,7 @@ std::size_t compare_all(const ProbeFile& file, const Engines& engines) {
     for (const MatchLine& line : file.probes[probe].matches) {
       const std::string made = generator.make(line);
       for (const std::string& response : {made, generator.mutate(made)}) {
-        const MatchRequest request{.probe = probe, .response = response, .only_service = {}};
+        const MatchRequest request{.probe = probe, .response = response};
         const auto answer = engines.fast->match(request);
         ++asked;
         if (answer) ++matched;
@@ -103,7 +103,7 @@ double time_engine(const MatchEngine& engine, std::size_t probe,
                    const std::vector<std::string>& responses) {
   const double began = cpu_now();
   for (const std::string& response : responses) {
-    const auto match = engine.match({.probe = probe, .response = response, .only_service = {}});
+    const auto match = engine.match({.probe = probe, .response = response});
     // So that it is not left out.
     if (match && match->probe > probe + 1000) std::abort();
   }

@@ -47,6 +47,8 @@ enum class Counter : std::uint8_t {
   OtherTcpReset,  // Not a SYN, answered with RST.
   RstIgnored,
   TcpIgnored,
+  ConversationReset,    // A RST that ended one.
+  ConversationSegment,  // Any other segment of one, answered or not.
   // Fates of replies.
   RepliesMade,
   LostOut,
@@ -67,6 +69,20 @@ enum class Counter : std::uint8_t {
   ProbesFirst,
   ProbesRepeated,
   ProbesUnlisted,
+  // What became of conversations.
+  ConversationsOpened,     // Handshakes completed.
+  ConversationsCompleted,  // All that a service has to say was acknowledged.
+  ConversationsReopened,   // Made way for a new SYN from the same port.
+  ConversationsAbandoned,  // The peer was silent for too long.
+  ConversationsEvicted,    // Made room for newer ones.
+  ConversationsRefused,    // SYN-ACKs without one: too many different MAC addresses sent SYNs.
+  ConversationBytesSent,   // Each byte once.
+  ConversationBytesReceived,
+  ConversationRetransmissions,
+  ConversationSegmentsDropped,  // Early, old, outside the window, or without a right timestamp.
+  FakeExtra,        // Packets behind the SYN to ports that are no service and never will be:
+  FakeExtraResets,  // of these, resets;
+  FakeExtraMost,    // and the most in one conversation, 255 at most.
   // Forged replies, which answer nothing and count as nothing else.
   ForgedSent,
   ForgedDiscarded,

@@ -157,6 +157,8 @@ bool has_linux_options(std::span<const std::byte> options) noexcept {
 bool parse_tcp_options(std::span<const std::byte> options, TcpSegment& out) noexcept {
   if (has_linux_options(options)) {
     out.has_mss = out.has_sack = out.has_window_scale = true;
+    out.mss = wire::read16(options.data() + 2);
+    out.window_scale = wire::read8(options.data() + 19);
     out.timestamp = wire::read32(options.data() + 8);
     return true;
   }
@@ -176,8 +178,14 @@ bool parse_tcp_options(std::span<const std::byte> options, TcpSegment& out) noex
     if (options.size() < 2) return false;
     const std::size_t size = wire::read8(options.data() + 1);
     if (size < 2 || size > options.size()) return false;
-    if (kind == kMaximumSegment && size == 4) out.has_mss = true;
-    if (kind == kWindowScale && size == 3) out.has_window_scale = true;
+    if (kind == kMaximumSegment && size == 4) {
+      out.has_mss = true;
+      out.mss = wire::read16(options.data() + 2);
+    }
+    if (kind == kWindowScale && size == 3) {
+      out.has_window_scale = true;
+      out.window_scale = wire::read8(options.data() + 2);
+    }
     if (kind == kSackPermitted && size == 2) out.has_sack = true;
     if (kind == kTimestamps && size == 10) out.timestamp = wire::read32(options.data() + 2);
     options = options.subspan(size);
@@ -223,6 +231,7 @@ std::optional<TcpSegment> parse_tcp(std::span<const std::byte> segment) noexcept
   out.seq = wire::read32(tcp + 4);
   out.ack = wire::read32(tcp + 8);
   out.flags = wire::read8(tcp + 13);
+  out.window = wire::read16(tcp + wire::kTcpWindow);
   out.length = static_cast<std::uint32_t>(segment.size() - header_size);
   if ((out.flags & wire::kSyn) != 0) ++out.length;
   if ((out.flags & wire::kFin) != 0) ++out.length;

@@ -66,6 +66,9 @@ struct TcpSegment {
   std::uint32_t ack = 0;
   std::uint8_t flags = 0;
   std::uint32_t length = 0;  // In sequence space: payload, SYN and FIN.
+  std::uint16_t window = 0;  // As it is in the header, not scaled.
+  std::uint16_t mss = 0;     // Where has_mss.
+  std::uint8_t window_scale = 0;
   bool has_mss = false;
   bool has_sack = false;
   bool has_window_scale = false;

@@ -158,6 +158,21 @@ constexpr std::array kOptions{
     PopulationOption{"udp-silent", "PORT=DENSITY,...",
                      "Share of live hosts that say nothing of UDP PORT, open or not (none)",
                      [](Options& o, Text t) { return add_densities(o.udp_silent, t); }},
+    PopulationOption{"talk", "KIND=SHARE,...",
+                     "Hold conversations: that share of the open ports is ssh, http, tls, smtp, "
+                     "slow, big, mute-close, zero-window, reset, tarpit or syn-proxy, the rest "
+                     "silent (none: ports answer SYNs only)",
+                     [](Options& o, Text t) { return set_talk(o.talk, t); }},
+    PopulationOption{"talk-ports", "PORT=SERVICE[:SHARE],...",
+                     "That share (1) of the services on PORT is SERVICE",
+                     [](Options& o, Text t) { return add_talk_ports(o.talk, t); }},
+    PopulationOption{"talk-limit", "NUMBER",
+                     "Hold so many conversations at once; the oldest make room (1048576)",
+                     [](Options& o, Text t) { return set_talk_limit(o.talk, t); }},
+    PopulationOption{"middlebox", "SHARE",
+                     "Share of /24s where something answers SYNs to every port of every address "
+                     "(0)",
+                     [](Options& o, Text t) { return set_share(o.talk.middlebox, t); }},
     PopulationOption{"rtt", "MIN-MAX", "Round-trip time of a host in ms, uniform (0)",
                      [](Options& o, Text t) { return set_rtt(o, t); }},
     PopulationOption{"loss-in", "SHARE", "Share of packets lost on the way to a host (0)",

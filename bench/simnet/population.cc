@@ -42,6 +42,7 @@ constexpr std::uint64_t kResetFirstSalt = 0x505;
 constexpr std::uint64_t kUdpSalt = 0x606;
 constexpr std::uint64_t kUdpDropSalt = 0x707;
 constexpr std::uint64_t kUdpSilentSalt = 0x808;
+constexpr std::uint64_t kTalkSalt = 0xa0a;
 
 constexpr std::uint64_t salted(std::uint64_t draw, std::uint64_t salt) noexcept {
   return mix64(draw ^ (salt << 32U));
@@ -76,6 +77,9 @@ Result<void> check(const PopulationOptions& options) {
     return fail(ExitCode::Usage,
                 "ICMP errors need an address to come from: give --gateway or --unreachable 0");
   }
+  if (!options.talk.ports.empty() && !options.talk.is_given) {
+    return fail(ExitCode::Usage, "--talk-ports needs --talk");
+  }
   if (!options.forward.empty() && !options.uplink_address) {
     return fail(ExitCode::Usage, "--forward needs --uplink-address");
   }
@@ -107,7 +111,7 @@ Population::Population(PopulationOptions options, const Ipv4Set& set)
   const auto intervals = set_.intervals();
   bounds_ = {intervals.front().first, intervals.back().last};
   is_one_interval_ = intervals.size() == 1;
-  is_complex_ = !is_one_interval_ || !options_.forward.empty();
+  is_complex_ = !is_one_interval_ || !options_.forward.empty() || options_.talk.middlebox > 0;
   seed_key_ = mix64(options_.seed);
   live_ = threshold(options_.live);
   drop_ = threshold(options_.drop);
@@ -119,7 +123,25 @@ Population::Population(PopulationOptions options, const Ipv4Set& set)
   open_ = thresholds(options_.open, options_.open_default);
   udp_open_ = thresholds(options_.udp_open, options_.udp_open_default);
   if (!options_.udp_silent.empty()) udp_silent_ = thresholds(options_.udp_silent, 0);
+  add_talk();
   add_specials();
+}
+
+void Population::add_talk() {
+  constexpr std::size_t kPorts = 65536;
+  const TalkOptions& talk = options_.talk;
+  middlebox_ = threshold(talk.middlebox);
+  double sum = 0;
+  for (std::size_t i = 0; i < kTalks; ++i) {
+    sum = std::min(1.0, sum + talk.shares[i]);
+    talk_[i] = threshold(sum);
+  }
+  if (talk.ports.empty()) return;
+  talk_ports_.resize(kPorts);
+  for (const TalkPorts& ports : talk.ports) {
+    std::fill(talk_ports_.begin() + ports.first, talk_ports_.begin() + ports.last + 1,
+              TalkPort{ports.talk, threshold(ports.share)});
+  }
 }
 
 void Population::add_specials() {
@@ -161,6 +183,8 @@ Host Population::special_host(Ipv4Address address, std::uint64_t drawn) const no
 }
 
 PortAnswer Population::port(const Host& host, std::uint16_t port) const noexcept {
+  if (host.is_middlebox) [[unlikely]]
+    return PortAnswer::Open;
   if (host.is_fixed) {
     const auto& ports = host.fixed_ports;
     return std::binary_search(ports.begin(), ports.end(), port) ? PortAnswer::Open
@@ -172,12 +196,26 @@ PortAnswer Population::port(const Host& host, std::uint16_t port) const noexcept
 
 PortAnswer Population::udp_port(const Host& host, std::uint16_t port) const noexcept {
   if (host.is_fixed) return PortAnswer::Closed;
+  if (host.is_middlebox) return PortAnswer::Dropped;
   if (!udp_silent_.empty() && low31(salted(host.draw + port, kUdpSilentSalt)) < udp_silent_[port]) {
     return PortAnswer::Dropped;
   }
   if (low31(salted(host.draw + port, kUdpSalt)) < udp_open_[port]) return PortAnswer::Open;
   return low31(salted(host.draw, kUdpDropSalt)) < udp_drop_ ? PortAnswer::Dropped
                                                             : PortAnswer::Closed;
+}
+
+Talk Population::talk(const Host& host, std::uint16_t port) const noexcept {
+  if (host.is_middlebox) return Talk::Middlebox;
+  const std::uint64_t drawn = salted(host.draw + port, kTalkSalt);
+  const auto found = std::find_if(talk_.begin(), talk_.end(), [drawn](std::uint32_t threshold) {
+    return low31(drawn) < threshold;
+  });
+  if (found == talk_.end()) return Talk::Silent;
+  const auto talk = static_cast<Talk>(found - talk_.begin());
+  if (talk_ports_.empty() || !is_service(talk)) return talk;
+  const TalkPort& bound = talk_ports_[port];
+  return high31(drawn) < bound.share ? bound.talk : talk;
 }
 
 std::optional<PortState> Population::truth(const Host& host, std::uint16_t port) const noexcept {

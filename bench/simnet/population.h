@@ -36,6 +36,7 @@ struct Host {
   std::uint64_t draw = 0;                      // Uniform; the source of its traits.
   std::span<const std::uint16_t> fixed_ports;  // Of a host that was given, not drawn.
   bool is_fixed = false;
+  bool is_middlebox = false;  // Something on the way answers in its name.
 };
 
 // Who lives in the simulated prefixes and what each host does: pure functions of (seed, address,
@@ -62,6 +63,8 @@ class Population {
   // What a perfect scanner learns of a target; nullopt where nothing ever answers.
   [[nodiscard]] std::optional<PortState> truth(const Host& host, std::uint16_t port) const noexcept;
 
+  // What stands behind a port, for open ports only.
+  [[nodiscard]] Talk talk(const Host& host, std::uint16_t port) const noexcept;
   // TTL of a host's packets as they arrive, the initial value minus the hops.
   [[nodiscard]] std::uint8_t ttl(const Host& host) const noexcept;
   [[nodiscard]] std::chrono::nanoseconds rtt(const Host& host) const noexcept;
@@ -88,6 +91,7 @@ class Population {
   static constexpr std::size_t kFilterBits = 4096;
 
   Population(PopulationOptions options, const Ipv4Set& set);
+  void add_talk();
   void add_specials();
   // host() of what may be one of the specials.
   [[nodiscard]] Host special_host(Ipv4Address address, std::uint64_t drawn) const noexcept;
@@ -97,11 +101,17 @@ class Population {
       if (prefix.contains(address)) return {Presence::Forwarded, drawn, {}, false};
     }
     if (!is_inside(address)) return {Presence::Outside, drawn, {}, false};
+    if (middlebox_ != 0 && is_middlebox(address)) return {Presence::Live, drawn, {}, false, true};
     return {presence(drawn), drawn, {}, false};
   }
   [[nodiscard]] Presence presence(std::uint64_t drawn) const noexcept {
     if ((drawn & 0x7fffffffU) < live_) return Presence::Live;
     return drawn >> 33U < unreachable_ ? Presence::Unreachable : Presence::Dead;
+  }
+  [[nodiscard]] bool is_middlebox(Ipv4Address address) const noexcept {
+    constexpr std::uint64_t kSalt = 0x909;
+    const std::uint64_t network = address.value() >> 8U;
+    return (mix64(seed_key_ ^ (kSalt << 32U) ^ network) & 0x7fffffffU) < middlebox_;
   }
   [[nodiscard]] const Special* special(Ipv4Address address) const noexcept;
   [[nodiscard]] bool is_inside(Ipv4Address address) const noexcept {
@@ -121,7 +131,7 @@ class Population {
   Population6 ipv6_hosts_;
   Ipv4Set::Range bounds_;
   bool is_one_interval_ = false;
-  bool is_complex_ = false;          // More than one interval, or forwarded prefixes.
+  bool is_complex_ = false;          // Several intervals, forwarded prefixes, or middleboxes.
   std::vector<Special> specials_;    // Sorted by address.
   std::bitset<kFilterBits> filter_;  // Of special addresses, by draw.
   std::uint64_t seed_key_ = 0;
@@ -135,6 +145,13 @@ class Population {
   std::vector<std::uint32_t> open_;  // By port.
   std::vector<std::uint32_t> udp_open_;
   std::vector<std::uint32_t> udp_silent_;  // Empty when no port is.
+  std::uint32_t middlebox_ = 0;
+  std::array<std::uint32_t, kTalks> talk_{};  // Each with those before it.
+  struct TalkPort {
+    Talk talk = Talk::Http;
+    std::uint32_t share = 0;
+  };
+  std::vector<TalkPort> talk_ports_;  // By port; empty when no port has its service.
 };
 
 }  // namespace trawl::simnet

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "bench/simnet/arp.h"
 #include "bench/simnet/frame.h"
+#include "bench/simnet/host_style.h"
 #include "bench/simnet/udp_service.h"
 
 namespace trawl::simnet {
@@ -35,8 +36,14 @@ Result<Responder> Responder::make(const Population& population, MacAddress route
   if (!out) return tl::unexpected{out.error()};
   auto limits = ReplyLimits::make(population);
   if (!limits) return tl::unexpected{limits.error()};
-  return Responder{population,     router_mac,      counters,
-                   std::move(*in), std::move(*out), std::move(*limits)};
+  Responder responder{population,     router_mac,      counters,
+                      std::move(*in), std::move(*out), std::move(*limits)};
+  if (options.talk.is_on()) {
+    auto made = Conversations::make(population, counters, router_mac.to_integer());
+    if (!made) return tl::unexpected{made.error()};
+    responder.conversations_ = std::make_unique<Conversations>(std::move(*made));
+  }
+  return responder;
 }
 
 Responder::Responder(const Population& population, MacAddress router_mac, Counters& counters,
@@ -188,7 +195,7 @@ Answer Responder::icmp(std::span<std::byte> buffer, const Ipv4Frame& probe, cons
     return ignore(Counter::BadTransportChecksum);
   }
   const std::uint16_t type = wire::read16(icmp);
-  const HostStyle style = style_of(host, now);
+  const HostStyle style = host_style(*population_, host, now);
   if (type == kEchoRequest) {
     const std::size_t size = write_echo_reply(buffer, probe, style);
     return reply(Counter::EchoAnswered, ReplyKind::Answer, buffer, size, probe.to, host, now);
@@ -214,7 +221,7 @@ Answer Responder::udp(std::span<std::byte> buffer, const Ipv4Frame& probe, const
   }
   const PortAnswer port = population_->udp_port(host, request->to_port);
   if (port == PortAnswer::Dropped) return ignore(Counter::UdpDropped);
-  const HostStyle style = style_of(host, now);
+  const HostStyle style = host_style(*population_, host, now);
   if (port == PortAnswer::Closed) {
     const std::size_t size =
         write_unreachable(buffer, probe, {probe.to, probe.eth_to, kPortUnreachable, style.ttl});
@@ -235,7 +242,22 @@ Answer Responder::tcp(std::span<std::byte> buffer, const Ipv4Frame& probe, const
   if (tcp_checksum(probe.from, probe.to, bytes.data(), bytes.size()) != 0) {
     return ignore(Counter::BadTransportChecksum);
   }
+  if (conversations_ && population_->port(host, parsed->to_port) == PortAnswer::Open) {
+    const std::size_t header_size = (std::size_t{wire::read8(bytes.data() + 12)} >> 4U) * 4;
+    return converse(buffer, probe, host, *parsed, bytes.subspan(header_size), now);
+  }
   return segment(buffer, probe, host, *parsed, now);
+}
+
+Answer Responder::converse(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
+                           const TcpSegment& segment, std::span<const std::byte> payload,
+                           Nanoseconds now) noexcept {
+  constexpr std::uint8_t kHandshake = wire::kSyn | wire::kAck | wire::kRst;
+  if ((segment.flags & kHandshake) == wire::kSyn) return accept(buffer, probe, host, segment, now);
+  const Conversations::Step step =
+      conversations_->receive(buffer, probe, host, segment, payload, now);
+  if (step.size == 0) return ignore(step.outcome);
+  return reply(step.outcome, step.kind, buffer, step.size, probe.to, host, now);
 }
 
 // A host without connections (RFC 9293 section 3.10.7, states CLOSED and LISTEN).
@@ -245,7 +267,8 @@ Answer Responder::segment(std::span<std::byte> buffer, const Ipv4Frame& probe, c
   const PortAnswer port = population_->port(host, segment.to_port);
   if ((segment.flags & wire::kAck) != 0) {
     if (port == PortAnswer::Dropped) return ignore(Counter::TcpIgnored);
-    const std::size_t size = write_reset(buffer, probe, segment, false, style_of(host, now));
+    const std::size_t size =
+        write_reset(buffer, probe, segment, false, host_style(*population_, host, now));
     return reply(Counter::OtherTcpReset, ReplyKind::Refusal, buffer, size, probe.to, host, now);
   }
   const bool is_syn = (segment.flags & wire::kSyn) != 0;
@@ -255,7 +278,8 @@ Answer Responder::segment(std::span<std::byte> buffer, const Ipv4Frame& probe, c
     if (!is_syn) return ignore(Counter::TcpIgnored);
     return accept(buffer, probe, host, segment, now);
   }
-  const std::size_t size = write_reset(buffer, probe, segment, true, style_of(host, now));
+  const std::size_t size =
+      write_reset(buffer, probe, segment, true, host_style(*population_, host, now));
   return reply(is_syn ? Counter::SynToClosed : Counter::OtherTcpReset, ReplyKind::Refusal, buffer,
                size, probe.to, host, now);
 }
@@ -265,8 +289,9 @@ Answer Responder::accept(std::span<std::byte> buffer, const Ipv4Frame& probe, co
   const std::uint64_t ports = (std::uint64_t{syn.from_port} << 16U) | syn.to_port;
   const auto isn = static_cast<std::uint32_t>(
       mix64(mix64(host.draw ^ probe.from.value()) ^ (ports << 32U) ^ syn.seq));
-  const HostStyle style = style_of(host, now);
-  std::size_t size = write_syn_ack(buffer, probe, syn, isn, style);
+  const HostStyle style = host_style(*population_, host, now);
+  std::size_t size = conversations_ ? conversations_->open(buffer, probe, host, syn, isn, now)
+                                    : write_syn_ack(buffer, probe, syn, isn, style);
   if (timers_ && start_timer(buffer.first(size), host, syn.to_port, now)) {
     size = write_reset(buffer, probe, syn, true, style);
     return reply(Counter::SynToOpen, ReplyKind::Refusal, buffer, size, probe.to, host, now);
@@ -288,8 +313,8 @@ bool Responder::start_timer(std::span<const std::byte> syn_ack, const Host& host
 }
 
 std::optional<Answer> Responder::emit(std::span<std::byte> buffer, Nanoseconds now) noexcept {
-  if (!timers_) return std::nullopt;
-  const std::size_t size = timers_->take(buffer, now);
+  std::size_t size = timers_ ? timers_->take(buffer, now) : 0;
+  if (size == 0 && conversations_) size = conversations_->emit(buffer, now);
   if (size == 0) return std::nullopt;
   const std::byte* const ip = buffer.data() + wire::kEthernetSize;
   const Ipv4Address address{wire::read32(ip + wire::kIpSource)};
@@ -319,22 +344,6 @@ Answer Responder::send(ReplyKind kind, std::span<const std::byte> frame, const H
   }
   if (forger_.is_active()) forger_.note(frame);
   return {Action::Reply, frame.size(), population_->rtt(host) + passage.wait};
-}
-
-HostStyle Responder::style_of(const Host& host, Nanoseconds now) const noexcept {
-  constexpr std::uint16_t kWindows[] = {64240, 65535, 29200, 8192};
-  constexpr std::uint8_t kScales[] = {7, 8, 6, 2};
-  constexpr std::int64_t kNanosecondsPerTick = 1'000'000;
-  const std::uint64_t traits = mix64(host.draw + 1);
-  HostStyle style;
-  style.ttl = population_->ttl(host);
-  style.ip_id =
-      static_cast<std::uint16_t>((traits >> 2U) + static_cast<std::uint64_t>(now.count()));
-  style.window = kWindows[traits % std::size(kWindows)];
-  style.window_scale = kScales[traits % std::size(kScales)];
-  style.timestamp = static_cast<std::uint32_t>(traits >> 16U) +
-                    static_cast<std::uint32_t>(now.count() / kNanosecondsPerTick);
-  return style;
 }
 
 }  // namespace trawl::simnet

@@ -9,6 +9,7 @@
 
 #include "base/mac.h"
 #include "base/result.h"
+#include "bench/simnet/conversations.h"
 #include "bench/simnet/counters.h"
 #include "bench/simnet/forger.h"
 #include "bench/simnet/frame.h"
@@ -53,8 +54,8 @@ class Responder {
                               std::chrono::nanoseconds now) noexcept;
 
   // The next frame that a host sends by itself, written to `buffer`; nullopt when none is due at
-  // `now`. Ignore when there was one but it was lost: ask again. Needs HostTimers::kLargestFrame
-  // bytes.
+  // `now`. Ignore when there was one but it was lost: ask again. Needs room for a whole Ethernet
+  // frame.
   [[nodiscard]] std::optional<Answer> emit(std::span<std::byte> buffer,
                                            std::chrono::nanoseconds now) noexcept;
   // The longest delay of any answer.
@@ -90,6 +91,10 @@ class Responder {
              Nanoseconds now) noexcept;
   Answer segment(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
                  const TcpSegment& segment, Nanoseconds now) noexcept;
+  // A segment to an open port where ports hold conversations.
+  Answer converse(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
+                  const TcpSegment& segment, std::span<const std::byte> payload,
+                  Nanoseconds now) noexcept;
   Answer accept(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
                 const TcpSegment& syn, Nanoseconds now) noexcept;
   // Starts the timer of a host that repeats or comes late; true when it resets first.
@@ -104,7 +109,6 @@ class Responder {
   Answer send(ReplyKind kind, std::span<const std::byte> frame, const Host& host,
               Ipv4Address address, Nanoseconds now) noexcept;
   [[nodiscard]] bool is_our_mac(std::uint64_t mac, Ipv4Address to) const noexcept;
-  [[nodiscard]] HostStyle style_of(const Host& host, Nanoseconds now) const noexcept;
 
   const Population* population_;
   Counters* counters_;
@@ -113,7 +117,8 @@ class Responder {
   Way out_;
   ReplyLimits limits_;
   Forger forger_;
-  std::unique_ptr<HostTimers> timers_;  // Null when no host has any use for one.
+  std::unique_ptr<HostTimers> timers_;            // Null when no host has any use for one.
+  std::unique_ptr<Conversations> conversations_;  // Null when ports answer SYNs only.
 };
 
 }  // namespace trawl::simnet

@@ -1,6 +1,7 @@
 // The answers to IPv6 frames.
 #include "base/hash.h"
 #include "bench/simnet/frame6.h"
+#include "bench/simnet/host_style.h"
 #include "bench/simnet/responder.h"
 
 namespace trawl::simnet {
@@ -74,7 +75,7 @@ Answer Responder::deliver6(std::span<std::byte> buffer, const Ipv6Frame& probe,
   constexpr std::uint16_t kEchoRequest = 128 << 8U;
   if (payload.size() < wire::kIcmpSize) return ignore(Counter::Malformed);
   if (wire::read16(payload.data()) != kEchoRequest) return ignore(Counter::OtherProtocol);
-  const std::size_t size = write_echo_reply6(buffer, probe, style_of(host, now));
+  const std::size_t size = write_echo_reply6(buffer, probe, host_style(*population_, host, now));
   return reply(Counter::EchoAnswered, ReplyKind::Answer, buffer, size, network_of(probe.to), host,
                now);
 }
@@ -89,7 +90,7 @@ Answer Responder::tcp6(std::span<std::byte> buffer, const Ipv6Frame& probe, cons
   if (port == PortAnswer::Dropped) {
     return ignore(is_syn ? Counter::SynDropped : Counter::TcpIgnored);
   }
-  const HostStyle style = style_of(host, now);
+  const HostStyle style = host_style(*population_, host, now);
   const Ipv4Address network = network_of(probe.to);
   if (is_syn && port == PortAnswer::Open) {
     const std::uint64_t ports = (std::uint64_t{segment->from_port} << 16U) | segment->to_port;

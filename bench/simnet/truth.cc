@@ -6,6 +6,9 @@
 #include <cerrno>
 #include <cstring>
 #include <iterator>
+#include <type_traits>
+
+#include "bench/simnet/talk_truth.h"
 
 namespace trawl::simnet {
 namespace {
@@ -15,24 +18,48 @@ constexpr std::size_t kFlushAt = std::size_t{1} << 18U;
 // Appends lines to one buffer and writes it in large pieces.
 class LineWriter {
  public:
-  LineWriter(TruthFormat format, std::FILE* out) : format_{format}, out_{out} {}
+  LineWriter(TruthFormat format, bool tells_talk, std::FILE* out)
+      : format_{format}, tells_talk_{tells_talk}, out_{out} {}
 
   void header() {
-    if (format_ == TruthFormat::Csv) append("ip,port,state\n");
+    if (format_ != TruthFormat::Csv) return;
+    append("ip,port,state");
+    if (tells_talk_) append(",talk,class,banner_bytes,banner_sha256");
+    append("\n");
   }
   template <typename Address>
   void start_address(Address address) {
     address_ = address.to_string();
   }
-  void line(std::uint16_t port, Finding finding) {
+  void line(std::uint16_t port, Finding finding, const std::optional<PortTruth>& behind) {
     const std::string_view state = kFindings[static_cast<std::size_t>(finding)];
     auto into = std::back_inserter(buffer_);
     if (format_ == TruthFormat::Csv) {
-      fmt::format_to(into, FMT_COMPILE("{},{},{}\n"), address_, port, state);
-    } else {
-      fmt::format_to(into, FMT_COMPILE("{{\"ip\":\"{}\",\"port\":{},\"state\":\"{}\"}}\n"),
-                     address_, port, state);
+      fmt::format_to(into, FMT_COMPILE("{},{},{}"), address_, port, state);
+      if (behind) {
+        fmt::format_to(into, FMT_COMPILE(",{},{},{},{}"), to_string(behind->talk),
+                       trawl::to_string(class_of(behind->talk)), behind->banner_bytes,
+                       behind->banner_sha256);
+      } else if (tells_talk_) {
+        append(",,,,");
+      }
+      append("\n");
+      return;
     }
+    fmt::format_to(into, FMT_COMPILE("{{\"ip\":\"{}\",\"port\":{},\"state\":\"{}\""), address_,
+                   port, state);
+    if (behind) {
+      fmt::format_to(into, FMT_COMPILE(",\"talk\":\"{}\",\"class\":\"{}\""),
+                     to_string(behind->talk), trawl::to_string(class_of(behind->talk)));
+      if (behind->banner_bytes > 0) {
+        fmt::format_to(into, FMT_COMPILE(",\"banner_bytes\":{},\"banner_sha256\":\"{}\""),
+                       behind->banner_bytes, behind->banner_sha256);
+      }
+      if (!behind->banner_hex.empty()) {
+        fmt::format_to(into, FMT_COMPILE(",\"banner_hex\":\"{}\""), behind->banner_hex);
+      }
+    }
+    append("}\n");
   }
   // False when the output failed.
   bool flush_if_full() { return buffer_.size() < kFlushAt || flush(); }
@@ -46,22 +73,31 @@ class LineWriter {
   void append(std::string_view text) { buffer_.append(text.data(), text.data() + text.size()); }
 
   TruthFormat format_;
+  bool tells_talk_;
   std::FILE* out_;
   std::string address_;
   fmt::memory_buffer buffer_;
 };
 
+bool tells_talk(const Population& population, const TruthRequest& request) {
+  return population.options().talk.is_on() && request.probe == TruthProbe::TcpSyn;
+}
+
 template <typename Address>
 void write_host(LineWriter& writer, const Population& population, const TruthRequest& request,
                 Address address, const Host& host) {
   if (host.presence == Presence::Dead) return;
+  constexpr bool is_ipv4 = std::is_same_v<Address, Ipv4Address>;
   bool is_started = false;
   for (const std::uint16_t port : request.ports) {
     const auto finding = truth_of(population, host, request.probe, port);
     if (!finding || !request.findings[static_cast<std::size_t>(*finding)]) continue;
     if (!is_started) writer.start_address(address);
     is_started = true;
-    writer.line(port, *finding);
+    const bool converses = *finding == Finding::Open && tells_talk(population, request) &&
+                           host.presence == Presence::Live && is_ipv4;
+    writer.line(port, *finding,
+                converses ? std::optional{port_truth(population, host, port)} : std::nullopt);
   }
 }
 
@@ -106,7 +142,7 @@ Result<void> write_truth(const Population& population, const TruthRequest& reque
   for (const FixedHost& server : options.servers) add(server.address);
   for (const Ipv4Address gateway : options.gateways) add(gateway);
   if (options.uplink_address) add(*options.uplink_address);
-  LineWriter writer{request.format, out};
+  LineWriter writer{request.format, tells_talk(population, request), out};
   writer.header();
   for (const auto& interval : addresses.intervals()) {
     for (std::uint64_t value = interval.first.value(); value <= interval.last.value(); ++value) {

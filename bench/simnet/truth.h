@@ -43,7 +43,8 @@ struct TruthRequest {
 // Writes one line for every target that a perfect scanner on a perfect path would have an answer
 // for, sorted by address, then port, IPv4 first. Loss, queues and rate limits do not change what is
 // there, nor do forged replies, so they do not change the truth; a port that resets before it
-// accepts is open.
+// accepts is open. Where ports hold conversations, an open port of IPv4 tells of its own, too: see
+// talk_truth.h.
 //
 // Fails with Output when `out` does not take it all. Cost: tens of millions of addresses a second
 // where few live.

@@ -326,15 +326,31 @@ std::size_t rmcp(Request request, Room room) noexcept {
       .size();
 }
 
+// RFC 2865 section 3: an Access-Reject with the request's identifier. Its authenticator would be a
+// digest with a secret that nobody shares; here it is the request's, turned around bit by bit.
+std::size_t radius(Request request, Room room) noexcept {
+  constexpr std::size_t kHeader = 20;
+  constexpr std::byte kAccessRequest{1};
+  if (request.size() < kHeader || request[0] != kAccessRequest) return 0;
+  const std::size_t length = wire::read16(request.data() + 2);
+  if (length < kHeader || length > request.size()) return 0;
+  Builder out{room};
+  out.u8(3).bytes(request.subspan(1, 1)).u16(kHeader);
+  for (std::size_t at = 4; at < kHeader; ++at) {
+    out.u8(static_cast<unsigned>(~request[at]));
+  }
+  return out.size();
+}
+
 struct Service {
   std::uint16_t port;
   std::size_t (*answer)(Request, Room) noexcept;
 };
 
 constexpr Service kServices[] = {
-    {53, dns},   {69, tftp},  {123, ntp},  {137, netbios}, {161, snmp},
-    {443, quic}, {500, ike},  {623, rmcp}, {1900, ssdp},   {3478, stun},
-    {5060, sip}, {5353, dns}, {5355, dns}, {5683, coap},   {11211, memcached},
+    {53, dns},   {69, tftp},  {123, ntp},     {137, netbios}, {161, snmp},        {443, quic},
+    {500, ike},  {623, rmcp}, {1645, radius}, {1812, radius}, {1900, ssdp},       {3478, stun},
+    {5060, sip}, {5353, dns}, {5355, dns},    {5683, coap},   {11211, memcached},
 };
 
 }  // namespace

@@ -45,6 +45,11 @@ class ZeroPages {
     if (size <= kTakenNow) (void)madvise(values_, size, MADV_POPULATE_WRITE);  // Linux 5.14.
   }
 
+  // The same, but nothing is taken now.
+  void ask_for_huge_pages() noexcept {
+    (void)madvise(values_, count_ * sizeof(Value), MADV_HUGEPAGE);
+  }
+
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
   [[nodiscard]] Value& operator[](std::size_t i) noexcept { return values_[i]; }
   [[nodiscard]] const Value& operator[](std::size_t i) const noexcept { return values_[i]; }

@@ -26,6 +26,7 @@
 #include "control/audit/service_setup.h"
 #include "control/audit/target_list.h"
 #include "control/audit/through/through_setup.h"
+#include "control/survey/text.h"
 #include "control/survey/version.h"
 #include "service/dns/name_resolver.h"
 

@@ -10,6 +10,7 @@
 #include "control/audit/complain.h"
 #include "control/audit/packet_trace.h"
 #include "control/audit/report/report_text.h"
+#include "control/survey/text.h"
 
 namespace trawl::control {
 namespace {

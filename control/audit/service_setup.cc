@@ -1,18 +1,15 @@
 #include "control/audit/service_setup.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
 
-#include "control/audit/engine/service_thread.h"
 #include "control/audit/ports/data_file.h"
-#include "control/audit/report/report_text.h"
-#include "service/match/cache_file.h"
-#include "service/match/match_engine.h"
+#include "control/pipeline/service_thread.h"
+#include "control/pipeline/version_worker.h"
 #include "service/probes/probe_source.h"
 #include "service/rpc/rpc_table.h"
 #include "service/version/version_scan.h"
@@ -21,75 +18,6 @@ namespace trawl::control {
 namespace {
 
 using Warn = std::function<void(std::string_view)>;
-using Problems = std::vector<service::ProbeFileProblem>;
-
-constexpr std::size_t kMostProblems = 20;  // Told of.
-
-// "FILE:LINE: reason" for the first ones, and how many more there are.
-void tell_problems(const std::string& path, const Problems& problems, const Warn& warn) {
-  const std::size_t told = std::min(problems.size(), kMostProblems);
-  for (std::size_t i = 0; i < told; ++i) {
-    warn(printable(fmt::format("{}:{}: {}", path, problems[i].line, problems[i].reason)));
-  }
-  if (problems.size() > told) {
-    warn(printable(fmt::format("{}: {} more lines are wrong.", path, problems.size() - told)));
-  }
-}
-
-// The other half is for the connections of port scans.
-std::size_t half_of_descriptors() noexcept {
-  constexpr std::size_t kLeast = 16;
-  constexpr rlim_t kMost = 1U << 20U;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kLeast;
-  return std::max(static_cast<std::size_t>(std::min(limit.rlim_cur, kMost)) / 2, kLeast);
-}
-
-// Version detection on the thread of services.
-class VersionWorker final : public ServiceWorker {
- public:
-  VersionWorker(service::Loop& loop, const std::shared_ptr<const service::ProbeFile>& file,
-                std::shared_ptr<const service::MatchEngine> engine,
-                service::VersionSettings settings, bool keeps_responses, Hooks hooks)
-      : path_{file->path},
-        keeps_responses_{keeps_responses},
-        engine_{engine},
-        hooks_{std::move(hooks)},
-        scan_{loop,
-              file,
-              std::move(engine),
-              std::move(settings),
-              {.done =
-                   [this](const service::ServicePort& port, service::ServiceFinding&& finding) {
-                     tell_of_patterns();
-                     if (!keeps_responses_) finding.evidence.response = {};
-                     hooks_.done(port, std::move(finding));
-                   },
-               .trace = hooks_.trace,
-               .warn = hooks_.warn}} {}
-
-  void add(service::ServicePort port) override { scan_.add(std::move(port)); }
-  void drop(const IpAddress& host) override { scan_.drop(host); }
-
- private:
-  // Those that took too long since the last time: each line once.
-  void tell_of_patterns() {
-    if (engine_->statistics().given_up == given_up_ || lines_told_ >= kMostProblems) return;
-    given_up_ = engine_->statistics().given_up;
-    const Problems all = engine_->given_up();
-    for (; lines_told_ < std::min(all.size(), kMostProblems); ++lines_told_) {
-      tell_problems(path_, {all[lines_told_]}, hooks_.warn);
-    }
-  }
-
-  std::string path_;
-  bool keeps_responses_;
-  std::shared_ptr<const service::MatchEngine> engine_;
-  Hooks hooks_;
-  std::uint64_t given_up_ = 0;
-  std::size_t lines_told_ = 0;
-  service::VersionScan scan_;
-};
 
 // How much at once: what -T and --max-parallelism say of probes counts for connections.
 void limit_parallelism(const Timing& timing, service::VersionSettings& settings) noexcept {
@@ -178,19 +106,12 @@ AuditResult<void> choose_services(const AuditOptions& options, std::string_view 
   plan.services = [probes, settings, loop, tells_responses](
                       std::chrono::steady_clock::time_point began,
                       bool traces) -> Result<std::unique_ptr<ServiceAsker>> {
-    ServiceThread::Settings thread{.loop = loop, .make = {}, .traces = traces, .began = began};
+    ServiceThread::Settings thread{.loop = loop,
+                                   .make = version_workers(probes, settings, tells_responses),
+                                   .traces = traces,
+                                   .began = began};
+    // The other half is for the connections of port scans.
     thread.loop.most_sockets = half_of_descriptors();
-    // Patterns take a while to be made ready the first time.
-    thread.make = [probes, settings, tells_responses](
-                      service::Loop& own,
-                      ServiceWorker::Hooks hooks) -> Result<std::unique_ptr<ServiceWorker>> {
-      auto engine =
-          service::MatchEngine::open(probes, {.cache_folder = service::default_cache_folder()});
-      if (!engine) return Failure{engine.error()};
-      tell_problems(probes->path, (*engine)->problems(), hooks.warn);
-      return std::make_unique<VersionWorker>(own, probes, std::move(*engine), settings,
-                                             tells_responses, std::move(hooks));
-    };
     auto opened = ServiceThread::open(std::move(thread));
     if (!opened) return Failure{opened.error()};
     return std::move(*opened);

@@ -73,7 +73,15 @@ Result<std::size_t> ReplyIntake::take_batch() {
     if (i % kAhead == 0) locate(std::span{batch_}.subspan(i, std::min(kAhead, count - i)), places);
     bool repeat = false;
     const auto index = accept(batch_[i], places[i % kAhead], repeat);
-    if (!index || !is_kept(batch_[i].state)) continue;
+    if (!index) continue;
+    // Who talks to open ports gets them here.
+    if (handoff_ != nullptr && batch_[i].state == PortState::Open) {
+      handoff_->found({.ip = batch_[i].ip,
+                       .index = *index,
+                       .port = batch_[i].port,
+                       .protocol = protocol_of(scanner_.kind())});
+    }
+    if (!is_kept(batch_[i].state)) continue;
     verdicts_.push_back(to_verdict(batch_[i], scanner_));
     verdicts_.back().repeat = repeat;
     verdicts_.back().cooldown = all_sent;
@@ -115,11 +123,15 @@ Result<void> ReplyIntake::restore(Checkpoint& checkpoint, const std::function<vo
                               "checkpoint was changed and cannot be resumed",
                               checkpoint.path(), number));
     }
+    if (entry->is_answer) continue;
     note(entry->index, space.any_at(entry->index).ip, entry->state);
   }
   counts_.replies = restored.totals.replies;
   counts_.duplicates = restored.totals.duplicates;
   for (std::uint64_t number = restored.outputs.journal; number < restored.journal; ++number) {
+    const auto entry = checkpoint.entry(number);
+    if (!entry) return Failure{entry.error()};
+    if (entry->is_answer) continue;
     const Verdict verdict = checkpoint.unwritten(number);
     if (auto written = sink_.write({&verdict, 1}); !written) return written;
   }

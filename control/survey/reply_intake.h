@@ -14,6 +14,7 @@
 #include "control/survey/capture_intake.h"
 #include "control/survey/checkpoint/checkpoint_keeper.h"
 #include "control/survey/reply_ledger.h"
+#include "control/survey/service_handoff.h"
 #include "control/survey/sweep_planner.h"
 #include "dataplane/scanner.h"
 
@@ -48,6 +49,9 @@ class ReplyIntake {
   // this.
   void set_capture(CaptureIntake* capture) noexcept { capture_ = capture; }
 
+  // Hands ports to `handoff` as they are found open; it must outlive this.
+  void set_handoff(ServiceHandoff* handoff) noexcept { handoff_ = handoff; }
+
   // Takes one batch; returns how many replies were in it. Fails with Output.
   [[nodiscard]] Result<std::size_t> take_batch();
 
@@ -79,6 +83,7 @@ class ReplyIntake {
   const bool needs_networks_;  // For the retries, at the price of a cache miss a target.
   AutoRate* auto_rate_ = nullptr;
   CaptureIntake* capture_ = nullptr;
+  ServiceHandoff* handoff_ = nullptr;
   ReplyLedger ledger_;
   AnsweringNetworks answering_;
   Counts counts_;

@@ -22,6 +22,7 @@ std::string_view to_string(SurveyPhase phase) {
     case SurveyPhase::Sending: return "sending";
     case SurveyPhase::BetweenSweeps: return "between-sweeps";
     case SurveyPhase::CoolingDown: return "cooling-down";
+    case SurveyPhase::AskingServices: return "asking-services";
     case SurveyPhase::Done: return "done";
   }
   return "unknown";
@@ -66,6 +67,27 @@ std::string format_percent(double percent) {
   return fmt::format("{:.2f}%", std::floor(percent * 100.0) / 100.0);
 }
 
+// "; service tier: 4,096 waiting, 100/s", and whether the survey waits for it.
+std::string service_text(const SurveyProgress& progress) {
+  if (!progress.services) return {};
+  const ServiceProgress& tier = *progress.services;
+  return fmt::format("; service tier: {} known, {} waiting, {:.0f}/s{}", tier.identified,
+                     tier.waiting, tier.per_second, tier.holds ? ", sending waits for it" : "");
+}
+
+std::string services_json(const ServiceProgress& tier) {
+  JsonObject object{JsonObject::Layout::OneLine};
+  object.number("found", tier.found)
+      .number("answered", tier.answered)
+      .number("identified", tier.identified)
+      .number("failed", tier.failed)
+      .number("waiting", tier.waiting)
+      .number("per_second", tier.per_second)
+      .raw("holds_sending", tier.holds ? "true" : "false")
+      .number("held_s", Seconds{tier.held}.count());
+  return object.done();
+}
+
 }  // namespace
 
 std::uint64_t SurveyProgress::dropped() const noexcept { return sum(drops); }
@@ -99,6 +121,11 @@ std::optional<std::chrono::seconds> SurveyProgress::remaining() const noexcept {
     left = std::max(targets_left / rate, share_left * Seconds{network_time}.count());
     if (runtime_left) left = std::min(left, Seconds{*runtime_left}.count());
   }
+  if (phase == SurveyPhase::AskingServices && services) {
+    const double rate = ratio(static_cast<double>(services->answered), Seconds{elapsed}.count());
+    if (rate <= 0.0) return std::nullopt;
+    left = static_cast<double>(services->waiting) / rate;
+  }
   left += Seconds{cooldown_left}.count();
   left = std::clamp(left, 0.0, kLongest);
   return std::chrono::seconds{static_cast<std::int64_t>(std::ceil(left))};
@@ -131,16 +158,18 @@ std::string format_progress_line(const SurveyProgress& progress) {
   std::string when = left ? format_left(*left) + " left" : "time left unknown";
   if (progress.phase == SurveyPhase::BetweenSweeps) when = "waiting before the next sweep";
   if (progress.phase == SurveyPhase::CoolingDown) when = "waiting for replies, " + when;
+  if (progress.phase == SurveyPhase::AskingServices) when = "asking services, " + when;
   if (progress.phase == SurveyPhase::Done) when = "done";
   return fmt::format(
       "{} {} ({}); send: {} {} ({} avg); recv: {} {} ({} avg); {}: {}; drops: {}; hitrate: "
-      "{:.2f}%",
+      "{:.2f}%{}",
       format_elapsed(progress.elapsed),
       progress.sweep > 1 ? fmt::format("sweep {} {}", progress.sweep, percent) : percent, when,
       progress.sent, format_rate(progress.send_rate), format_rate(progress.average_send_rate()),
       progress.replies, format_rate(progress.reply_rate),
       format_rate(progress.average_reply_rate()), trawl::to_string(progress.sought),
-      progress.found_in(progress.sought), progress.dropped(), progress.hit_rate());
+      progress.found_in(progress.sought), progress.dropped(), progress.hit_rate(),
+      service_text(progress));
 }
 
 std::string format_status_json(const SurveyProgress& progress,
@@ -174,6 +203,7 @@ std::string format_status_json(const SurveyProgress& progress,
       .raw("drops", counters_json(progress.drops))
       .raw("ignored", counters_json(progress.ignored))
       .raw("others", counters_json(progress.others));
+  if (progress.services) object.raw("services", services_json(*progress.services));
   if (progress.recall) {
     JsonObject recall{JsonObject::Layout::OneLine};
     recall.number("estimate", progress.recall->recall)
@@ -217,6 +247,19 @@ std::string format_summary(const SurveyProgress& progress) {
     row(trawl::to_string(state), progress.found_in(state));
   }
   row("duplicates", progress.duplicates);
+  if (const auto& tier = progress.services) {
+    row("asked", tier->answered, fmt::format("of {} open ports", tier->found));
+    row("identified", tier->identified);
+    if (tier->failed > 0) row("in trouble", tier->failed, "could not be asked to the end");
+    if (tier->waiting > 0) {
+      row("not asked", tier->waiting, "the survey ended before; 'trawl resume' asks them");
+    }
+    if (tier->held.count() > 0) {
+      fmt::format_to(std::back_inserter(text),
+                     "sending waited {} for the service tier, which had no room for more ports\n",
+                     format_elapsed(tier->held));
+    }
+  }
   if (const std::string history = format_history(progress.history); !history.empty()) {
     fmt::format_to(std::back_inserter(text), "rate over time: {}\n", history);
   }

@@ -20,7 +20,19 @@ struct NamedCounter {
   std::uint64_t value = 0;
 };
 
-enum class SurveyPhase { Sending, BetweenSweeps, CoolingDown, Done };
+enum class SurveyPhase { Sending, BetweenSweeps, CoolingDown, AskingServices, Done };
+
+// Where the service tier stands.
+struct ServiceProgress {
+  std::uint64_t found = 0;       // Open ports that are to be asked...
+  std::uint64_t answered = 0;    // ...that were...
+  std::uint64_t identified = 0;  // ...whose service has a name...
+  std::uint64_t failed = 0;      // ...that could not be asked...
+  std::uint64_t waiting = 0;     // ...and that were not yet.
+  double per_second = 0.0;       // Answered over the last second.
+  bool holds = false;            // The senders are held until there is room.
+  std::chrono::nanoseconds held{0};
+};
 
 // Where a survey stands at one moment. The text formatters below are pure functions of this.
 struct SurveyProgress {
@@ -57,6 +69,8 @@ struct SurveyProgress {
 
   // The course of it so far.
   std::span<const RatePoint> history;
+
+  std::optional<ServiceProgress> services;  // With --service.
 
   // At the end, where repeats or sentinels told something of it.
   std::optional<RecallEstimate> recall;

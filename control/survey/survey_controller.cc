@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "control/steward/guard_reload.h"
+#include "control/survey/checkpoint/service_backlog.h"
 
 namespace trawl::control {
 namespace {
@@ -54,6 +55,13 @@ SurveyController::SurveyController(const SurveyOptions& options, const Parts& pa
       intake_{planner_, scanner_, outputs_, parts.memory, keeper_.get()},
       monitor_{options, link_, scanner_, intake_} {
   intake_.set_capture(&capture_);
+  if (parts.services == nullptr) return;
+  handoff_ = std::make_unique<ServiceHandoff>(
+      ServiceHandoff::Parts{.tier = *parts.services,
+                            .sink = outputs_,
+                            .hold = [this](bool is_held) { scanner_.hold(is_held); },
+                            .keeper = keeper_.get()});
+  intake_.set_handoff(handoff_.get());
 }
 
 SurveyOutcome SurveyController::run(const std::atomic<bool>& interrupted) {
@@ -76,8 +84,10 @@ SurveyOutcome SurveyController::run(const std::atomic<bool>& interrupted) {
     outcome.reason = "max-runtime";
   }
   scanner_.stop();
-  finished_ = outcome.code == ExitCode::Done && !cut_short_;
-  auto ended = end();
+  auto ended = end_services(interrupted, outcome.code != ExitCode::Done || cut_short_);
+  finished_ = outcome.code == ExitCode::Done && !cut_short_ && ended &&
+              (!handoff_ || handoff_->waiting() == 0);
+  if (auto closed = end(); !closed && ended) ended = closed;
   // Of two failures the first is the cause.
   if (!ended && outcome.code != ExitCode::Output) {
     outcome = SurveyOutcome{ended.error().code, ended.error().message};
@@ -107,6 +117,7 @@ Result<void> SurveyController::begin() {
     }
     damaged_ = damaged_before_;
     if (auto restored = intake_.restore(checkpoint, plan); !restored) return restored;
+    if (auto resumed = resume_services(checkpoint); !resumed) return resumed;
   }
   if (!sweep) {
     return fail(ExitCode::BadInput,
@@ -115,6 +126,17 @@ Result<void> SurveyController::begin() {
   }
   send(std::move(*sweep));
   if (options_.rate.is_automatic()) start_auto_rate();
+  return {};
+}
+
+// Ports that were found open before, and whose services are in no output.
+Result<void> SurveyController::resume_services(Checkpoint& checkpoint) {
+  if (!handoff_) return {};
+  auto read =
+      ServiceBacklog::read(checkpoint, *planner_.config().space, protocol_of(scanner_.kind()));
+  if (!read) return Failure{read.error()};
+  const auto backlog = std::make_shared<ServiceBacklog>(std::move(*read));
+  handoff_->resume([backlog] { return backlog->next(); }, backlog->count(), backlog->answered());
   return {};
 }
 
@@ -169,6 +191,28 @@ void SurveyController::send(dataplane::Sweep sweep) {
   scanner_.begin_sweep(std::move(sweep), keeper_ ? &keeper_->lanes_for(sweep_) : nullptr);
 }
 
+// Replies that were left in the ring may have brought open ports. A survey that was not cut short
+// asks them too; what another one leaves is told, and kept by its checkpoint.
+Result<void> SurveyController::end_services(const std::atomic<bool>& interrupted, bool is_cut) {
+  if (!handoff_) return {};
+  constexpr int kMostTurns = 64;  // For answers that are there already.
+  int turns_left = kMostTurns;
+  for (bool over = false; !over;) {
+    const bool is_last = is_cut || interrupted.load();
+    if (is_last) handoff_->close();
+    const auto taken = handoff_->has_room() || is_last ? intake_.take_batch() : std::size_t{0};
+    if (!taken) return Failure{taken.error()};
+    const auto moved = handoff_->turn(Clock::now());
+    if (!moved) return Failure{moved.error()};
+    if (auto second = once_a_second(); !second) return second;
+    over = *taken == 0 && handoff_->waiting() == 0;
+    if (is_last) over = !*moved || --turns_left == 0;
+    if (!over && *taken == 0 && !*moved) std::this_thread::sleep_for(kIdleNap);
+  }
+  handoff_->close();
+  return {};
+}
+
 // Everything that came is taken, written and closed, also after a failure.
 Result<void> SurveyController::end() {
   Result<void> first;
@@ -193,20 +237,32 @@ Result<void> SurveyController::end() {
 // A batch of replies and a look around; true when the survey is over.
 Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
   if (reload_wanted_.exchange(false)) {
-    (void)reload_guard(
-        blocklist_, [this](const AddressList& blocked) { scanner_.block(blocked.v4, blocked.v6); });
+    (void)reload_guard(blocklist_, [this](const AddressList& blocked) {
+      scanner_.block(blocked.v4, blocked.v6);
+      if (handoff_) handoff_->block(blocked);
+    });
   }
   const auto before = Clock::now();
-  const auto handled = intake_.take_batch();
+  // With no room for open ports, replies wait in their ring, which slows the senders.
+  const bool takes = !handoff_ || handoff_->has_room();
+  const auto handled = takes ? intake_.take_batch() : std::size_t{0};
   if (!handled) return Failure{handled.error()};
-  if (keeper_ && *handled == 0) keeper_->drained(before, scanner_.lanes(), totals());
+  if (keeper_ && takes && *handled == 0) keeper_->drained(before, scanner_.lanes(), totals());
+  bool moved = false;
+  if (handoff_) {
+    const auto turned = handoff_->turn(before);
+    if (!turned) return turned;
+    moved = *turned;
+  }
   if (keeper_ && keeper_->wants_flush()) {
     if (auto flushed = flush(); !flushed) return Failure{flushed.error()};
   }
   const bool over = interrupted.load() || is_over();
   if (auto second = once_a_second(); !second) return Failure{second.error()};
   if (auto health = check_health(); !health) return Failure{health.error()};
-  if (auto_rate_ && auto_rate_->is_due(before)) {
+  // While senders are held, sentinels are silent for that reason alone.
+  const bool is_held = handoff_ && handoff_->is_held();
+  if (auto_rate_ && !is_held && auto_rate_->is_due(before)) {
     const auto counters = scanner_.counters();
     const auto count = [&](Counter counter) { return counters[static_cast<std::size_t>(counter)]; };
     const dataplane::LinkCounters link = link_.counters();
@@ -221,7 +277,7 @@ Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
          .highest = dataplane::last_taken(scanner_.sweep(), scanner_.lanes()) - first,
          .first_sweep = sweep_ == 1 && phase_ == SurveyPhase::Sending});
   }
-  if (!over && *handled == 0) std::this_thread::sleep_for(kIdleNap);
+  if (!over && *handled == 0 && !moved) std::this_thread::sleep_for(kIdleNap);
   return over;
 }
 
@@ -233,7 +289,15 @@ bool SurveyController::is_over() {
     if (now - sweep_ended_ < options_.retry_delay || begin_next_sweep()) return false;
     phase_ = SurveyPhase::CoolingDown;
   }
-  return !scanner_.receives() || now - sweep_ended_ >= options_.cooldown;
+  if (scanner_.receives() && now - sweep_ended_ < options_.cooldown) return false;
+  return services_done(now);
+}
+
+bool SurveyController::services_done(Clock::time_point now) {
+  if (!handoff_ || handoff_->waiting() == 0) return true;
+  phase_ = SurveyPhase::AskingServices;
+  cut_short_ = cut_short_ || (options_.max_runtime && now - started_ >= *options_.max_runtime);
+  return cut_short_;
 }
 
 void SurveyController::end_sweep(Clock::time_point now) {
@@ -337,6 +401,7 @@ const SurveyProgress& SurveyController::progress() {
   const auto now = Clock::now();
   const bool sending = phase_ == SurveyPhase::Sending;
   const auto wait = phase_ == SurveyPhase::BetweenSweeps ? options_.retry_delay : options_.cooldown;
+  if (handoff_) monitor_.set_services(handoff_->progress(now));
   const Clock::duration waited = sending ? Clock::duration{0} : now - sweep_ended_;
   return monitor_.update(
       {.phase = phase_,

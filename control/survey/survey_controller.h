@@ -17,6 +17,7 @@
 #include "control/survey/output/survey_outputs.h"
 #include "control/survey/recall_estimate.h"
 #include "control/survey/reply_intake.h"
+#include "control/survey/service_handoff.h"
 #include "control/survey/status.h"
 #include "control/survey/survey_monitor.h"
 #include "control/survey/survey_options.h"
@@ -48,6 +49,7 @@ class SurveyController {
     std::atomic<bool>& reload_wanted;
     ByteCount memory = ByteCount::mebibytes(512);  // For what is known of targets.
     Checkpoint* checkpoint = nullptr;
+    ServiceTier* services = nullptr;  // Absent unless open ports are asked what they are.
   };
   SurveyController(const SurveyOptions& options, const Parts& parts);
 
@@ -71,6 +73,9 @@ class SurveyController {
   [[nodiscard]] bool is_over();
   void end_sweep(Clock::time_point now);
   [[nodiscard]] bool begin_next_sweep();
+  [[nodiscard]] bool services_done(Clock::time_point now);
+  [[nodiscard]] Result<void> resume_services(Checkpoint& checkpoint);
+  [[nodiscard]] Result<void> end_services(const std::atomic<bool>& interrupted, bool is_cut);
   [[nodiscard]] SweepPlanner::Known known() const;
   void start_auto_rate();
   void note_damage();
@@ -98,6 +103,7 @@ class SurveyController {
   std::vector<PositionRange> damaged_;
   CaptureIntake capture_;
   ReplyIntake intake_;
+  std::unique_ptr<ServiceHandoff> handoff_;  // Absent without --service.
   SurveyMonitor monitor_;
   SurveyPhase phase_ = SurveyPhase::Sending;
   unsigned sweep_ = 1;

@@ -42,6 +42,8 @@ class SurveyMonitor {
 
   void set_recall(const std::optional<RecallEstimate>& recall) { progress_.recall = recall; }
 
+  void set_services(const ServiceProgress& services) { progress_.services = services; }
+
   // Spans in it are valid until the next call.
   const SurveyProgress& update(const Stage& stage);
   [[nodiscard]] const SurveyProgress& progress() const noexcept { return progress_; }

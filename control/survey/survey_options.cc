@@ -50,6 +50,7 @@ struct Texts {
   std::string cooldown, max_runtime, format, states, filter, contact;
   std::vector<std::string> outputs, fields;
   std::string network_rate, shard, probes, retries, retry_delay, memory;
+  ServiceTexts services;
 };
 
 void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
@@ -209,7 +210,10 @@ void add_output_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
       "FORMAT");
   repeatable("--fields", texts.fields,
              "Which fields, in this order: schema, ts, ip, port, proto,\n"
-             "state, reason, ttl, rtt_us, attempt, from; or zmap's:\n"
+             "state, reason, ttl, rtt_us, attempt, from, type; with\n"
+             "--service: class, source, service, tls, product, version,\n"
+             "info, hostname, os, device, cpe, probe, line, banner,\n"
+             "truncated, fingerprint, trouble; or zmap's:\n"
              "saddr, saddr-raw, daddr, daddr-raw, ttl, sport, dport,\n"
              "classification, success, repeat, cooldown, timestamp-str,\n"
              "timestamp-ts, timestamp-us; may be repeated, once for each",
@@ -435,6 +439,7 @@ Result<void> check_files(const SurveyOptions& options) {
         "for it");
   }
   std::vector<std::string> inputs = options.target_files;
+  if (!options.services.database.empty()) inputs.push_back(options.services.database);
   inputs.insert(inputs.end(), options.blocklist_files.begin(), options.blocklist_files.end());
   inputs.insert(inputs.end(), options.exclude_files.begin(), options.exclude_files.end());
   if (!options.payload_file.empty()) inputs.push_back(options.payload_file);
@@ -505,6 +510,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   add_target_options(app, options, texts);
   add_network_options(app, options, texts);
   add_repeat_options(app, options, texts);
+  add_service_options(app, texts.services);
   add_output_options(app, options, texts);
   std::vector<std::string> reversed{args.begin(), args.end()};  // The order CLI11 wants.
   std::ranges::reverse(reversed);
@@ -519,6 +525,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   }
   for (const std::string& word : app.remaining()) {
     if (word == "--") continue;  // Only says that no option follows.
+    if (std::string why = refusal_of(word); !why.empty()) return usage(std::move(why));
     if (word.size() > 1 && word.front() == '-') return unknown_option(app, word);
     options.targets.push_back(word);
   }
@@ -532,6 +539,9 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   if (auto taken = take_values(app, texts, options); !taken) return Failure{taken.error()};
   if (auto taken = take_outputs(app, texts, options); !taken) return Failure{taken.error()};
   if (auto fits = check_together(app, options); !fits) return Failure{fits.error()};
+  if (auto taken = take_service_options(app, texts.services, options); !taken) {
+    return Failure{taken.error()};
+  }
   if (auto fits = check_files(options); !fits) return Failure{fits.error()};
   return options;
 }

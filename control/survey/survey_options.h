@@ -19,6 +19,7 @@
 #include "control/survey/quantity.h"
 #include "control/survey/rate_spec.h"
 #include "control/survey/retry_mode.h"
+#include "control/survey/service_options.h"
 #include "control/survey/shard.h"
 #include "dataplane/probe_kind.h"
 #include "dataplane/vlan.h"
@@ -69,6 +70,8 @@ struct SurveyOptions {
   std::optional<Uint128> seed;   // Absent: a random one is drawn.
   std::chrono::nanoseconds cooldown = std::chrono::seconds{8};
   std::optional<std::chrono::nanoseconds> max_runtime;
+
+  ServiceOptions services;  // What follows when a port is open.
 
   // What comes out.
   std::vector<OutputSpec> outputs{OutputSpec{}};  // At least one, and only one in a dry run.

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "control/survey/output/survey_outputs.h"
+#include "control/survey/service_opening.h"
 #include "control/survey/survey_controller.h"
 #include "control/survey/survey_setup.h"
 #include "dataplane/eal.h"
@@ -165,6 +166,8 @@ Result<ExitCode> run_survey(SurveyJob job) {
     return Failure{error};
   };
   LiveBlocklist blocklist = std::move(job.plan.blocklist);
+  auto services = open_services(job.options, blocklist.blocked());
+  if (!services) return discard(services.error());
   auto survey = prepare_survey(job.options, std::move(job.plan), job.metadata.seed);
   if (!survey) return discard(survey.error());
   // Whoever was excluded since the survey began has opted out of the rest.
@@ -191,7 +194,8 @@ Result<ExitCode> run_survey(SurveyJob job) {
                                .blocklist = blocklist,
                                .reload_wanted = reload_wanted,
                                .memory = survey->memory,
-                               .checkpoint = job.checkpoint.get()}};
+                               .checkpoint = job.checkpoint.get(),
+                               .services = services->get()}};
   const SurveyOutcome outcome = controller.run(interrupted);
   record_blocklist(blocklist, job.metadata);
   return conclude(job, controller, std::move(job.metadata), outcome);

@@ -95,6 +95,19 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x7f) {
+      out += c;
+    } else {
+      out += fmt::format("\\x{:02X}", byte);
+    }
+  }
+  return out;
+}
+
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
@@ -105,6 +118,9 @@ void append_json_string(std::string& out, std::string_view text) {
     } else if (byte == '"' || byte == '\\') {
       out += '\\';
       out += text[0];
+    } else if (length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) {
+      // Control characters, too, which some terminals obey (ISO 6429).
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(text[1]));
     } else if (byte < 0x20 || byte == 0x7f) {
       fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
     } else {

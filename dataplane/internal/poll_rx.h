@@ -11,6 +11,7 @@
 #include "dataplane/captured_frame.h"
 #include "dataplane/counters.h"
 #include "dataplane/internal/capture_ring.h"
+#include "dataplane/internal/converser.h"
 #include "dataplane/internal/poll_tx.h"
 #include "dataplane/internal/receive_rest.h"
 #include "dataplane/reply.h"
@@ -36,8 +37,9 @@ class BasicRxLoop {
  public:
   static constexpr unsigned kBurst = 64;
 
+  // `converser` holds conversations with who answers, if any are to be held.
   BasicRxLoop(BasicScanPlan<Address>& plan, SharedState& shared, const RxSeat& seat,
-              CoreCounters& counters);
+              CoreCounters& counters, BasicConverser<Address>* converser = nullptr);
 
   // One burst from one queue. True when a frame was received.
   bool poll(Ticks now) noexcept;
@@ -49,6 +51,7 @@ class BasicRxLoop {
 
   bool has_room() noexcept;
   bool answer_neighbour(rte_mbuf* frame) noexcept;
+  bool pass_to_kernel(std::span<const std::byte> frame) noexcept;
   void validate(Ticks now, unsigned claims) noexcept;
   void keep_head(Ticks now, unsigned claim, rte_mbuf* frame) noexcept;
 
@@ -56,6 +59,7 @@ class BasicRxLoop {
   SharedState& shared_;
   const RxSeat seat_;
   CoreCounters& counters_;
+  BasicConverser<Address>* const converser_;
   std::uint16_t queue_ = 0;
   ReceiveRest rest_;
   std::array<BasicReplyClaim<Address>, kBurst> claims_;

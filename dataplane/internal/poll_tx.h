@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "dataplane/counters.h"
+#include "dataplane/exception/frame_ring.h"
 #include "dataplane/internal/frame_sender.h"
 #include "dataplane/internal/spread.h"
 #include "dataplane/internal/waiting_probes.h"
@@ -32,6 +33,7 @@ struct alignas(64) SharedState {
   std::atomic<const SweepRun*> run{nullptr};  // Control: replaced when every sender finished it.
   std::atomic<double> rate{0.0};              // Control: packets/s of all senders, < 0: no limit.
   std::atomic<bool> replies_piling{false};    // Receiver: the reply ring is nearly full.
+  std::atomic<bool> is_held{false};           // Control: nothing new is sent.
 };
 
 // Where one sending loop sits.
@@ -42,6 +44,8 @@ struct TxSeat {
   rte_mempool* pool = nullptr;          // Holds probe frames only, prepared from the template.
   rte_mempool* control_pool = nullptr;  // For ARP and neighbour discovery.
   rte_ring* answers = nullptr;          // Of frames made by the receiver; nullptr on other senders.
+  FrameRing* kernel = nullptr;   // What the kernel wants sent; nullptr on other senders, or none.
+  rte_ring* talk = nullptr;      // Of frames of conversations; nullptr on other senders.
   rte_ring* requests = nullptr;  // Of BasicTarget elements: what control wants; nullptr on others.
   unsigned sender = 0;           // Which share of the lanes this loop owns,
   unsigned senders = 1;          // of how many; at most kLanes.
@@ -57,6 +61,8 @@ class BasicTxLoop {
   using Target = BasicTarget<Address>;
 
   static constexpr unsigned kBurst = 64;
+  // Frames of the kernel sent in one poll, at most: what they may take of a link that is full.
+  static constexpr unsigned kKernelBurst = 8;
 
   BasicTxLoop(BasicScanPlan<Address>& plan, const SharedState& shared, const TxSeat& seat,
               CoreCounters& counters);
@@ -88,6 +94,9 @@ class BasicTxLoop {
   void follow_rate(Ticks now) noexcept;
   unsigned send_held() noexcept;
   void send_answers() noexcept;
+  void send_for_kernel(FrameRing& frames) noexcept;
+  void send_talk() noexcept;
+  unsigned take_talk() noexcept;
   bool gateway_ready(Ticks now) noexcept;
   bool have_buffers(unsigned want) noexcept;
   unsigned send_sweep(Ticks now, unsigned want) noexcept;
@@ -138,6 +147,9 @@ class BasicTxLoop {
   std::array<Address, kBurst> sources_;        // Where each frame comes from, if from several.
   std::array<rte_mbuf*, kBurst> spares_{};     // Allocated, not used yet.
   std::array<rte_mbuf*, kBurst> frames_{};
+  std::array<rte_mbuf*, kBurst> talk_{};  // Frames of conversations that wait for room in the link:
+  unsigned talk_first_ = 0;               // from here on,
+  unsigned talk_held_ = 0;                // so many.
   bool is_behind_ = false;
   unsigned asked_ = 0;  // Neighbours asked for in this poll.
   unsigned spare_ = 0;

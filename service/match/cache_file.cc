@@ -1,14 +1,20 @@
 #include "service/match/cache_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
+#include <memory>
+#include <tuple>
+#include <vector>
 
 namespace trawl::service {
 namespace {
@@ -22,14 +28,41 @@ std::string_view as_bytes(const CacheKey& key) noexcept {
   return {reinterpret_cast<const char*>(key.data()), key.size()};
 }
 
-std::string path_of(const std::string& folder, const CacheKey& key) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string path = folder + "/match-";
-  for (std::size_t i = 0; i < 8; ++i) {
-    path += kDigits[key[i] >> 4U];
-    path += kDigits[key[i] & 15U];
+// "match-0123456789abcdef.cache": the begin of the key.
+constexpr std::string_view kPrefix = "match-";
+constexpr std::string_view kSuffix = ".cache";
+constexpr std::string_view kDigits = "0123456789abcdef";
+constexpr std::size_t kKeyBytes = 8;
+constexpr std::size_t kNameSize = kPrefix.size() + 2 * kKeyBytes + kSuffix.size();
+constexpr std::string_view kTemporary = ".XXXXXX";
+constexpr std::time_t kCutOff = 24 * 3600;  // Seconds after which no write goes on.
+
+std::string name_of(const CacheKey& key) {
+  std::string name{kPrefix};
+  for (std::size_t i = 0; i < kKeyBytes; ++i) {
+    name += kDigits[key[i] >> 4U];
+    name += kDigits[key[i] & 15U];
   }
-  return path + ".cache";
+  name += kSuffix;
+  return name;
+}
+
+std::string path_of(const std::string& folder, const CacheKey& key) {
+  return folder + '/' + name_of(key);
+}
+
+enum class NameKind : std::uint8_t { Other, Kept, Temporary };
+
+NameKind kind_of(std::string_view name) noexcept {
+  const std::string_view key = name.substr(std::min(name.size(), kPrefix.size()), 2 * kKeyBytes);
+  const bool is_ours = name.size() >= kNameSize && name.starts_with(kPrefix) &&
+                       key.find_first_not_of(kDigits) == std::string_view::npos &&
+                       name.substr(0, kNameSize).ends_with(kSuffix);
+  if (!is_ours) return NameKind::Other;
+  if (name.size() == kNameSize) return NameKind::Kept;
+  const bool is_temporary =
+      name.size() == kNameSize + kTemporary.size() && name[kNameSize] == kTemporary.front();
+  return is_temporary ? NameKind::Temporary : NameKind::Other;
 }
 
 class Descriptor {
@@ -115,6 +148,42 @@ bool write_cache_file(const std::string& folder, const CacheKey& key, std::strin
                        ::rename(temporary.c_str(), path.c_str()) == 0;
   if (!is_kept) ::unlink(temporary.c_str());
   return is_kept;
+}
+
+void remove_old_cache_files(const std::string& folder, const CacheKey& key) {
+  struct Found {
+    std::timespec written{};
+    std::string name;
+  };
+  const std::unique_ptr<DIR, int (*)(DIR*)> open{::opendir(folder.c_str()), &::closedir};
+  if (!open) return;
+  const int at = ::dirfd(open.get());
+  const std::string own = name_of(key);
+  const std::time_t now = std::time(nullptr);
+  std::vector<Found> others;
+  while (const dirent* entry = ::readdir(open.get())) {
+    const std::string name{static_cast<const char*>(entry->d_name)};
+    const NameKind kind = kind_of(name);
+    struct stat about {};
+    if (kind == NameKind::Other || name == own ||
+        ::fstatat(at, name.c_str(), &about, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(about.st_mode) ||
+        about.st_uid != ::geteuid()) {
+      continue;
+    }
+    if (kind == NameKind::Kept) {
+      others.push_back({.written = about.st_mtim, .name = name});
+    } else if (now - about.st_mtim.tv_sec > kCutOff) {
+      ::unlinkat(at, name.c_str(), 0);
+    }
+  }
+  // Whoever has one open reads on; who wanted it makes it anew.
+  std::sort(others.begin(), others.end(), [](const Found& a, const Found& b) {
+    return std::tie(a.written.tv_sec, a.written.tv_nsec, a.name) >
+           std::tie(b.written.tv_sec, b.written.tv_nsec, b.name);
+  });
+  for (std::size_t i = kKeptCacheFiles - 1; i < others.size(); ++i) {
+    ::unlinkat(at, others[i].name.c_str(), 0);
+  }
 }
 
 std::string default_cache_folder() {

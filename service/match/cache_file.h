@@ -22,6 +22,13 @@ using CacheKey = std::array<std::uint8_t, 32>;  // SHA-256.
 // reads half of it. False where the folder or the disk does not allow it.
 bool write_cache_file(const std::string& folder, const CacheKey& key, std::string_view bytes);
 
+// Removes what other signatures, processors and versions left behind: of the files of all keys that
+// belong to this user, all but the kKeptCacheFiles written last, and what a write that was cut off
+// left more than a day ago. Touches nothing that does not look like a file of this cache, and never
+// the one of this key. Other processes may read, write and remove files meanwhile.
+void remove_old_cache_files(const std::string& folder, const CacheKey& key);
+inline constexpr std::size_t kKeptCacheFiles = 8;
+
 // $XDG_CACHE_HOME/trawl; /var/cache/trawl for root; else ~/.cache/trawl. "" for none.
 [[nodiscard]] std::string default_cache_folder();
 

@@ -12,6 +12,9 @@
 #include <utility>
 
 #include "service/match/byte_pack.h"
+#include "service/match/line_pattern.h"
+#include "service/match/pattern_prefix.h"
+#include "service/match/text_choice.h"
 
 namespace trawl::service {
 namespace {
@@ -36,9 +39,58 @@ constexpr std::size_t kFewest = 256;
 constexpr std::size_t kChecks = 8;  // For each text.
 constexpr std::string_view kFillers{"a \0\n\xffz0", 7};
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+constexpr std::size_t kMostSets = std::numeric_limits<std::uint16_t>::max();
 
-bool is_same_letter(char a, char b) noexcept { return lower(a) == lower(b); }
+std::string_view set_bytes(const ByteSet& set) noexcept {
+  return {reinterpret_cast<const char*>(set.words.data()), sizeof set.words};
+}
+
+// Gives each set a number, the first one to that of all bytes.
+class SetNumbers {
+ public:
+  explicit SetNumbers(std::vector<ByteSet>& sets) : sets_{sets} { number_of(ByteSet::all()); }
+
+  std::uint16_t number_of(const ByteSet& set) {
+    if (sets_.size() == kMostSets && !numbers_.contains(set)) return 0;
+    const auto [number, is_new] =
+        numbers_.try_emplace(set, static_cast<std::uint16_t>(sets_.size()));
+    if (is_new) sets_.push_back(set);
+    return number->second;
+  }
+
+ private:
+  std::vector<ByteSet>& sets_;
+  std::map<ByteSet, std::uint16_t> numbers_;
+};
+
+// A branch of a line's pattern.
+struct Branch {
+  std::uint32_t line = 0;
+  PatternPrefix prefix;
+};
+
+// All branches, and the texts that each needs.
+struct Branches {
+  std::vector<Branch> list;
+  std::vector<std::vector<NeededText>> needed;
+};
+
+Branches branches_of(std::span<const MatchLine> lines) {
+  Branches branches;
+  for (std::uint32_t line = 0; line < lines.size(); ++line) {
+    const auto read = read_pattern(lines[line].pattern, lines[line].ignores_case);
+    if (!read) {
+      branches.list.push_back({.line = line, .prefix = LinePattern::prefix(lines[line])});
+      branches.needed.emplace_back();
+      continue;
+    }
+    for (const PatternBranch& branch : *read) {
+      branches.list.push_back({.line = line, .prefix = pattern_prefix(branch)});
+      branches.needed.push_back(needed_texts(branch));
+    }
+  }
+  return branches;
+}
 
 }  // namespace
 
@@ -46,45 +98,39 @@ void LineFilter::DatabaseDeleter::operator()(hs_database* database) const noexce
   hs_free_database(database);
 }
 
-bool LineFilter::Use::allows(std::string_view response) const noexcept {
-  if (response.size() < offset || response.size() - offset < fixed.size()) return false;
-  const std::string_view there = response.substr(offset, fixed.size());
-  return ignores_case ? std::equal(there.begin(), there.end(), fixed.begin(), is_same_letter)
-                      : there == fixed;
-}
-
-bool LineFilter::Text::stands_in(std::string_view response) const noexcept {
-  if (!ignores_case) {
-    return ::memmem(response.data(), response.size(), bytes.data(), bytes.size()) != nullptr;
-  }
-  return std::search(response.begin(), response.end(), bytes.begin(), bytes.end(),
-                     is_same_letter) != response.end();
-}
-
 void LineFilter::choose(std::span<const MatchLine> lines) {
   lines_ = lines.size();
+  const Branches branches = branches_of(lines);
+  const auto chosen = choose_texts(branches.needed);
+  SetNumbers sets{sets_};
   std::map<std::pair<std::string, bool>, std::size_t> numbers;
-  std::uint32_t line = 0;
-  for (const auto& chosen : choose_texts(lines)) {
-    if (!chosen) {
-      others_.push_back({.line = line, .lead = LinePattern::lead(lines[line])});
-      ++line;
+  std::vector<std::vector<LineUse>> uses;  // Of each text.
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const Branch& branch = branches.list[i];
+    LineUse use{.line = branch.line,
+                .least = branch.prefix.least,
+                .ignores_case = lines[branch.line].ignores_case};
+    std::transform(branch.prefix.sets.begin(), branch.prefix.sets.end(), use.sets.begin(),
+                   [&sets](const ByteSet& set) { return sets.number_of(set); });
+    if (chosen[i] && chosen[i]->fixed) {
+      use.offset = static_cast<std::uint32_t>(*chosen[i]->fixed->offset);
+      use.set_fixed(chosen[i]->fixed->bytes);
+    }
+    const std::string text = chosen[i] ? chosen[i]->bytes : std::string{};
+    if (text.size() < kShortestText) {
+      directs_.push_back({.use = use, .text = text});
       continue;
     }
-    Use use{.line = line++, .ignores_case = chosen->ignores_case, .offset = 0, .fixed = {}};
-    if (chosen->fixed) {
-      use.offset = static_cast<std::uint32_t>(*chosen->fixed->offset);
-      use.fixed = chosen->fixed->bytes;
-    }
-    const bool is_short = chosen->bytes.size() < kShortestText;
-    std::vector<Text>& texts = is_short ? alone_ : texts_;
-    const auto [number, is_new] =
-        numbers.try_emplace({chosen->bytes, chosen->ignores_case}, texts.size());
-    if (is_new) {
-      texts.push_back({.bytes = chosen->bytes, .ignores_case = chosen->ignores_case, .uses = {}});
-    }
-    texts[number->second].uses.push_back(std::move(use));
+    const auto [number, is_new] = numbers.try_emplace({text, use.ignores_case}, texts_.size());
+    if (is_new) texts_.push_back({.bytes = text, .ignores_case = use.ignores_case});
+    uses.resize(texts_.size());
+    uses[number->second].push_back(use);
   }
+  for (const auto& each : uses) {
+    first_uses_.push_back(static_cast<std::uint32_t>(uses_.size()));
+    uses_.insert(uses_.end(), each.begin(), each.end());
+  }
+  first_uses_.push_back(static_cast<std::uint32_t>(uses_.size()));
 }
 
 LineFilter LineFilter::compile(std::span<const MatchLine> lines) {
@@ -93,13 +139,27 @@ LineFilter LineFilter::compile(std::span<const MatchLine> lines) {
   const bool is_good =
       filter.texts_.size() >= kFewest && filter.compile_database() && filter.finds_its_texts();
   if (!is_good) filter.give_up_database();
+  filter.make_table();
   return filter;
 }
 
 void LineFilter::give_up_database() {
   database_.reset();
-  std::move(texts_.begin(), texts_.end(), std::back_inserter(alone_));
+  for (std::size_t text = 0; text < texts_.size(); ++text) {
+    for (const LineUse& use : uses_of(text)) {
+      directs_.push_back({.use = use, .text = texts_[text].bytes});
+    }
+  }
   texts_.clear();
+  uses_.clear();
+  first_uses_.assign(1, 0);
+}
+
+void LineFilter::make_table() {
+  std::vector<PrefixSets> prefixes;
+  prefixes.reserve(directs_.size());
+  for (const Direct& direct : directs_) prefixes.push_back(direct.use.sets);
+  table_ = PrefixTable{prefixes, sets_};
 }
 
 bool LineFilter::compile_database() {
@@ -127,20 +187,28 @@ bool LineFilter::compile_database() {
 bool LineFilter::finds_its_texts() const {
   hs_scratch* scratch = nullptr;
   bool is_good = allocate(scratch);
-  std::vector<std::uint32_t> found;
+  struct Sought {
+    unsigned text = 0;
+    bool is_there = false;
+  };
+  const auto on_match = [](unsigned id, unsigned long long, unsigned long long, unsigned,
+                           void* context) {
+    Sought& sought = *static_cast<Sought*>(context);
+    if (id == sought.text) sought.is_there = true;
+    return 0;
+  };
   std::size_t before = 0;
   for (std::size_t i = 0; i < kChecks * texts_.size() && is_good; ++i) {
-    const Text& text = texts_[i / kChecks];
+    Sought sought{.text = static_cast<unsigned>(i / kChecks)};
+    const std::string& text = texts_[sought.text].bytes;
     // Steps that share no factor with the widths of vector registers.
     before = (before + 37) % 251;
-    std::string response(text.uses[0].offset, kFillers[i % kFillers.size()]);
-    response += text.uses[0].fixed;
-    response.append(before, kFillers[i % kFillers.size()]);
-    response += text.bytes;
+    std::string response(before, kFillers[i % kFillers.size()]);
+    response += text;
     response.append((before * 7) % 83, kFillers[before % kFillers.size()]);
-    found.clear();
-    is_good = scan(response, scratch, found) &&
-              std::find(found.begin(), found.end(), text.uses[0].line) != found.end();
+    is_good = hs_scan(database_.get(), response.data(), static_cast<unsigned>(response.size()), 0,
+                      scratch, on_match, &sought) == HS_SUCCESS &&
+              sought.is_there;
   }
   hs_free_scratch(scratch);
   return is_good;
@@ -149,24 +217,19 @@ bool LineFilter::finds_its_texts() const {
 std::string LineFilter::save() const {
   PackWriter writer;
   writer.number(static_cast<std::uint32_t>(lines_));
-  writer.number(static_cast<std::uint32_t>(others_.size()));
-  for (const Other& other : others_) {
-    writer.number(other.line);
-    writer.number(static_cast<std::uint32_t>(other.lead.least));
-    writer.bytes(other.lead.firsts.to_string());
+  writer.number(static_cast<std::uint32_t>(sets_.size()));
+  for (const ByteSet& set : sets_) writer.bytes(set_bytes(set));
+  writer.number(static_cast<std::uint32_t>(directs_.size()));
+  for (const Direct& direct : directs_) {
+    writer.bytes(direct.text);
+    direct.use.save(writer);
   }
-  for (const auto* texts : {&texts_, &alone_}) {
-    writer.number(static_cast<std::uint32_t>(texts->size()));
-    for (const Text& text : *texts) {
-      writer.bytes(text.bytes);
-      writer.number(text.ignores_case ? 1 : 0);
-      writer.number(static_cast<std::uint32_t>(text.uses.size()));
-      for (const Use& use : text.uses) {
-        writer.number(use.line);
-        writer.number(use.offset);
-        writer.bytes(use.fixed);
-      }
-    }
+  writer.number(static_cast<std::uint32_t>(texts_.size()));
+  for (std::size_t text = 0; text < texts_.size(); ++text) {
+    writer.bytes(texts_[text].bytes);
+    writer.number(texts_[text].ignores_case ? 1 : 0);
+    writer.number(static_cast<std::uint32_t>(uses_of(text).size()));
+    for (const LineUse& use : uses_of(text)) use.save(writer);
   }
   char* bytes = nullptr;
   std::size_t size = 0;
@@ -179,44 +242,46 @@ std::string LineFilter::save() const {
   return writer.take();
 }
 
+// All but the database. False where a number is none that can be.
+bool LineFilter::load_lines(PackReader& reader) {
+  sets_.resize(reader.count(sizeof(ByteSet)));
+  for (ByteSet& set : sets_) {
+    const std::string_view bytes = reader.bytes();
+    if (bytes.size() != sizeof set.words) return false;
+    std::memcpy(set.words.data(), bytes.data(), bytes.size());
+  }
+  directs_.resize(reader.count(LineUse::kPacked));
+  for (Direct& direct : directs_) {
+    direct.text = reader.bytes();
+    if (!load_use(reader, direct.use)) return false;
+  }
+  texts_.resize(reader.count(3 * sizeof(std::uint32_t)));
+  first_uses_.assign(1, 0);
+  for (Text& text : texts_) {
+    text.bytes = reader.bytes();
+    text.ignores_case = reader.number() != 0;
+    for (std::uint32_t left = reader.count(LineUse::kPacked); left > 0; --left) {
+      if (!load_use(reader, uses_.emplace_back())) return false;
+    }
+    first_uses_.push_back(static_cast<std::uint32_t>(uses_.size()));
+  }
+  return reader.is_good();
+}
+
+bool LineFilter::load_use(PackReader& reader, LineUse& use) const {
+  return use.load(reader) && use.line < lines_ &&
+         std::all_of(use.sets.begin(), use.sets.end(),
+                     [this](std::uint16_t set) { return set < sets_.size(); });
+}
+
 std::optional<LineFilter> LineFilter::load(std::string_view bytes, std::size_t lines) {
   LineFilter filter;
   PackReader reader{bytes};
   filter.lines_ = reader.number();
-  if (filter.lines_ != lines) return std::nullopt;
-  bool is_good = true;
-  const auto take_line = [&] {
-    const std::uint32_t line = reader.number();
-    is_good = is_good && line < lines;
-    return line;
-  };
-  filter.others_.resize(reader.count(3 * sizeof(std::uint32_t)));
-  for (Other& other : filter.others_) {
-    other.line = take_line();
-    other.lead.least = reader.number();
-    const std::string_view firsts = reader.bytes();
-    is_good = is_good && firsts.size() == other.lead.firsts.size() &&
-              firsts.find_first_not_of("01") == std::string_view::npos;
-    if (!is_good) return std::nullopt;
-    other.lead.firsts = std::bitset<256>{firsts.data(), firsts.size()};
-  }
-  for (auto* texts : {&filter.texts_, &filter.alone_}) {
-    texts->resize(reader.count(3 * sizeof(std::uint32_t)));
-    for (Text& text : *texts) {
-      text.bytes = reader.bytes();
-      text.ignores_case = reader.number() != 0;
-      text.uses.resize(reader.count(3 * sizeof(std::uint32_t)));
-      for (Use& use : text.uses) {
-        use.line = take_line();
-        use.ignores_case = text.ignores_case;
-        use.offset = reader.number();
-        use.fixed = reader.bytes();
-      }
-    }
-  }
+  if (filter.lines_ != lines || !filter.load_lines(reader)) return std::nullopt;
+  filter.make_table();
   const std::string_view database = reader.bytes();
-  if (!is_good || !reader.is_at_end() || database.empty() != filter.texts_.empty())
-    return std::nullopt;
+  if (!reader.is_at_end() || database.empty() != filter.texts_.empty()) return std::nullopt;
   if (database.empty()) return filter;
   hs_database_t* made = nullptr;
   if (hs_deserialize_database(database.data(), database.size(), &made) != HS_SUCCESS) {
@@ -245,9 +310,10 @@ struct LineFilter::Scan {
   static int on_match(unsigned id, unsigned long long /*from*/, unsigned long long /*to*/,
                       unsigned /*flags*/, void* context) {
     const Scan& scan = *static_cast<const Scan*>(context);
-    const Text& text = scan.filter.texts_[id];
-    for (const Use& use : text.uses) {
-      if (use.allows(scan.response)) scan.found.push_back(use.line);
+    for (const LineUse& use : scan.filter.uses_of(id)) {
+      if (use.allows_begin(scan.response, scan.filter.sets_) && use.allows_rest(scan.response)) {
+        scan.found.push_back(use.line);
+      }
     }
     return 0;
   }
@@ -271,17 +337,13 @@ void LineFilter::find(std::string_view response, hs_scratch* scratch,
     std::iota(found.begin(), found.end(), 0U);
     return;
   }
-  for (const Other& other : others_) {
-    if (other.lead.allows(response)) found.push_back(other.line);
-  }
-  for (const Text& text : alone_) {
-    std::optional<bool> is_there;
-    for (const Use& use : text.uses) {
-      if (!use.allows(response)) continue;
-      if (!is_there) is_there = text.stands_in(response);
-      if (*is_there) found.push_back(use.line);
+  table_.for_each(response, [&](std::size_t number) {
+    const Direct& direct = directs_[number];
+    if (direct.use.allows_rest(response) &&
+        (direct.text.empty() || stands_in(direct.text, direct.use.ignores_case, response))) {
+      found.push_back(direct.use.line);
     }
-  }
+  });
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
 }

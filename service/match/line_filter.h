@@ -10,18 +10,20 @@
 #include <vector>
 
 #include "base/result.h"
-#include "service/match/line_pattern.h"
-#include "service/match/text_choice.h"
+#include "service/match/line_use.h"
+#include "service/match/prefix_table.h"
+#include "service/probes/probe_file.h"
 
 struct hs_database;
 struct hs_scratch;
 
 namespace trawl::service {
 
-// Says which of a probe's lines a response may match: all that do, and few that do not. Vectorscan
-// looks for a text of each line in one pass. It does so only where there are many texts, none of
-// them short: Vectorscan 5.4.9 misses some of the others behind the first 60 bytes (its issue 317),
-// and its compiler's work is checked. The rest are looked for one by one.
+// Says which of a probe's lines a response may match: all that do, and few that do not. A line is
+// looked for by the branches of its pattern. Vectorscan looks for a text of each branch in one
+// pass. It does so only where there are many texts, none of them short: Vectorscan 5.4.9 misses
+// some of the others behind the first 60 bytes (its issue 317), and its compiler's work is checked.
+// The rest are found by what a response begins with, all at once.
 //
 // Thread: find() from any number, each with a scratch of its own.
 // Cost:   find() is about a microsecond for a response of some hundred bytes.
@@ -49,26 +51,15 @@ class LineFilter {
             std::vector<std::uint32_t>& found) const;
 
  private:
-  // A line that needs a text.
-  struct Use {
-    std::uint32_t line = 0;
-    bool ignores_case = false;
-    std::uint32_t offset = 0;  // Where `fixed` stands in all that the line matches.
-    std::string fixed;         // "" for nothing.
-
-    [[nodiscard]] bool allows(std::string_view response) const noexcept;
-  };
+  // What Vectorscan looks for.
   struct Text {
     std::string bytes;
     bool ignores_case = false;
-    std::vector<Use> uses;
-
-    [[nodiscard]] bool stands_in(std::string_view response) const noexcept;
   };
-  // A line that needs no text.
-  struct Other {
-    std::uint32_t line = 0;
-    PatternLead lead;
+  // A branch that is looked for without it.
+  struct Direct {
+    LineUse use;
+    std::string text;  // "" for one that needs none.
   };
   struct DatabaseDeleter {
     void operator()(hs_database* database) const noexcept;
@@ -79,13 +70,22 @@ class LineFilter {
   [[nodiscard]] bool compile_database();
   [[nodiscard]] bool finds_its_texts() const;
   void give_up_database();
+  void make_table();
+  [[nodiscard]] std::span<const LineUse> uses_of(std::size_t text) const noexcept {
+    return std::span{uses_}.subspan(first_uses_[text], first_uses_[text + 1] - first_uses_[text]);
+  }
+  [[nodiscard]] bool load_lines(PackReader& reader);
+  [[nodiscard]] bool load_use(PackReader& reader, LineUse& use) const;
   [[nodiscard]] bool scan(std::string_view response, hs_scratch* scratch,
                           std::vector<std::uint32_t>& found) const;
 
   std::size_t lines_ = 0;
-  std::vector<Text> texts_;  // By the number that Vectorscan tells.
-  std::vector<Text> alone_;  // Looked for one by one.
-  std::vector<Other> others_;
+  std::vector<ByteSet> sets_;  // Those of all prefixes.
+  std::vector<Text> texts_;    // By the number that Vectorscan tells...
+  std::vector<LineUse> uses_;  // ...and the branches that need each, one text's after another's.
+  std::vector<std::uint32_t> first_uses_;  // Of each text; one more for the end.
+  std::vector<Direct> directs_;            // By the number that the table tells.
+  PrefixTable table_;
   std::unique_ptr<hs_database, DatabaseDeleter> database_;  // None without texts_.
 };
 

@@ -175,19 +175,16 @@ std::optional<std::string> LinePattern::trouble(const MatchLine& line) {
   return std::nullopt;
 }
 
-PatternLead LinePattern::lead(const MatchLine& line) {
-  PatternLead lead;
+PatternPrefix LinePattern::prefix(const MatchLine& line) {
+  PatternPrefix prefix;
   int error = 0;
   std::size_t at = 0;
   const CodeHandle code{compile(line, 0, error, at)};
-  if (!code) return lead;
-  std::uint32_t least = 0;
+  if (!code) return prefix;
   std::uint32_t options = 0;
-  pcre2_pattern_info(code.get(), PCRE2_INFO_MINLENGTH, &least);
+  pcre2_pattern_info(code.get(), PCRE2_INFO_MINLENGTH, &prefix.least);
   pcre2_pattern_info(code.get(), PCRE2_INFO_ALLOPTIONS, &options);
-  lead.least = least;
-  lead.firsts.set();
-  if ((options & PCRE2_ANCHORED) == 0 || !line.pattern.starts_with('^')) return lead;
+  if ((options & PCRE2_ANCHORED) == 0 || !line.pattern.starts_with('^')) return prefix;
   // PCRE2 works out where a match may begin for patterns that are not held to the begin.
   MatchLine loose = line;
   loose.pattern.erase(0, 1);
@@ -195,12 +192,14 @@ PatternLead LinePattern::lead(const MatchLine& line) {
   const std::uint8_t* bits = nullptr;
   if (!loose_code || pcre2_pattern_info(loose_code.get(), PCRE2_INFO_FIRSTBITMAP, &bits) != 0 ||
       bits == nullptr) {
-    return lead;
+    return prefix;
   }
-  for (std::size_t byte = 0; byte < lead.firsts.size(); ++byte) {
-    lead.firsts.set(byte, (bits[byte / 8] >> (byte % 8) & 1U) != 0);
+  ByteSet firsts;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    if ((bits[byte / 8] >> (byte % 8) & 1U) != 0) firsts.add(static_cast<unsigned char>(byte));
   }
-  return lead;
+  prefix.sets[0] = firsts;
+  return prefix;
 }
 
 std::string LinePattern::describe(int error) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <bitset>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "service/match/pattern_prefix.h"
 #include "service/probes/probe_file.h"
 
 struct pcre2_real_code_8;
@@ -63,17 +63,6 @@ class MatchMemory {
   std::vector<std::string_view> captures_;
 };
 
-// What a response has to be like for a pattern that needs no text.
-struct PatternLead {
-  std::size_t least = 0;    // Bytes that it has, at least.
-  std::bitset<256> firsts;  // Bytes that it may begin with; none where the pattern is wrong.
-
-  [[nodiscard]] bool allows(std::string_view response) const noexcept {
-    if (response.size() < least) return false;
-    return response.empty() || firsts.test(static_cast<unsigned char>(response.front()));
-  }
-};
-
 // The pattern of a line, which is compiled when it is first used: most never are.
 //
 // Thread: any number may call match() at once, each with a memory of its own.
@@ -96,7 +85,8 @@ class LinePattern {
 
   // What is wrong with a line's pattern, for people; nullopt for nothing.
   [[nodiscard]] static std::optional<std::string> trouble(const MatchLine& line);
-  [[nodiscard]] static PatternLead lead(const MatchLine& line);
+  // What PCRE2 knows of a pattern that read_pattern() does not understand.
+  [[nodiscard]] static PatternPrefix prefix(const MatchLine& line);
   [[nodiscard]] static std::string describe(int error);  // Of PCRE2.
   [[nodiscard]] static std::string library();            // Which PCRE2 it is.
 

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <mutex>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "service/match/byte_pack.h"
@@ -28,9 +29,13 @@ struct LineReference {
   std::uint32_t index = 0;
 };
 
+// Of what save() writes.
+constexpr std::uint32_t kLayout = 2;
+
 // Everything that what is kept in the cache depends on.
 CacheKey key_of(const ProbeFile& file) {
   PackWriter writer;
+  writer.number(kLayout);
   writer.bytes(LineFilter::platform());
   writer.bytes(LinePattern::library());
   for (const Probe& probe : file.probes) {
@@ -95,6 +100,7 @@ struct MatchEngine::Impl {
   [[nodiscard]] std::optional<LineMatch> search(std::size_t probe, Search& search,
                                                 MatchMemory& memory) const;
   [[nodiscard]] bool try_line(LineReference at, Search& search, MatchMemory& memory) const;
+  void give_up(const MatchLine& line, std::string reason) const;
   [[nodiscard]] LineMatch tell(LineReference at, const MatchMemory& memory) const;
 
   std::shared_ptr<const ProbeFile> file;
@@ -107,7 +113,8 @@ struct MatchEngine::Impl {
 
   mutable std::atomic<std::uint64_t> responses{0}, candidates{0}, given_up{0}, deadlines{0};
   mutable std::mutex limits_mutex;
-  mutable std::map<std::size_t, std::string> limits;  // Lines that hit one: which.
+  mutable std::set<std::size_t> limited;         // Lines that hit one...
+  mutable std::vector<ProbeFileProblem> limits;  // ...and which, in the order in which they did.
 };
 
 void MatchEngine::Impl::prepare() {
@@ -119,7 +126,9 @@ void MatchEngine::Impl::prepare() {
     from_cache = kept && load(*kept, *file, groups);
   }
   if (!from_cache) compile(*file, options.uses_prefilter, groups);
-  if (uses_cache && !from_cache) write_cache_file(options.cache_folder, key, save(groups));
+  if (uses_cache && !from_cache && write_cache_file(options.cache_folder, key, save(groups))) {
+    remove_old_cache_files(options.cache_folder, key);
+  }
   for (std::size_t i = 0; i < groups.size(); ++i) {
     groups[i].patterns = std::make_unique<LinePattern[]>(file->probes[i].matches.size());
     searched.push_back(probes_of(i));
@@ -155,20 +164,26 @@ std::vector<std::size_t> MatchEngine::Impl::probes_of(std::size_t asked) const {
 
 bool MatchEngine::Impl::try_line(LineReference at, Search& search, MatchMemory& memory) const {
   const MatchLine& line = file->probes[at.probe].matches[at.index];
-  const std::string_view only = search.request.only_service;
-  if (!only.empty() && line.service != only) return false;
   if (search.deadline.is_over()) search.is_late = true;
   if (search.is_late) return false;
   ++search.tried;
   const auto answer = groups[at.probe].patterns[at.index].match(line, search.request.response,
                                                                 memory, search.deadline);
-  if (answer.outcome == LinePattern::Outcome::Deadline) search.is_late = true;
-  if (answer.outcome == LinePattern::Outcome::Limit) {
-    given_up.fetch_add(1, std::memory_order_relaxed);
-    const std::scoped_lock lock{limits_mutex};
-    limits.try_emplace(line.line, LinePattern::describe(answer.error));
+  if (answer.outcome == LinePattern::Outcome::Deadline) {
+    search.is_late = true;
+    give_up(line, "took longer than " + std::to_string(options.deadline.count()) + " ms");
+  } else if (answer.outcome == LinePattern::Outcome::Limit) {
+    give_up(line, LinePattern::describe(answer.error));
   }
   return answer.outcome == LinePattern::Outcome::Yes;
+}
+
+void MatchEngine::Impl::give_up(const MatchLine& line, std::string reason) const {
+  const std::scoped_lock lock{limits_mutex};
+  if (limited.insert(line.line).second) {
+    limits.push_back({.line = line.line, .reason = std::move(reason)});
+  }
+  given_up.fetch_add(1, std::memory_order_relaxed);
 }
 
 std::optional<LineMatch> MatchEngine::Impl::search(std::size_t probe, Search& search,
@@ -242,9 +257,7 @@ const std::vector<ProbeFileProblem>& MatchEngine::problems() const noexcept {
 
 std::vector<ProbeFileProblem> MatchEngine::given_up() const {
   const std::scoped_lock lock{impl_->limits_mutex};
-  std::vector<ProbeFileProblem> told;
-  for (const auto& [line, reason] : impl_->limits) told.push_back({.line = line, .reason = reason});
-  return told;
+  return impl_->limits;
 }
 
 }  // namespace trawl::service

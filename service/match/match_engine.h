@@ -28,8 +28,6 @@ struct LineMatch {
 struct MatchRequest {
   std::size_t probe = 0;
   std::string_view response;
-  // After a soft match: only lines of this service count. "" for any.
-  std::string_view only_service;
 };
 
 // Finds lines by Vectorscan, confirms them by PCRE2. The answer is that of trying all lines of the
@@ -55,13 +53,13 @@ class MatchEngine {
   struct Statistics {
     std::uint64_t responses = 0;
     std::uint64_t candidates = 0;  // Lines that PCRE2 tried.
-    std::uint64_t given_up = 0;    // Lines whose pattern hit a limit...
+    std::uint64_t given_up = 0;    // Lines whose pattern hit a limit or the deadline...
     std::uint64_t deadlines = 0;   // ...and responses that took too long.
     bool from_cache = false;
   };
   [[nodiscard]] Statistics statistics() const noexcept;
   [[nodiscard]] const std::vector<ProbeFileProblem>& problems() const noexcept;
-  // Those that hit a limit so far, each line once, for people.
+  // Those so far, each line once, in the order in which they were, for people.
   [[nodiscard]] std::vector<ProbeFileProblem> given_up() const;
 
  private:

@@ -42,9 +42,7 @@ void MatchWorkers::State::run_one() {
     Done item = std::move(waiting.front());
     waiting.pop_front();
     lock.unlock();
-    item.match = engine->match({.probe = item.work.probe,
-                                .response = item.work.response,
-                                .only_service = item.work.only_service});
+    item.match = engine->match({.probe = item.work.probe, .response = item.work.response});
     lock.lock();
     done.push_back(std::move(item));
     // Whoever has been woken for the first one takes all of them.

@@ -20,7 +20,6 @@ class MatchWorkers {
   struct Work {
     std::size_t probe = 0;
     std::string response;
-    std::string only_service{};  // "" for any.
   };
   struct Done {
     std::uint64_t id = 0;

@@ -11,8 +11,11 @@ namespace trawl::service {
 namespace {
 
 constexpr std::size_t kGram = 3;
-constexpr std::size_t kLongest = 24;
-constexpr std::size_t kBefore = 10;  // Bytes that are kept before the rarest three.
+// Vectorscan confirms up to eight bytes of a text where it finds it; a longer one takes it twice as
+// long.
+constexpr std::size_t kLongest = 8;
+constexpr std::size_t kLongestFixed = 24;
+constexpr std::size_t kBefore = 8;  // Bytes of a fixed text that are kept before the chosen ones.
 
 std::uint32_t lower(char c) noexcept {
   const auto byte = static_cast<unsigned char>(c);
@@ -26,11 +29,11 @@ std::uint32_t gram_at(std::string_view text, std::size_t at) noexcept {
 
 using Counts = std::unordered_map<std::uint32_t, std::uint32_t>;
 
-// In how many lines any three bytes stand.
-Counts count_grams(const std::vector<std::vector<NeededText>>& lines) {
+// In how many branches any three bytes stand.
+Counts count_grams(std::span<const std::vector<NeededText>> branches) {
   Counts counts;
   std::vector<std::uint32_t> grams;
-  for (const auto& texts : lines) {
+  for (const auto& texts : branches) {
     grams.clear();
     for (const NeededText& text : texts) {
       for (std::size_t at = 0; at + kGram <= text.bytes.size(); ++at) {
@@ -44,23 +47,23 @@ Counts count_grams(const std::vector<std::vector<NeededText>>& lines) {
   return counts;
 }
 
-// How many lines have a text's rarest three bytes, and where they are.
+// How many branches have a text's rarest three bytes, and where they are.
 struct Rareness {
-  std::uint32_t lines = std::numeric_limits<std::uint32_t>::max();
+  std::uint32_t branches = std::numeric_limits<std::uint32_t>::max();
   std::size_t at = 0;
 };
 
 Rareness rareness_of(std::string_view text, const Counts& counts) {
   Rareness best;
   for (std::size_t at = 0; at + kGram <= text.size(); ++at) {
-    const std::uint32_t lines = counts.at(gram_at(text, at));
-    if (lines < best.lines) best = {.lines = lines, .at = at};
+    const std::uint32_t branches = counts.at(gram_at(text, at));
+    if (branches < best.branches) best = {.branches = branches, .at = at};
   }
   return best;
 }
 
 NeededText cut(const NeededText& text, std::size_t begin) {
-  NeededText part{.bytes = text.bytes.substr(begin, kLongest), .offset = text.offset};
+  NeededText part{.bytes = text.bytes.substr(begin, kLongestFixed), .offset = text.offset};
   if (part.offset) *part.offset += begin;
   return part;
 }
@@ -81,7 +84,7 @@ std::optional<ChosenText> choose(const std::vector<NeededText>& texts, const Cou
   for (const NeededText& text : texts) {
     const Rareness found = rareness_of(text.bytes, counts);
     const auto rank = [](const NeededText& of, const Rareness& rareness) {
-      return std::tuple{of.bytes.size() < kShortestText, rareness.lines,
+      return std::tuple{of.bytes.size() < kShortestText, rareness.branches,
                         std::numeric_limits<std::size_t>::max() - of.bytes.size()};
     };
     if (best == nullptr || rank(text, found) < rank(*best, rarest)) {
@@ -91,12 +94,11 @@ std::optional<ChosenText> choose(const std::vector<NeededText>& texts, const Cou
   }
   if (best == nullptr) return std::nullopt;
   // Not beyond the end, so that something short remains only of something short.
-  const std::size_t last = best->bytes.size() - std::min(best->bytes.size(), kShortestText);
-  const std::size_t begin = std::min(rarest.at > kBefore ? rarest.at - kBefore : 0, last);
-  const NeededText part = cut(*best, begin);
-  ChosenText chosen{.bytes = part.bytes, .ignores_case = false, .fixed = std::nullopt};
-  if (part.offset) {
-    chosen.fixed = part;
+  const std::size_t last = best->bytes.size() - std::min(best->bytes.size(), kLongest);
+  const std::size_t begin = std::min(rarest.at, last);
+  ChosenText chosen{.bytes = best->bytes.substr(begin, kLongest), .fixed = std::nullopt};
+  if (best->offset) {
+    chosen.fixed = cut(*best, begin > kBefore ? begin - kBefore : 0);
   } else if (const NeededText* other = longest_fixed(texts)) {
     chosen.fixed = cut(*other, 0);
   }
@@ -105,16 +107,12 @@ std::optional<ChosenText> choose(const std::vector<NeededText>& texts, const Cou
 
 }  // namespace
 
-std::vector<std::optional<ChosenText>> choose_texts(std::span<const MatchLine> lines) {
-  std::vector<std::vector<NeededText>> needed;
-  needed.reserve(lines.size());
-  for (const MatchLine& line : lines) needed.push_back(needed_texts(line.pattern));
+std::vector<std::optional<ChosenText>> choose_texts(
+    std::span<const std::vector<NeededText>> needed) {
   const Counts counts = count_grams(needed);
-  std::vector<std::optional<ChosenText>> chosen(lines.size());
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    chosen[i] = choose(needed[i], counts);
-    if (chosen[i]) chosen[i]->ignores_case = lines[i].ignores_case;
-  }
+  std::vector<std::optional<ChosenText>> chosen;
+  chosen.reserve(needed.size());
+  for (const auto& texts : needed) chosen.push_back(choose(texts, counts));
   return chosen;
 }
 

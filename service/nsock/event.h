@@ -35,12 +35,15 @@ enum class EventId : std::uint64_t {};
 // Numbers of sockets from 1, Nmap's IOD. 0 for none.
 enum class SocketId : std::uint64_t {};
 
-// When a packet of a capture came, how long it was, and what it begins with.
+// When a packet of a capture or of a PacketSource came, how long it was, and what it begins with.
 struct PacketDetails {
   std::chrono::system_clock::time_point captured{};
   std::uint32_t wire_length = 0;     // Bytes, of which fewer may have been kept.
   int link_type = 0;                 // DLT_EN10MB...
   std::uint32_t network_offset = 0;  // Of the network layer in it, by the link type.
+  // Of a PacketSource alone: where it was sent to, and what its producer notes of it.
+  Endpoint to{};
+  std::uint64_t tag = 0;
 };
 
 // How an event ended. What it refers to lives until the callback returns.
@@ -54,8 +57,8 @@ struct Event {
   bool eof = false;                        // After these bytes nothing comes.
   std::span<const IpAddress> addresses{};  // Of a resolution.
   std::string_view trouble{};              // A sentence, where errno(3) has none (TLS, proxy).
-  Endpoint from{};                         // Of a datagram on a socket without a connection.
-  PacketDetails packet{};                  // Of a packet of a capture.
+  Endpoint from{};         // Of a datagram on a socket without a connection, or of a PacketSource.
+  PacketDetails packet{};  // Of a PcapRead.
 };
 using Callback = std::function<void(const Event&)>;
 

@@ -151,6 +151,9 @@ bool Loop::Impl::cancel(EventId id, bool tells) {
         event->socket->in.insert(0, event->bytes);
         for (PendingEvent* const read : event->socket->reads) read->scanned = read->lines = 0;
         heat(*event->socket);
+      } else if (event->kind == EventKind::PcapRead && event->status == EventStatus::Success) {
+        event->socket->returned.push_back({std::move(event->bytes), event->packet, event->from});
+        heat(*event->socket);
       }
     }
     events.drop(*event);

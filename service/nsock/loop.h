@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "service/dns/name_settings.h"
 #include "service/nsock/event.h"
+#include "service/nsock/packet_source.h"
 #include "service/proxy/proxy_hop.h"
 
 namespace trawl::service {
@@ -27,9 +28,9 @@ struct LoopOptions {
   std::function<void(std::string_view)> trace{};
 };
 
-// One event loop: sockets, TLS, timers, libpcap handles, names. A callback is called exactly once
-// for each event that was asked for, never from within the call that asked; it may call anything
-// here, closing its own socket too.
+// One event loop: sockets, TLS, timers, libpcap handles, packets of polling cores, names. A
+// callback is called exactly once for each event that was asked for, never from within the call
+// that asked; it may call anything here, closing its own socket too.
 //
 // Thread: one user; wake() from anywhere.
 class Loop {
@@ -59,10 +60,17 @@ class Loop {
                                        const std::string& filter, int snap_length,
                                        bool promiscuous = false);
 
+  // What a polling core offers to `source` comes by read_packet(). A source has one socket at a
+  // time; fails where it has one.
+  [[nodiscard]] Result<void> open_packets(SocketId socket, std::shared_ptr<PacketSource> source);
+
   EventId read(SocketId socket, Wait timeout, Callback done);
   EventId read_lines(SocketId socket, std::size_t lines, Wait timeout, Callback done);
   EventId read_bytes(SocketId socket, std::size_t bytes, Wait timeout, Callback done);
   EventId read_pcap(SocketId socket, Wait timeout, Callback done);
+  // One packet, oldest first; Eof once the producer has ended and all were read. More reads may
+  // wait at once.
+  EventId read_packet(SocketId socket, Wait timeout, Callback done);
   EventId write(SocketId socket, std::string bytes, Wait timeout, Callback done);
   EventId send_to(SocketId socket, const Endpoint& to, std::string bytes, Callback done);
   EventId timer(Wait delay, Callback done);

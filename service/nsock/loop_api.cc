@@ -64,18 +64,18 @@ Result<void> Loop::open_pcap(SocketId socket, const std::string& device, const s
       {.device = device, .filter = filter, .snap_length = snap_length, .promiscuous = promiscuous});
 }
 
+Result<void> Loop::open_packets(SocketId socket, std::shared_ptr<PacketSource> source) {
+  return impl_->open_packets(socket, std::move(source));
+}
+
 EventId Loop::read_pcap(SocketId socket, Wait timeout, Callback done) {
   auto& event = impl_->ask(EventKind::PcapRead, Request::Pcap, socket, std::move(done));
-  event.timeout = timeout;
-  impl_->trace.asked(event, event.socket);
-  if (event.socket == nullptr || event.socket->pcap == nullptr) {
-    impl_->finish(event, EventStatus::Error, EBADF);
-  } else {
-    event.socket->reads.push_back(&event);
-    impl_->limit(event, timeout);
-    impl_->heat(*event.socket);
-  }
-  return event.id;
+  return impl_->read_packet(event, Socket::Kind::Pcap, timeout);
+}
+
+EventId Loop::read_packet(SocketId socket, Wait timeout, Callback done) {
+  auto& event = impl_->ask(EventKind::PcapRead, Request::Packet, socket, std::move(done));
+  return impl_->read_packet(event, Socket::Kind::Packets, timeout);
 }
 
 EventId Loop::resolve(const std::string& name, AddressFamily family, Wait timeout, Callback done) {

@@ -302,6 +302,7 @@ void Loop::Impl::shut(Socket& socket) {
     poller.remove(socket.watch, socket.pcap->fd(), false);
     --open_fds;
   }
+  if (socket.packets != nullptr) poller.remove(socket.watch, socket.packets->fd(), false);
   if (socket.fd.is_open()) {
     poller.remove(socket.watch, socket.fd.get(), true);
     socket.fd.reset();
@@ -321,28 +322,8 @@ void Loop::Impl::shut(Socket& socket) {
   socket.chain.reset();
   socket.tls.reset();
   socket.pcap.reset();
-}
-
-Result<void> Loop::Impl::open_pcap(SocketId id, const PcapWatch::Settings& settings) {
-  Socket* const socket = find(id);
-  if (socket == nullptr || socket->opening != nullptr || socket->stage != Socket::Stage::Closed) {
-    return fail(ExitCode::Runtime, "the socket is closed, or open already");
-  }
-  auto pcap = PcapWatch::open(settings);
-  if (!pcap) return Failure{pcap.error()};
-  socket->kind = Socket::Kind::Pcap;
-  socket->watch = poller.add((*pcap)->fd(), EPOLLIN | EPOLLET, Poller::Source::Socket,
-                             static_cast<std::uint64_t>(id));
-  if (socket->watch == Poller::Watch{}) {
-    return fail(ExitCode::Device, fmt::format("captures on {} cannot be waited for: {}",
-                                              settings.device, std::strerror(errno)));
-  }
-  socket->pcap = std::move(*pcap);
-  socket->stage = Socket::Stage::Open;
-  socket->can_read = true;
-  ++open_fds;
-  trace.opened_pcap(id, settings, *socket->pcap);
-  return {};
+  socket.packets.reset();
+  socket.returned.clear();
 }
 
 Result<void> Loop::Impl::open_unconnected(SocketId id, Socket::Kind kind, AddressFamily family,

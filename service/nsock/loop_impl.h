@@ -19,9 +19,9 @@
 
 namespace trawl::service {
 
-// The parts of a loop, and how they work together. loop_api.cc is asked, loop.cc waits and
-// calls back, loop_connect.cc makes connections, loop_tls.cc
-// secures them, loop_transfer.cc moves bytes.
+// The parts of a loop, and how they work together. loop_api.cc is asked, loop.cc waits and calls
+// back, loop_connect.cc connects, loop_tls.cc secures that, loop_transfer.cc moves bytes,
+// loop_packets.cc packets.
 //
 // No callback is made while any of these functions is at work but dispatch(): an event that ends
 // is put into the table's queue. So no reference to a socket can be lost on the way.
@@ -74,7 +74,6 @@ struct Loop::Impl {
   void dispatch();
   void deliver(PendingEvent& event);
   void set_clock();
-  [[nodiscard]] Result<void> open_pcap(SocketId id, const PcapWatch::Settings& settings);
 
   // loop_connect.cc
   EventId connect(PendingEvent& event, const Endpoint& to, Wait timeout);
@@ -129,9 +128,16 @@ struct Loop::Impl {
   [[nodiscard]] bool serve_read(Socket& socket);
   std::size_t receive(Socket& socket, std::size_t most);
   [[nodiscard]] ssize_t receive_wire(Socket& socket, std::size_t most);
-  void read_packets(Socket& socket);
   std::size_t receive_datagram(Socket& socket);
   void give_read(Socket& socket, EventStatus status, int error);
+
+  // loop_packets.cc
+  [[nodiscard]] Result<void> open_pcap(SocketId id, const PcapWatch::Settings& settings);
+  [[nodiscard]] Result<void> open_packets(SocketId id, std::shared_ptr<PacketSource> source);
+  EventId read_packet(PendingEvent& event, Socket::Kind kind, Wait timeout);
+  void read_packets(Socket& socket);
+  void take_captured(Socket& socket, PendingEvent& event);
+  void take_packet(Socket& socket, PendingEvent& event);
 };
 
 struct SocketName {

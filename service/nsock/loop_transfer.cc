@@ -42,7 +42,7 @@ EventId Loop::Impl::read(SocketId id, ReadGoal goal, std::size_t amount, Wait ti
   event.timeout = timeout;
   trace.asked(event, event.socket);
   Socket* const socket = event.socket;
-  if (socket == nullptr || socket->kind == Socket::Kind::Pcap) {
+  if (socket == nullptr || socket->has_packets()) {
     finish(event, EventStatus::Error, EBADF);
   } else if (socket->stage == Socket::Stage::Closed && socket->opening == nullptr) {
     finish(event, EventStatus::Error, ENOTCONN);
@@ -58,7 +58,7 @@ EventId Loop::Impl::write(PendingEvent& event, Wait timeout) {
   event.timeout = timeout;
   trace.asked(event, event.socket);
   Socket* const socket = event.socket;
-  if (socket == nullptr || socket->kind == Socket::Kind::Pcap) {
+  if (socket == nullptr || socket->has_packets()) {
     finish(event, EventStatus::Error, EBADF);
   } else if (socket->stage == Socket::Stage::Closed && socket->opening == nullptr) {
     finish(event, EventStatus::Error, ENOTCONN);
@@ -80,7 +80,7 @@ void Loop::Impl::pump(Socket& socket) {
   if (socket.stage == Socket::Stage::Proxies) progress_proxies(socket);
   if (socket.stage == Socket::Stage::Handshake) progress_tls(socket);
   if (socket.stage != Socket::Stage::Open) return;
-  if (socket.kind == Socket::Kind::Pcap) return read_packets(socket);
+  if (socket.has_packets()) return read_packets(socket);
   if (socket.tls != nullptr) {
     write_some_tls(socket);
   } else if (!socket.writes.empty()) {
@@ -241,26 +241,6 @@ std::size_t Loop::Impl::receive_datagram(Socket& socket) {
   event.from = endpoint_of(from);
   finish(event, EventStatus::Success);
   return std::max<std::size_t>(count, 1);
-}
-
-void Loop::Impl::read_packets(Socket& socket) {
-  while (!socket.reads.empty() && socket.can_read) {
-    PcapWatch::Packet packet;
-    const PcapWatch::Step step = socket.pcap->next(packet);
-    if (step == PcapWatch::Step::None) {
-      socket.can_read = false;
-      return;
-    }
-    PendingEvent& event = *socket.reads.front();
-    if (step == PcapWatch::Step::Failed) {
-      finish(event, EventStatus::Error, EIO);
-      continue;
-    }
-    event.bytes = packet.bytes;
-    event.packet = packet.details;
-    statistics.bytes_read += packet.bytes.size();
-    finish(event, EventStatus::Success);
-  }
 }
 
 }  // namespace trawl::service

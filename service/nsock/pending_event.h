@@ -26,6 +26,7 @@ enum class Request : std::uint8_t {
   SendTo,
   Timer,
   Pcap,
+  Packet,
   Resolve
 };
 

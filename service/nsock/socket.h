@@ -8,6 +8,7 @@
 
 #include "service/nsock/descriptor.h"
 #include "service/nsock/event.h"
+#include "service/nsock/packet_source.h"
 #include "service/nsock/pcap_watch.h"
 #include "service/nsock/pending_event.h"
 #include "service/nsock/poller.h"
@@ -16,9 +17,16 @@
 
 namespace trawl::service {
 
+// A packet whose read was cancelled after it had come, for the next read.
+struct ReturnedPacket {
+  std::string bytes;
+  PacketDetails details;
+  Endpoint from;
+};
+
 // A socket of a loop, and what is asked of it.
 struct Socket {
-  enum class Kind : std::uint8_t { None, Tcp, Udp, Unix, Raw, Pcap };
+  enum class Kind : std::uint8_t { None, Tcp, Udp, Unix, Raw, Pcap, Packets };
   // What the wire carries now.
   enum class Stage : std::uint8_t { Closed, Connecting, Proxies, Handshake, Open };
 
@@ -54,8 +62,13 @@ struct Socket {
   std::unique_ptr<ProxyChain> chain{};
   std::unique_ptr<TlsStream> tls{};
   std::unique_ptr<PcapWatch> pcap{};
+  std::unique_ptr<PacketReader> packets{};
+  std::list<ReturnedPacket> returned{};  // They come before those of the two above.
 
   [[nodiscard]] bool is_stream() const noexcept { return kind == Kind::Tcp || kind == Kind::Unix; }
+  [[nodiscard]] bool has_packets() const noexcept {
+    return kind == Kind::Pcap || kind == Kind::Packets;
+  }
 };
 
 }  // namespace trawl::service

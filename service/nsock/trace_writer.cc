@@ -114,6 +114,8 @@ std::string asked_line(const PendingEvent& event, const Socket* socket) {
     case Request::Pcap:
       return fmt::format("nsock_pcap_read_packet(): Pcap read request from IOD #{}  EID {}", iod,
                          id);
+    case Request::Packet:
+      return fmt::format("read_packet(): Packet read request from IOD #{}  EID {}", iod, id);
     case Request::Resolve:
       return fmt::format("resolve(): Addresses of {} requested EID {}", printable(event.path), id);
   }
@@ -146,7 +148,8 @@ std::string peer_text(const Socket* socket) {
     case Socket::Kind::Unix: return printable(socket->path);
     case Socket::Kind::None:
     case Socket::Kind::Raw:
-    case Socket::Kind::Pcap: break;
+    case Socket::Kind::Pcap:
+    case Socket::Kind::Packets: break;
   }
   return {};
 }
@@ -204,6 +207,14 @@ void TraceWriter::opened_pcap(SocketId socket, const PcapWatch::Settings& settin
       "nsock_pcap_open(): PCAP created successfully on device '{}' (pcap_desc={} bsd_hack=0 "
       "to_valid=1 l3_offset={}) (IOD #{})",
       printable(settings.device), watch.fd(), watch.network_offset(), number(socket)));
+}
+
+void TraceWriter::opened_packets(SocketId socket, const PacketSource& source) const {
+  if (sink_) {
+    sink_(fmt::format(
+        "open_packets(): Packets of a polling core requested (capacity={} snaplen={}) (IOD #{})",
+        source.capacity(), source.most_bytes(), number(socket)));
+  }
 }
 
 void TraceWriter::handshake_failed(const PendingEvent& event) const {

@@ -28,6 +28,7 @@ class TraceWriter {
   void binding(const Socket& socket) const;
   void opened_pcap(SocketId socket, const PcapWatch::Settings& settings,
                    const PcapWatch& watch) const;
+  void opened_packets(SocketId socket, const PacketSource& source) const;
   void handshake_failed(const PendingEvent& event) const;
   // How it ended, just before its callback.
   void called(const PendingEvent& event) const;

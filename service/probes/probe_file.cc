@@ -277,8 +277,8 @@ int read_into(int descriptor, std::string& text) {
 }  // namespace
 
 bool Probe::can_match(std::string_view service) const noexcept {
-  return std::ranges::any_of(matches,
-                             [&](const MatchLine& match) { return match.service == service; });
+  return std::ranges::any_of(
+      matches, [&](const MatchLine& match) { return match.service == service && !match.is_tls; });
 }
 
 const Probe* ProbeFile::find_probe(std::string_view name, Transport transport) const noexcept {

@@ -122,8 +122,9 @@ std::string Filler::fill(std::string_view text) {
       text.remove_prefix(1);
       if (!take_helper(text)) return {};
     } else {
-      result_ += text.front();
-      text.remove_prefix(1);
+      const std::string_view plain = text.substr(0, text.find('$'));
+      result_ += plain;
+      text.remove_prefix(plain.size());
     }
     if (!has_room()) return {};
   }
@@ -184,6 +185,11 @@ void Filler::put_byte(char byte) {
 }
 
 bool Filler::put_text(std::string_view text) {
+  if (!is_cpe_) {
+    // A byte too many says so.
+    result_ += text.substr(0, longest_ + 1);
+    return has_room();
+  }
   for (const char byte : text) {
     if (!has_room()) return false;
     put_byte(byte);

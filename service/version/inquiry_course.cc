@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "service/version/port_inquiry.h"
@@ -10,6 +11,7 @@ void PortInquiry::advance(SteadyTime now) {
     wakes_at_ = SteadyTime::max();
     const bool was_tls = is_tls_;
     end_overdue(now);
+    end_lingering(now);
     if (finding_) return;
     cut_null(now);
     const bool may_start = review(now);
@@ -51,16 +53,14 @@ bool PortInquiry::review(SteadyTime now) {
     want_match(at);
     asked_.push_back(at);
     if (slot.seems_turned_away()) slot.is_doubtful = true;
-    if (slot.is_doubtful && (is_proven_ || is_aborted_)) slot.is_doubtful = false;
+    if (slot.is_doubtful && (is_heard(slot.older) || is_aborted_)) slot.is_doubtful = false;
     if (slot.is_doubtful && all_over) {
       ask_alone(now, at);
       return false;
     }
     if (slot.hard && slot.ticket == 0) {
-      if (!all_over && !may_jump_null(now, slot)) {
-        // The ones before it may still be asked.
-        return !waiting_.empty();
-      }
+      // The ones before it may still be asked.
+      if (!all_over) return !waiting_.empty();
       finish_matched(now, slot);
       return false;
     }
@@ -71,7 +71,8 @@ bool PortInquiry::review(SteadyTime now) {
     }
     all_over = all_over && is_over(slot);
   }
-  if (all_over) finish_unmatched(now);
+  // Late answers may come yet.
+  if (all_over && active() == attempts_.size()) finish_unmatched(now);
   return !all_over;
 }
 
@@ -102,29 +103,6 @@ void PortInquiry::want_match(std::size_t at) {
   commands_.push_back(std::move(command));
 }
 
-// An answer that is waited for no longer than kGrace: NULL has met with silence, and the probe is
-// one that is meant for this port.
-bool PortInquiry::may_jump_null(SteadyTime now, const Slot& slot) {
-  const Slot& null = slots_.front();
-  if (rules_.is_strict || !null.is_null || !slot.is_listed || asked_.size() < 2 ||
-      asked_.front() != 0 || null.state != Slot::State::Running || null.is_answered()) {
-    return false;
-  }
-  // All between are over.
-  for (const std::size_t at : asked_) {
-    if (at != 0 && &slots_[at] != &slot && !is_over(slots_[at])) return false;
-  }
-  if (!waiting_.empty() && waiting_.front() < static_cast<std::size_t>(&slot - slots_.data())) {
-    return false;
-  }
-  const Attempt* const attempt = find(null.attempt);
-  if (!attempt || !attempt->is_connected) return false;
-  const SteadyTime when =
-      attempt->connected_at + std::max<SteadyTime::duration>(kGrace, 3 * attempt->round_trip());
-  if (now < when) wake_by(when);
-  return now >= when;
-}
-
 // A whole line that matched softly, and silence after it: no more of it is waited for. What comes
 // late is part of the next answer, as it is on the same connection.
 void PortInquiry::cut_null(SteadyTime now) {
@@ -146,16 +124,20 @@ void PortInquiry::cut_null(SteadyTime now) {
 }
 
 void PortInquiry::start_more(SteadyTime now) {
-  if (idle() != nullptr && use_idle(now)) return;
+  const bool is_single = is_serial_ || rules_.parallelism == 1;
+  if (idle() != nullptr && use_idle(now)) {
+    // Its silence leaves time for the one after it.
+    if (!is_single && active() < rules_.parallelism) std::ignore = is_quiet(now);
+    return;
+  }
   for (const std::size_t at : waiting_) {
     // The server speaks first: the first probe is for the connection that it spoke on.
     const Slot& null = slots_.front();
     if (at == second_ && null.is_null && null.state == Slot::State::Running && null.is_answered()) {
       continue;
     }
-    const bool is_single = is_serial_ || rules_.parallelism == 1;
-    if (attempts_.size() >= (is_single ? 1 : rules_.parallelism)) return;
-    if (is_single ? !attempts_.empty() : !is_quiet(now)) return;
+    if (active() >= (is_single ? 1 : rules_.parallelism)) return;
+    if (is_single ? active() > 0 : !is_quiet(now)) return;
     if (is_serial_ && must_rest(now)) return;
     open(now, at);
     return;
@@ -176,7 +158,7 @@ bool PortInquiry::use_idle(SteadyTime now) {
   }
   Slot& slot = slots_[*next];
   const bool is_new = slot.state == Slot::State::Waiting;
-  const bool is_silent = !slot.is_answered() && !is_proven_ && !slot.was_closed;
+  const bool is_silent = !slot.is_answered() && !is_heard(1) && !slot.was_closed;
   if (!is_new && !is_silent) {
     close(now, number);
     return false;
@@ -204,9 +186,11 @@ void PortInquiry::ask_alone(SteadyTime now, std::size_t at) {
   if (!is_same && must_rest(now)) return;
   Slot& slot = slots_[at];
   std::string doubted = slot.response.substr(slot.inherited);
+  const std::size_t older = slot.older;
   slot.forget();
   slot.is_alone = true;
   slot.doubted = std::move(doubted);
+  slot.doubted_older = older;
   if (!is_same) {
     open(now, at);
     return;
@@ -220,6 +204,7 @@ void PortInquiry::ask_alone(SteadyTime now, std::size_t at) {
 bool PortInquiry::is_quiet(SteadyTime now) {
   for (const Attempt& attempt : attempts_) {
     const Slot& slot = slots_[attempt.slot];
+    if (attempt.lingers_until) continue;
     if (!attempt.is_connected || slot.ticket != 0 || slot.is_alone) return false;
     const SteadyTime when =
         slot.active_at + std::max<SteadyTime::duration>(kHeadStart, 2 * attempt.round_trip());

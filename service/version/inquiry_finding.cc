@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "service/version/port_inquiry.h"
@@ -19,6 +20,10 @@ void PortInquiry::finish_matched(SteadyTime now, const Slot& slot) {
     return;
   }
   ServiceFinding finding = finding_of(slot, match);
+  // What matched softly before stays where this line says nothing.
+  if (const Slot& before = soft_slot_ ? slots_[*soft_slot_] : slot; before.soft) {
+    take_over(finding, *before.soft);
+  }
   finding.outcome = ServiceFinding::Outcome::Matched;
   finish(now, std::move(finding));
 }
@@ -43,9 +48,33 @@ void PortInquiry::finish_unmatched(SteadyTime now) {
   }
   if (is_aborted_) {
     finding.trouble = trouble_;
+    if (soft_slot_) finding.outcome = ServiceFinding::Outcome::Incomplete;
     if (!was_connected_) finding.outcome = ServiceFinding::Outcome::Failed;
+  } else if (responses_.empty() && is_wrapped_udp()) {
+    finding.outcome = ServiceFinding::Outcome::Wrapped;
+    finding.name = "tcpwrapped";
   }
   finish(now, std::move(finding));
+}
+
+bool PortInquiry::is_wrapped_udp() const noexcept {
+  return !asked_.empty() &&
+         std::ranges::all_of(asked_, [&](std::size_t at) { return slots_[at].was_empty; });
+}
+
+void PortInquiry::take_over(ServiceFinding& finding, const LineMatch& soft) {
+  using Field = MatchLine::Field;
+  const auto fill = [&](std::string& field, Field which) {
+    if (field.empty()) field = soft.fields[static_cast<std::size_t>(which)];
+  };
+  fill(finding.product, Field::Product);
+  fill(finding.version, Field::Version);
+  fill(finding.info, Field::Info);
+  fill(finding.hostname, Field::Hostname);
+  fill(finding.os, Field::Os);
+  fill(finding.device, Field::Device);
+  // Of several of a kind the last counts.
+  finding.cpes.insert(finding.cpes.begin(), soft.cpes.begin(), soft.cpes.end());
 }
 
 void PortInquiry::tell(const Slot& slot, const LineMatch& match) {

@@ -23,11 +23,12 @@ struct InquiryRules {
 // What PortInquiry wants done.
 struct InquiryCommand {
   enum class Kind : std::uint8_t {
-    Open,   // A connection, `attempt`, of which connected() or not_connected() tells.
-    Send,   // `probe` on it. NULL's has no bytes.
-    Close,  // It; nothing more is told of it.
-    Match,  // `response` to `probe`: matched(ticket, ...) tells.
-    Tell    // For a trace: `match` counts.
+    Open,    // A connection, `attempt`, of which connected() or not_connected() tells.
+    Send,    // `probe` on it. NULL's has no bytes.
+    Close,   // It; nothing more is told of it.
+    Linger,  // It is only listened to from now on.
+    Match,   // `response` to `probe`: matched(ticket, ...) tells.
+    Tell     // For a trace: `match` counts.
   };
   Kind kind = Kind::Close;
   std::uint32_t attempt = 0;
@@ -47,6 +48,8 @@ struct InquiryAttempt {
   SteadyTime connected_at{};
   std::size_t slot = 0;  // The question that it carries.
   bool is_idle = false;  // That one's wait is over; the connection may carry the next.
+  // Of UDP: that one's wait is over, and late answers are taken till then.
+  std::optional<SteadyTime> lingers_until{};
 
   // Of connecting: about one round trip.
   [[nodiscard]] SteadyTime::duration round_trip() const noexcept { return connected_at - asked_at; }
@@ -65,16 +68,18 @@ struct InquirySlot {
   SteadyTime deadline = SteadyTime::max();
   SteadyTime active_at{};  // When it was sent, or when data came last.
   std::string response{};
-  std::size_t inherited = 0;  // Bytes of it that came before, on the same connection.
-  bool was_beside = false;    // An older connection was open at its end.
-  bool was_closed = false;    // By the server.
-  bool spoke_beside = false;  // Something came while an older connection was open.
-  bool is_doubtful = false;   // Closed as it was, perhaps for our other connections...
-  std::string doubted{};      // ...with these bytes, before it was asked alone.
-  bool is_alone = false;      // Asked with no other connection open...
-  bool is_repeated = false;   // ...or on NULL's connection, after silence on one of its own.
-  std::size_t matched = 0;    // Bytes that were looked at.
-  std::uint32_t ticket = 0;   // Of the match under way.
+  std::size_t inherited = 0;      // Bytes of it that came before, on the same connection.
+  std::size_t older = 0;          // Connections older than its own that were open at its end.
+  bool was_closed = false;        // By the server.
+  bool was_empty = false;         // Of UDP: an empty datagram ended it.
+  std::size_t spoke_behind = 0;   // Older connections that were open when something came.
+  bool is_doubtful = false;       // Closed as it was, perhaps for our other connections...
+  std::string doubted{};          // ...with these bytes, before it was asked alone.
+  std::size_t doubted_older = 0;  // Of that time.
+  bool is_alone = false;          // Asked with no other connection open...
+  bool is_repeated = false;       // ...or on NULL's connection, after silence on one of its own.
+  std::size_t matched = 0;        // Bytes that were looked at.
+  std::uint32_t ticket = 0;       // Of the match under way.
   std::unique_ptr<LineMatch> hard{};
   std::unique_ptr<LineMatch> soft{};  // The first one counts.
 
@@ -82,7 +87,7 @@ struct InquirySlot {
 
   // Closed with words that nothing matches, beside others: they may be about these.
   [[nodiscard]] bool seems_turned_away() const noexcept {
-    return was_closed && was_beside && is_answered() && ticket == 0 && !hard && !soft;
+    return was_closed && older > 0 && is_answered() && ticket == 0 && !hard && !soft;
   }
 
   // As if it had not been asked.

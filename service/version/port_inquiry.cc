@@ -1,5 +1,6 @@
 #include "service/version/port_inquiry.h"
 
+#include <limits>
 #include <utility>
 
 #include "service/probes/probe_order.h"
@@ -9,6 +10,7 @@ namespace trawl::service {
 namespace {
 
 constexpr unsigned kRarest = 9;
+constexpr std::size_t kEndless = std::numeric_limits<std::size_t>::max();
 // What a server has to notice that a connection is closed.
 constexpr std::chrono::milliseconds kRest{100};
 
@@ -18,7 +20,7 @@ PortInquiry::PortInquiry(const ProbeFile& file, ServicePort port, InquiryRules r
     : file_{file}, port_{std::move(port)}, rules_{std::move(rules)} {
   if (rules_.is_strict || rules_.parallelism == 0) rules_.parallelism = 1;
   // Sockets of UDP do not know of one another.
-  is_proven_ = port_.transport == Transport::Udp;
+  if (port_.transport == Transport::Udp) rooms_ = kEndless;
 }
 
 void PortInquiry::begin(SteadyTime now) {
@@ -85,9 +87,11 @@ void PortInquiry::not_connected(SteadyTime now, std::uint32_t attempt, std::stri
 
 void PortInquiry::data(SteadyTime now, std::uint32_t attempt, std::string_view bytes) {
   Attempt* const found = find(attempt);
-  if (!found || bytes.empty()) return;
+  if (!found) return;
+  if (found->lingers_until) return take_late(now, *found, bytes);
+  if (bytes.empty()) return take_nothing(now, *found);
   answered_ = true;
-  const bool is_beside = has_older(attempt);
+  const std::size_t older = older_than(attempt);
   Slot& slot = slots_[found->slot];
   slot.response += bytes.substr(0, kMostResponse - slot.response.size());
   slot.active_at = now;
@@ -95,16 +99,19 @@ void PortInquiry::data(SteadyTime now, std::uint32_t attempt, std::string_view b
     const bool waits = !rules_.is_strict && slot.response.size() < kMostResponse;
     slot.deadline = std::min(slot.deadline, waits ? now + kTail : now);
   }
-  if (is_beside) {
+  if (older > 0) {
     // It may only say that others are served: what it means by it shows later.
-    slot.spoke_beside = true;
-  } else if (slot.is_alone && !slot.doubted.empty() && !is_proven_) {
+    slot.spoke_behind = std::max(slot.spoke_behind, older);
+  } else if (slot.is_alone && !slot.doubted.empty() && !is_heard(slot.doubted_older)) {
     // Whether it says the same when it is alone.
     constexpr std::size_t kAlike = 4;
     const std::string_view own = std::string_view{slot.response}.substr(slot.inherited, kAlike);
-    is_proven_ = slot.doubted.starts_with(own);
-    if (!is_proven_) go_serial(now);
-  } else if (slot.is_repeated && !is_proven_) {
+    if (slot.doubted.starts_with(own)) {
+      prove(slot.doubted_older);
+    } else {
+      go_serial(now);
+    }
+  } else if (slot.is_repeated && !is_heard(1)) {
     // It was silent on a connection of its own, behind this one.
     go_serial(now);
   }
@@ -114,7 +121,8 @@ void PortInquiry::data(SteadyTime now, std::uint32_t attempt, std::string_view b
 void PortInquiry::ended(SteadyTime now, std::uint32_t attempt) {
   if (Attempt* const found = find(attempt)) {
     const Slot& slot = slots_[found->slot];
-    if (found->is_connected && slot.state == Slot::State::Running) {
+    const bool is_of_slot = found->is_connected && !found->lingers_until;
+    if (is_of_slot && slot.state == Slot::State::Running) {
       end_slot(now, found->slot, true);
     } else {
       close(now, attempt);
@@ -127,7 +135,7 @@ void PortInquiry::matched(SteadyTime now, std::uint32_t ticket, std::optional<Li
   const auto slot = std::ranges::find(slots_, ticket, &Slot::ticket);
   if (ticket == 0 || finding_ || slot == slots_.end()) return;
   slot->ticket = 0;
-  if (match && slot->spoke_beside) is_proven_ = true;
+  if (match) prove(slot->spoke_behind);
   if (match && match->is_soft) {
     if (!slot->soft) slot->soft = std::make_unique<LineMatch>(std::move(*match));
   } else if (match) {
@@ -148,6 +156,10 @@ std::vector<PortInquiry::Listening> PortInquiry::listens() const {
   std::vector<Listening> all;
   for (const Attempt& attempt : attempts_) {
     const Slot& slot = slots_[attempt.slot];
+    if (attempt.lingers_until) {
+      all.push_back({attempt.number, *attempt.lingers_until});
+      continue;
+    }
     if (!attempt.is_connected || slot.ticket != 0) continue;
     const bool has_end = slot.state == Slot::State::Running && !is_in_shadow(slot);
     all.push_back({attempt.number, has_end ? slot.deadline : SteadyTime::max()});
@@ -170,13 +182,15 @@ void PortInquiry::end_slot(SteadyTime now, std::size_t at, bool was_closed) {
   const SteadyTime connected_at = attempt.connected_at;
   slot.state = Slot::State::Ended;
   slot.was_closed = was_closed;
-  slot.was_beside = has_older(attempt.number);
-  if (slot.spoke_beside && !was_closed) is_proven_ = true;
+  slot.older = older_than(attempt.number);
+  if (!was_closed) prove(slot.spoke_behind);
   const bool is_udp = port_.transport == Transport::Udp;
   // Nmap goes on with the connection that NULL listened on, and with the socket of UDP.
   attempt.is_idle =
       is_udp ? rules_.is_strict : slot.is_null && !was_closed && slot.response.size() < kEnough;
-  if (!attempt.is_idle) {
+  if (is_udp && !rules_.is_strict && !was_closed) {
+    linger(now, attempt);
+  } else if (!attempt.is_idle) {
     const bool is_lonely = attempts_.size() == 1;
     close(now, attempt.number);
     if (!slot.is_answered() && !is_lonely && take_doubts(now, at)) return;
@@ -199,14 +213,14 @@ void PortInquiry::end_slot(SteadyTime now, std::size_t at, bool was_closed) {
 
 bool PortInquiry::take_doubts(SteadyTime now, std::size_t at) {
   Slot& slot = slots_[at];
-  if (is_proven_ || !slot.was_closed) return false;
+  if (!slot.was_closed || is_heard(slot.is_null ? 1 : slot.older)) return false;
   if (slot.is_null) {
     // Perhaps it gave way to the newer connections.
     start_over(now);
     return true;
   }
-  slot.is_doubtful = slot.was_beside;
-  return slot.is_doubtful;
+  slot.is_doubtful = true;
+  return true;
 }
 
 void PortInquiry::open(SteadyTime now, std::size_t at) {
@@ -214,7 +228,7 @@ void PortInquiry::open(SteadyTime now, std::size_t at) {
   command.kind = InquiryCommand::Kind::Open;
   command.attempt = ++last_attempt_;
   command.is_tls = is_tls_;
-  command.is_extra = !attempts_.empty();
+  command.is_extra = active() > 0;
   command.probe = slots_[at].probe;
   Attempt& attempt = attempts_.emplace_back();
   attempt.number = last_attempt_;
@@ -244,21 +258,37 @@ void PortInquiry::run_on(SteadyTime now, Attempt& attempt, std::size_t at) {
 void PortInquiry::close(SteadyTime now, std::uint32_t attempt) {
   const auto found = std::ranges::find(attempts_, attempt, &Attempt::number);
   if (found == attempts_.end()) return;
+  // What it leaves room for.
+  const bool had_room = is_heard(older_than(attempt));
+  const bool was_connected = found->is_connected;
   attempts_.erase(found);
   closed_at_ = now;
   InquiryCommand command;
   command.kind = InquiryCommand::Kind::Close;
   command.attempt = attempt;
   commands_.push_back(std::move(command));
-  // A server that takes one connection at a time turns to the next one now.
-  const auto next = std::ranges::min_element(attempts_, {}, &Attempt::number);
-  if (is_proven_ || next == attempts_.end() || next->number < attempt) return;
-  Slot& slot = slots_[next->slot];
-  if (slot.state == Slot::State::Running && !slot.is_answered() &&
-      slot.deadline != SteadyTime::max()) {
-    slot.deadline = std::max(slot.deadline,
-                             now + std::max<SteadyTime::duration>(kTurn, 4 * next->round_trip()));
+  // A server that takes so many connections at a time turns to the next one now.
+  if (!had_room || !was_connected) return;
+  for (const Attempt& next : attempts_) {
+    if (next.is_connected && next.number > attempt && older_than(next.number) + 1 == rooms_) {
+      give_turn(now, next);
+    }
   }
+}
+
+void PortInquiry::give_turn(SteadyTime now, const Attempt& attempt) {
+  Slot& slot = slots_[attempt.slot];
+  if (slot.state != Slot::State::Running || slot.is_answered() ||
+      slot.deadline == SteadyTime::max()) {
+    return;
+  }
+  const Probe& probe = file_.probes[slot.probe];
+  constexpr unsigned kUsual = 1;
+  const SteadyTime::duration turn =
+      slot.is_listed || probe.rarity <= kUsual
+          ? SteadyTime::duration{probe.total_wait}
+          : std::max<SteadyTime::duration>(kTurn, 4 * attempt.round_trip());
+  slot.deadline = std::max(slot.deadline, now + turn);
 }
 
 void PortInquiry::abandon(SteadyTime now, std::size_t at) {
@@ -270,24 +300,23 @@ void PortInquiry::abandon(SteadyTime now, std::size_t at) {
 // One connection at a time, whatever the server has proven; nothing said so far counts.
 void PortInquiry::start_over(SteadyTime now) {
   is_serial_ = true;
-  is_proven_ = false;
+  rooms_ = 1;
   for (std::size_t at = 0; at < slots_.size(); ++at) abandon(now, at);
 }
 
 // What was said beside others does not count any more, unless the server has proven that it can.
 void PortInquiry::go_serial(SteadyTime now) {
   is_serial_ = true;
-  if (is_proven_) return;
   for (std::size_t at = 0; at < slots_.size(); ++at) {
     const Slot& slot = slots_[at];
-    const bool is_behind =
-        slot.state == Slot::State::Running ? has_older(slot.attempt) : slot.was_beside;
-    if (is_behind && !slot.is_answered()) abandon(now, at);
+    const std::size_t older =
+        slot.state == Slot::State::Running ? older_than(slot.attempt) : slot.older;
+    if (!is_heard(older) && !slot.is_answered()) abandon(now, at);
   }
 }
 
 bool PortInquiry::must_rest(SteadyTime now) {
-  if (rules_.is_strict || is_proven_ || closed_at_ == SteadyTime::min()) return false;
+  if (rules_.is_strict || is_heard(1) || closed_at_ == SteadyTime::min()) return false;
   if (now < closed_at_ + kRest) wake_by(closed_at_ + kRest);
   return now < closed_at_ + kRest;
 }
@@ -303,13 +332,15 @@ PortInquiry::Attempt* PortInquiry::idle() noexcept {
 }
 
 bool PortInquiry::is_in_shadow(const Slot& slot) const noexcept {
-  return !is_proven_ && !slot.is_answered() && has_older(slot.attempt);
+  return !slot.is_answered() && !is_heard(older_than(slot.attempt));
 }
 
-bool PortInquiry::has_older(std::uint32_t attempt) const noexcept {
-  return std::ranges::any_of(attempts_, [&](const Attempt& other) {
+std::size_t PortInquiry::older_than(std::uint32_t attempt) const noexcept {
+  return static_cast<std::size_t>(std::ranges::count_if(attempts_, [&](const Attempt& other) {
     return other.is_connected && other.number < attempt;
-  });
+  }));
 }
+
+void PortInquiry::prove(std::size_t older) noexcept { rooms_ = std::max(rooms_, older + 1); }
 
 }  // namespace trawl::service

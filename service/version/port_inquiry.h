@@ -32,6 +32,7 @@ class PortInquiry {
   void begin(SteadyTime now);
   void connected(SteadyTime now, std::uint32_t attempt);
   void not_connected(SteadyTime now, std::uint32_t attempt, std::string_view trouble);
+  // Of UDP: a datagram, be it empty.
   void data(SteadyTime now, std::uint32_t attempt, std::string_view bytes);
   // By the server, be it in order or by a reset. Of UDP: the port is unreachable.
   void ended(SteadyTime now, std::uint32_t attempt);
@@ -69,14 +70,15 @@ class PortInquiry {
   using Attempt = InquiryAttempt;
   // Silence after which the next probe is asked beside.
   static constexpr auto kHeadStart = std::chrono::milliseconds{200};
-  // Silence of NULL after which an answer to a probe meant for the port is believed.
-  static constexpr auto kGrace = std::chrono::milliseconds{500};
   // Silence after a whole line that matched softly, which ends the wait for more of it.
   static constexpr auto kLineGrace = std::chrono::milliseconds{1500};
-  // What is left to the next connection when the oldest closes: it may have been in its shadow.
-  static constexpr auto kTurn = std::chrono::milliseconds{300};
+  // What is left to the next connection when an older one closes: it may have been in its shadow.
+  // Probes that many servers answer have their whole wait.
+  static constexpr auto kTurn = std::chrono::milliseconds{1700};
   // The rest of a response that is long enough.
   static constexpr auto kTail = std::chrono::milliseconds{100};
+  // Of UDP: so long after its probe an answer is taken, unless Nmap would be done by then.
+  static constexpr auto kLinger = std::chrono::seconds{15};
 
   // port_inquiry.cc: events.
   void begin_phase(bool is_tls);
@@ -91,10 +93,23 @@ class PortInquiry {
   void go_serial(SteadyTime now);
   [[nodiscard]] bool must_rest(SteadyTime now);  // The server may not have noticed our last close.
   void start_over(SteadyTime now);
+  // Of UDP: what comes after the wait is an answer to the probe that Nmap would be at by then,
+  // whose one socket hears it.
+  void linger(SteadyTime now, Attempt& attempt);
+  void take_late(SteadyTime now, const Attempt& attempt, std::string_view bytes);
+  void end_lingering(SteadyTime now);
+  void take_nothing(SteadyTime now, Attempt& attempt);
+  [[nodiscard]] SteadyTime::duration wait_of(const Slot& slot) const noexcept;
+  [[nodiscard]] std::size_t active() const noexcept;  // Attempts that do not linger.
   void wake_by(SteadyTime when) noexcept { wakes_at_ = std::min(wakes_at_, when); }
   [[nodiscard]] Attempt* find(std::uint32_t attempt) noexcept;
   [[nodiscard]] Attempt* idle() noexcept;
-  [[nodiscard]] bool has_older(std::uint32_t attempt) const noexcept;
+  // Open connections of ours that are older.
+  [[nodiscard]] std::size_t older_than(std::uint32_t attempt) const noexcept;
+  // Whether a connection with so many older ones is known to be served.
+  [[nodiscard]] bool is_heard(std::size_t older) const noexcept { return older < rooms_; }
+  void prove(std::size_t older) noexcept;
+  void give_turn(SteadyTime now, const Attempt& attempt);
   // Its silence says nothing yet: the server may take one connection at a time.
   [[nodiscard]] bool is_in_shadow(const Slot& slot) const noexcept;
 
@@ -110,7 +125,6 @@ class PortInquiry {
   void cut_null(SteadyTime now);
   [[nodiscard]] bool may_ask(const Slot& slot) const;
   [[nodiscard]] bool is_over(const Slot& slot) const noexcept;
-  [[nodiscard]] bool may_jump_null(SteadyTime now, const Slot& slot);
   [[nodiscard]] bool is_quiet(SteadyTime now);
 
   // inquiry_finding.cc: the answer.
@@ -118,6 +132,9 @@ class PortInquiry {
   // Or goes on within TLS.
   void finish_matched(SteadyTime now, const Slot& slot);
   void finish_unmatched(SteadyTime now);
+  // Every probe was answered by an empty datagram: Nmap calls that tcpwrapped, too.
+  [[nodiscard]] bool is_wrapped_udp() const noexcept;
+  static void take_over(ServiceFinding& finding, const LineMatch& soft);
   void tell(const Slot& slot, const LineMatch& match);
   [[nodiscard]] ServiceFinding finding_of(const Slot& slot, const LineMatch& match) const;
 
@@ -132,7 +149,7 @@ class PortInquiry {
   SteadyTime wakes_at_ = SteadyTime::max();
   bool is_tls_ = false;
   bool is_serial_ = false;   // One connection at a time.
-  bool is_proven_ = false;   // The server speaks on several at once.
+  std::size_t rooms_ = 1;    // So many connections it was heard to serve at once.
   bool is_aborted_ = false;  // It takes no connection any more.
   bool answered_ = false, was_connected_ = false;
   bool told_soft_ = false;

@@ -1,6 +1,7 @@
 #include "service/version/port_talk.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "service/version/fingerprint.h"
@@ -78,6 +79,13 @@ void PortTalk::take_connect(std::uint32_t attempt, const Event& event) {
     inquiry_.connected(now, attempt);
     return;
   }
+  const auto found = connections_.find(attempt);
+  if (event.error == ECONNRESET && found != connections_.end() && !found->second.is_tls) {
+    // It was there, and was reset before we looked.
+    inquiry_.connected(now, attempt);
+    inquiry_.ended(now, attempt);
+    return;
+  }
   const bool was_only = connections_.size() == 1;
   inquiry_.not_connected(now, attempt,
                          event.status == EventStatus::Timeout ? "the connection timed out"
@@ -93,7 +101,9 @@ void PortTalk::take_read(std::uint32_t attempt, const Event& event) {
   const SteadyTime now = std::chrono::steady_clock::now();
   // A read's time is over a bit before now.
   const SteadyTime until = found->second.until;
-  if (!event.bytes.empty()) inquiry_.data(now, attempt, event.bytes);
+  const bool is_datagram =
+      event.status == EventStatus::Success && port().transport == Transport::Udp;
+  if (!event.bytes.empty() || is_datagram) inquiry_.data(now, attempt, event.bytes);
   if (event.status == EventStatus::Timeout) {
     inquiry_.tick(std::max(now, until == SteadyTime::max() ? now : until));
   } else if (event.status != EventStatus::Success) {
@@ -122,7 +132,9 @@ void PortTalk::ask(std::uint32_t attempt, bool is_beside) {
 }
 
 void PortTalk::promote() {
-  if (std::ranges::any_of(connections_, [](const auto& each) { return each.second.is_open; })) {
+  if (std::ranges::any_of(connections_, [](const auto& each) {
+        return each.second.is_open && !each.second.is_lingering;
+      })) {
     return;
   }
   for (const auto& [attempt, connection] : connections_) {
@@ -150,6 +162,7 @@ void PortTalk::carry_out(const InquiryCommand& command) {
       break;
     }
     case InquiryCommand::Kind::Close: leave(command.attempt); break;
+    case InquiryCommand::Kind::Linger: linger(command.attempt); break;
     case InquiryCommand::Kind::Match: around_.match(id_, command); break;
     case InquiryCommand::Kind::Tell:
       if (around_.trace) around_.trace(match_line(port(), *around_.file, command));
@@ -160,8 +173,26 @@ void PortTalk::carry_out(const InquiryCommand& command) {
 void PortTalk::leave(std::uint32_t attempt) {
   const auto found = connections_.find(attempt);
   if (found == connections_.end()) return;
-  if (found->second.is_open) around_.loop.close(found->second.socket);
+  const Connection left = found->second;
+  if (left.is_open) around_.loop.close(left.socket);
   connections_.erase(found);
+  if (left.is_lingering) {
+    --around_.lingering;
+  } else {
+    around_.give_back(id_, port().host, attempt);
+  }
+}
+
+// Others may have its place meanwhile.
+void PortTalk::linger(std::uint32_t attempt) {
+  const auto found = connections_.find(attempt);
+  if (found == connections_.end()) return;
+  if (around_.lingering >= around_.most_lingering) {
+    leave(attempt);
+    return;
+  }
+  found->second.is_lingering = true;
+  ++around_.lingering;
   around_.give_back(id_, port().host, attempt);
 }
 

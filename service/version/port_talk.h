@@ -22,6 +22,9 @@ struct TalkSurroundings {
   std::shared_ptr<const ProbeFile> file;
   VersionSettings settings;
   std::function<void(std::string_view)> trace{};
+  // Sockets of UDP that only listen for late answers: how many there are, and may be.
+  std::size_t lingering = 0;
+  std::size_t most_lingering = 0;
   // An attempt of the port with this number is to be opened, now or later: PortTalk::open().
   std::function<void(std::uint64_t id, const IpAddress&, std::uint32_t attempt,
                      ConnectionPace::Rank)>
@@ -55,8 +58,9 @@ class PortTalk {
   struct Connection {
     SocketId socket{};
     bool is_tls = false;
-    bool is_beside = false;  // Asked for while others were open...
-    bool is_open = false;    // ...and granted.
+    bool is_beside = false;     // Asked for while others were open...
+    bool is_open = false;       // ...and granted.
+    bool is_lingering = false;  // It holds no place any more.
     bool is_reading = false;
     SteadyTime until = SteadyTime::max();  // Of that read.
   };
@@ -68,6 +72,7 @@ class PortTalk {
   void take_read(std::uint32_t attempt, const Event& event);
   void carry_out(const InquiryCommand& command);
   void leave(std::uint32_t attempt);
+  void linger(std::uint32_t attempt);
   void ask(std::uint32_t attempt, bool is_beside);
   // What waits as one beside others has none beside it any more.
   void promote();

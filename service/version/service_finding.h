@@ -39,8 +39,9 @@ struct ServiceFinding {
     Unknown,      // It answered what no line knows: fingerprint.
     SoftMatched,  // `name` is known, the version is not: fingerprint.
     Matched,
-    Wrapped,  // tcpwrapped
-    Failed    // It could not be asked: `trouble`.
+    Wrapped,    // tcpwrapped
+    Failed,     // It could not be asked: `trouble`.
+    Incomplete  // Soft-matched, and then it took no connection any more: a guess.
   };
   Outcome outcome = Outcome::Silent;
   std::string name;     // "http"; "" where it is not known.

@@ -32,6 +32,12 @@ std::size_t most_connections() {
   return most > 2 * kReserve ? most - kReserve : most / 2;
 }
 
+// Of them, sockets of UDP that only listen for late answers.
+std::size_t most_lingering() {
+  constexpr std::size_t kMost = 4096;
+  return std::min(most_connections() / 4, kMost);
+}
+
 unsigned match_threads() { return std::clamp(std::thread::hardware_concurrency(), 1U, 8U); }
 
 }  // namespace
@@ -69,11 +75,13 @@ VersionScan::Impl::Impl(Loop& loop, std::shared_ptr<const ProbeFile> file,
                         Hooks given)
     : hooks{std::move(given)},
       around{.loop = loop, .file = std::move(file), .settings = std::move(settings)},
-      pace{most_connections(), around.settings.per_host != 0 ? around.settings.per_host : kPerHost},
+      pace{most_connections() - most_lingering(),
+           around.settings.per_host != 0 ? around.settings.per_host : kPerHost},
       most_ports{std::min(around.settings.most_ports != 0 ? around.settings.most_ports : kMostPorts,
                           most_connections())},
       workers{std::move(engine), [&loop] { loop.wake(); }, match_threads()} {
   around.trace = hooks.trace;
+  around.most_lingering = most_lingering();
   around.ask = [this](std::uint64_t id, const IpAddress& host, std::uint32_t attempt,
                       ConnectionPace::Rank rank) {
     pace.ask(host, {id, attempt}, rank);

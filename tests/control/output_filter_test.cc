@@ -128,6 +128,7 @@ TEST(OutputFilter, ErrorsNameTheCharacterAndTheNearest) {
       {"prt = 80",
        "at character 1: \"prt\" is not a field (did you mean port?); expected ip, port, proto, "
        "state, reason, ttl, rtt_us, attempt, from, success, repeat, cooldown, classification, "
+       "type, "
        "saddr, sport"},
       {"port = 80 && state = opne",
        "at character 22: \"opne\" is not a state (did you mean open?); expected open, closed, "
@@ -183,6 +184,23 @@ TEST(OutputFilter, ComparesIpv6Addresses) {
   EXPECT_FALSE(accepts("ip in 0.0.0.0/0", verdict));
   EXPECT_FALSE(accepts("ip in 2001:db8::/32", open_verdict()));
   EXPECT_NE(refused("ip = 2001:db8::/32").find("is not an IP address"), std::string::npos);
+}
+
+TEST(OutputFilter, FactsAreOfATypeOfTheirOwnAndHaveNothingOfAReply) {
+  ServiceFact fact;
+  fact.ip = *IpAddress::parse("198.18.0.5");
+  fact.port = 443;
+  const auto takes = [&](std::string_view text) {
+    return OutputFilter::parse(text, "--output-filter")->accepts(fact);
+  };
+  EXPECT_TRUE(OutputFilter{}.accepts(fact));
+  EXPECT_TRUE(takes("type = service && port = 443 && ip in 198.18.0.0/24 && proto = tcp"));
+  EXPECT_TRUE(takes("state = open && success = 1"));
+  EXPECT_FALSE(takes("type = verdict"));
+  EXPECT_FALSE(takes("port = 80"));
+  EXPECT_FALSE(takes("ttl > 0 || rtt_us >= 0 || attempt >= 0 || reason = syn-ack"));
+  EXPECT_TRUE(OutputFilter::parse("type = verdict", "--output-filter")->accepts(Verdict{}));
+  EXPECT_FALSE(OutputFilter::parse("type = service", "--output-filter")->accepts(Verdict{}));
 }
 
 }  // namespace

@@ -24,7 +24,9 @@ TEST(ResultFields, SuggestTheNearestForATypo) {
   EXPECT_EQ(got.error().code, ExitCode::Usage);
   EXPECT_EQ(parse_result_fields("stat", "--fields").error().message,
             "--fields: \"stat\" is not a field (did you mean state?); expected schema, ts, ip, "
-            "port, proto, state, reason, ttl, rtt_us, attempt, from");
+            "port, proto, state, reason, ttl, rtt_us, attempt, from, type, class, source, service, "
+            "tls, product, version, info, hostname, os, device, cpe, probe, line, banner, "
+            "truncated, fingerprint, trouble");
 }
 
 TEST(ResultFields, RefuseEmptyAndRepeatedNames) {

@@ -63,6 +63,7 @@ Result<void> write_records(const std::string& directory) {
   metadata.network_rate = PacketsPerSecond{10.0};
   metadata.exit_reason = "finished";
   metadata.progress.history = history.points();
+  metadata.progress.services = ServiceProgress{};
   if (auto done = write_metadata(directory + "/metadata", metadata); !done) return done;
   auto file = OutputFile::create(directory + "/status");
   if (!file) return Failure{file.error()};
@@ -71,6 +72,67 @@ Result<void> write_records(const std::string& directory) {
   const std::string line = format_status_json(metadata.progress, metadata.started);
   if (auto done = file->append(line + last); !done) return done;
   return file->close();
+}
+
+// One with everything, one with nothing, and one that is too long.
+std::vector<ServiceFact> make_facts() {
+  std::string all;
+  for (int i = 0; i < 512; ++i) all += static_cast<char>(i);
+  ServiceFact most;
+  most.time = open_verdict().time;
+  most.ip = open_verdict().ip;
+  most.port = 443;
+  most.port_class = PortClass::Service;
+  most.source = ServiceFact::Source::Version;
+  most.service = "http";
+  most.is_tls = true;
+  most.product = "a, \"b\" \x1b\xc2\x9b <&> \xc3\xa9 \xff";
+  most.version = "1.2";
+  most.info = most.hostname = most.os = most.device = most.probe = most.trouble = "x";
+  most.cpes = {"cpe:/a:x:y", "cpe:/o:z"};
+  most.line = 7;
+  most.banner = all;
+  most.is_cut = true;
+  most.fingerprint = "SF-Port443-TCP:V=1%r(NULL,1,\"\\x01\");";
+  ServiceFact least;
+  least.time = most.time;
+  least.ip = most.ip;
+  least.port = 22;
+  ServiceFact longest = least;
+  longest.banner.assign(100'000, '\xff');
+  longest.port_class = PortClass::Service;
+  return {most, least, longest};
+}
+
+// The same verdict and facts in each format that has a place for them.
+Result<void> write_facts(const std::string& directory) {
+  SurveyOutputsOptions options;
+  options.outputs.clear();
+  for (unsigned i = 0; i < kVerdictFormats; ++i) {
+    const auto format = static_cast<OutputFormat>(i);
+    options.outputs.push_back({directory + "/facts." + std::string{to_string(format)}, format});
+  }
+  options.fields.has_facts = true;
+  const auto write = [](SurveyOutputs& outputs) {
+    const Verdict verdict = open_verdict();
+    auto done = outputs.write({&verdict, 1});
+    if (done) done = outputs.write_facts(make_facts());
+    return done ? outputs.close() : done;
+  };
+  auto all = SurveyOutputs::open(options);
+  if (!all) return Failure{all.error()};
+  if (auto done = write(**all); !done) return done;
+  options.outputs = {{directory + "/facts.chosen", OutputFormat::Jsonl}};
+  options.fields.lines = {ResultField::Ip, ResultField::Type};
+  auto chosen = SurveyOutputs::open(options);
+  if (!chosen) return Failure{chosen.error()};
+  if (auto done = write(**chosen); !done) return done;
+  options.outputs = {{directory + "/facts.filtered", OutputFormat::Jsonl}};
+  options.fields.lines = {ResultField::Ip, ResultField::Service};
+  options.filter = *OutputFilter::parse("type = service && port > 400", "--output-filter");
+  auto filtered = SurveyOutputs::open(options);
+  if (!filtered) return Failure{filtered.error()};
+  return write(**filtered);
 }
 
 Result<void> write_samples(const std::string& directory) {
@@ -108,6 +170,7 @@ Result<void> write_samples(const std::string& directory) {
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   auto written = trawl::control::write_samples(argv[1]);
+  if (written) written = trawl::control::write_facts(argv[1]);
   if (written) written = trawl::control::write_records(argv[1]);
   if (written) return 0;
   std::fprintf(stderr, "%s\n", written.error().message.c_str());

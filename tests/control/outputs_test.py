@@ -27,6 +27,11 @@ NMAP_DTD = pathlib.Path("/usr/share/nmap/nmap.dtd")
 FORMATS = ("jsonl", "csv", "zmap", "masscan-json", "masscan-list", "nmap-xml")
 REASONS, STATES = 14, 5
 FINDINGS = 6 + REASONS + STATES
+FACTS = 3
+# Every byte, as the samples have it.
+ALL_BYTES = bytes(range(256))
+OF_FACTS = {"type", "class", "source", "service", "tls", "product", "version", "info", "hostname",
+            "os", "device", "cpe", "probe", "line", "banner", "truncated", "fingerprint", "trouble"}
 
 
 def is_address(text: str, version: int) -> bool:
@@ -95,10 +100,74 @@ class Outputs(unittest.TestCase):
             self.validator.validate(line)
             self.assertLessEqual(line.keys(), self.schema["properties"].keys())
             self.assertGreaterEqual(line.keys(),
-                                    self.schema["properties"].keys() - {"rtt_us", "from"}
+                                    self.schema["properties"].keys() - {"rtt_us", "from"} - OF_FACTS
                                     - ({"port"} if line["proto"] == "icmp" else set()))
             self.assertEqual("port" in line, line["proto"] != "icmp")
-        self.assertEqual({key for line in lines for key in line}, set(self.schema["properties"]))
+        self.assertEqual({key for line in lines for key in line},
+                         set(self.schema["properties"]) - OF_FACTS)
+
+    def test_facts_hold_to_the_schema(self):
+        lines = self.lines("facts.jsonl")
+        facts = [line for line in lines if line.get("type") == "service"]
+        self.assertEqual((len(lines), len(facts)), (1 + FACTS, FACTS))
+        for line in lines:
+            self.validator.validate(line)
+        most = facts[0]
+        self.assertLessEqual(OF_FACTS, most.keys())
+        self.assertEqual(most["banner"].encode("latin-1"), ALL_BYTES * 2)
+        self.assertEqual(most["product"], "a, \"b\" \x1b\x9b <&> \u00e9 \ufffd")
+        self.assertEqual(most["cpe"], ["cpe:/a:x:y", "cpe:/o:z"])
+        self.assertEqual(facts[1].keys(), {"schema", "type", "ts", "ip", "port", "proto", "class",
+                                           "source"})
+        self.assertEqual(len(facts[2]["banner"]), 8192)
+        self.assertIs(facts[2]["truncated"], True)
+        with self.assertRaises(jsonschema.ValidationError):
+            self.validator.validate(most | {"state": "open"})
+        with self.assertRaises(jsonschema.ValidationError):
+            self.validator.validate(most | {"class": "good"})
+
+    def test_facts_reach_a_terminal_without_control_characters(self):
+        for name in ("facts.jsonl", "facts.csv", "facts.masscan-json", "facts.masscan-list",
+                     "facts.nmap-xml"):
+            text = self.text(name)
+            self.assertFalse([c for c in text if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160)],
+                             name)
+
+    def test_csv_has_a_row_for_each_fact(self):
+        with open(self.root / "facts.csv", newline="", encoding="utf-8") as file:
+            verdict, *facts = csv.DictReader(file)
+        self.assertEqual((verdict["type"], verdict["state"], verdict["service"]),
+                         ("verdict", "open", ""))
+        self.assertEqual([fact["type"] for fact in facts], ["service"] * FACTS)
+        self.assertEqual(facts[0]["product"], 'a, "b" \\x1b\\xc2\\x9b <&> \\xc3\\xa9 \\xff')
+        self.assertEqual(facts[0]["cpe"], "cpe:/a:x:y cpe:/o:z")
+        back = facts[0]["banner"].encode().decode("unicode_escape").encode("latin-1")
+        self.assertEqual(back, ALL_BYTES * 2)
+        self.assertEqual((facts[0]["state"], facts[0]["tls"]), ("", "true"))
+
+    def test_masscan_has_a_banner_for_each_fact_that_says_something(self):
+        verdict, *banners = json.loads(self.text("facts.masscan-json"))
+        self.assertEqual(verdict["ports"][0]["status"], "open")
+        services = [banner["ports"][0]["service"] for banner in banners]
+        self.assertEqual([service["name"] for service in services], ["http", "unknown"])
+        self.assertEqual(services[0]["banner"].encode("latin-1"), ALL_BYTES * 2)
+        lines = self.text("facts.masscan-list").splitlines()
+        self.assertEqual([line.split()[0] for line in lines[1:-1]], ["open", "banner", "banner"])
+        self.assertIn("banner tcp 443 198.18.0.5 ", lines[2])
+
+    def test_xml_has_the_service_of_a_fact(self):
+        root = xml.etree.ElementTree.fromstring(self.text("facts.nmap-xml"))
+        services = [port.find("service") for port in root.iter("port")]
+        self.assertEqual([service is None for service in services], [True, False])
+        self.assertEqual({key: services[1].get(key) for key in
+                          ("name", "version", "tunnel", "method", "conf")},
+                         {"name": "http", "version": "1.2", "tunnel": "ssl", "method": "probed",
+                          "conf": "10"})
+        self.assertEqual([cpe.text for cpe in services[1].iter("cpe")], ["cpe:/a:x:y", "cpe:/o:z"])
+
+    def test_outputs_that_chose_no_field_of_facts_get_none(self):
+        self.assertEqual(self.lines("facts.chosen"), [{"ip": "198.18.0.5", "type": "verdict"}])
+        self.assertEqual(self.lines("facts.filtered"), [{"ip": "198.18.0.5", "service": "http"}])
 
     def test_schema_has_every_word_and_no_other(self):
         properties = self.schema["properties"]
@@ -167,8 +236,9 @@ class Outputs(unittest.TestCase):
 
     @unittest.skipUnless(NMAP_DTD.exists() and shutil.which("xmllint"), "no DTD or no xmllint")
     def test_nmap_xml_is_valid(self):
-        subprocess.run(["xmllint", "--noout", "--nonet", "--dtdvalid", NMAP_DTD,
-                        self.root / "nmap-xml"], check=True)
+        for name in ("nmap-xml", "facts.nmap-xml"):
+            subprocess.run(["xmllint", "--noout", "--nonet", "--dtdvalid", NMAP_DTD,
+                            self.root / name], check=True)
 
     @unittest.skipUnless(shutil.which("zstd"), "no zstd")
     def test_compressed_files_decode(self):

@@ -150,9 +150,9 @@ TEST(PayloadFile, BuiltInPayloadsAreWellFormed) {
     EXPECT_FALSE(payload.reply.empty()) << payload.name;
   }
   for (const char* name :
-       {"dns",       "ntp",  "snmp-v1", "snmp-v2c", "snmp-v3", "netbios-ns",   "ssdp",
-        "mdns",      "sip",  "ike",     "ike-nat",  "tftp",    "coap",         "stun",
-        "memcached", "quic", "bacnet",  "ipmi",     "dtls",    "ws-discovery", "ubiquiti"}) {
+       {"dns",    "ntp",  "snmp-v1", "snmp-v2c",     "snmp-v3",  "netbios-ns", "ssdp",      "mdns",
+        "sip",    "ike",  "ike-nat", "tftp",         "coap",     "stun",       "memcached", "quic",
+        "bacnet", "ipmi", "dtls",    "ws-discovery", "ubiquiti", "radius"}) {
     EXPECT_TRUE(named.contains(name)) << name;
   }
   EXPECT_EQ(named["ntp"]->bytes.size(), 48U);
@@ -161,6 +161,7 @@ TEST(PayloadFile, BuiltInPayloadsAreWellFormed) {
   EXPECT_EQ(named["dns"]->bytes.size(), 30U);
   EXPECT_EQ(named["netbios-ns"]->bytes.size(), 50U);
   EXPECT_EQ(named["ipmi"]->bytes.size(), 12U);
+  EXPECT_EQ(named["radius"]->bytes.size(), 20U);
 }
 
 // The lengths that stand in the payloads are those of what follows.
@@ -185,7 +186,7 @@ TEST(PayloadFile, LengthsInBuiltInPayloadsAreRight) {
       EXPECT_EQ(number_at(bytes, 22, 3), bytes.size() - 25);
       EXPECT_EQ(number_at(bytes, 61, 2), 28U) << "cipher suites";
       EXPECT_EQ(number_at(bytes, 93, 2), bytes.size() - 95) << "extensions";
-    } else if (payload.name == "bacnet") {
+    } else if (payload.name == "bacnet" || payload.name == "radius") {
       EXPECT_EQ(number_at(bytes, 2, 2), bytes.size());
     }
   }

@@ -1,4 +1,4 @@
-#include "control/audit/engine/service_thread.h"
+#include "control/pipeline/service_thread.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

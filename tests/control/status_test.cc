@@ -1,5 +1,6 @@
 #include "control/survey/status.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -13,6 +14,7 @@ namespace trawl::control {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::HasSubstr;
 
 constexpr NamedCounter kDrops[] = {{"tx_ring_full", 0}, {"rx_missed", 7}, {"reply_ring_full", 2}};
 
@@ -290,6 +292,34 @@ TEST(Metadata, GoesToItsFileWhateverItsSize) {
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, ExitCode::Output);
   EXPECT_FALSE(write_metadata("/", metadata));
+}
+
+TEST(Services, AreToldOfWhileTheyAreAskedAndAtTheEnd) {
+  SurveyProgress progress = example();
+  progress.services = ServiceProgress{.found = 5000,
+                                      .answered = 904,
+                                      .identified = 800,
+                                      .failed = 4,
+                                      .waiting = 4096,
+                                      .per_second = 100.0,
+                                      .holds = true,
+                                      .held = 90s};
+  EXPECT_THAT(format_progress_line(progress),
+              HasSubstr("; service tier: 800 known, 4096 waiting, 100/s, sending waits for it"));
+  EXPECT_THAT(format_status_json(progress, {}),
+              HasSubstr(R"("services":{"found":5000,"answered":904,"identified":800,"failed":4,)"
+                        R"("waiting":4096,"per_second":100.000,"holds_sending":true,)"
+                        R"("held_s":90.000})"));
+  const std::string summary = format_summary(progress);
+  EXPECT_THAT(summary, HasSubstr("904  of 5000 open ports"));
+  EXPECT_THAT(summary, HasSubstr("4096  the survey ended before; 'trawl resume' asks them"));
+  EXPECT_THAT(summary, HasSubstr("sending waited 1:30 for the service tier"));
+  progress.phase = SurveyPhase::AskingServices;
+  progress.cooldown_left = {};
+  progress.elapsed = 904s;
+  EXPECT_EQ(progress.remaining(), 4096s);
+  EXPECT_THAT(format_progress_line(progress), HasSubstr("asking services, 1h08m left"));
+  EXPECT_THAT(format_summary(example()), testing::Not(HasSubstr("asked")));
 }
 
 }  // namespace

@@ -362,5 +362,40 @@ TEST(SurveyOptions, TakeAContactAndBlocklistFiles) {
               HasSubstr("would be read and then replaced"));
 }
 
+TEST(SurveyOptions, ServicesAreAskedAsTheOptionsSay) {
+  EXPECT_FALSE(parsed(basic()).services.is_wanted);
+  const ServiceOptions plain = parsed(basic({"--service"})).services;
+  EXPECT_TRUE(plain.is_wanted);
+  EXPECT_EQ(plain.intensity, 7U);
+  EXPECT_EQ(plain.parallelism, 3U);
+  EXPECT_EQ(plain.cores, 1U);
+  const ServiceOptions given =
+      parsed(basic({"--service", "--version-light", "--versiondb", "x", "--version-parallelism",
+                    "2", "--service-cores", "4", "--service-ports", "100"}))
+          .services;
+  EXPECT_EQ(given.intensity, 2U);
+  EXPECT_EQ(given.database, "x");
+  EXPECT_EQ(given.parallelism, 2U);
+  EXPECT_EQ(given.cores, 4U);
+  EXPECT_EQ(given.ports_at_once, 100U);
+  EXPECT_EQ(parsed(basic({"--service", "--version-all"})).services.intensity, 9U);
+  EXPECT_TRUE(parsed(basic({"--service", "--fields", "ip,service"})).fields.has_facts);
+}
+
+TEST(SurveyOptions, ServicesThatCannotBeAskedAreRefused) {
+  EXPECT_THAT(refused(basic({"--version-light"})), HasSubstr("--version-light is about --service"));
+  EXPECT_THAT(refused(basic({"--service", "--version-light", "--version-all"})),
+              HasSubstr("contradict"));
+  EXPECT_THAT(refused(basic({"--service", "--version-intensity", "10"})), HasSubstr("0 to 9"));
+  EXPECT_THAT(refused(basic({"--service", "--service-cores", "0"})), HasSubstr("1 to 64"));
+  EXPECT_THAT(refused(basic({"--service", "--probe", "tcp-ack"})), HasSubstr("tcp-ack"));
+  EXPECT_THAT(refused(basic({"--service", "--states", "closed"})), HasSubstr("--states"));
+  EXPECT_THAT(refused(basic({"--service", "-o", "x.pcap"})), HasSubstr("capture"));
+  EXPECT_THAT(refused(basic({"--service", "--vlan", "5"})), HasSubstr("--vlan"));
+  EXPECT_THAT(refused(basic({"--fields", "ip,banner"})), HasSubstr("banner"));
+  EXPECT_THAT(refused(basic({"--os"})), HasSubstr("--os: a survey does not"));
+  EXPECT_THAT(refused(basic({"--script=default"})), HasSubstr("does not run scripts yet"));
+}
+
 }  // namespace
 }  // namespace trawl::control

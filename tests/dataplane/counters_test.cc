@@ -39,8 +39,10 @@ TEST(Counters, NamesBelongToTheirEnumerators) {
   EXPECT_EQ(counter_info(Counter::ProbesOptedOut).name, "probes_opted_out");
   EXPECT_EQ(counter_info(Counter::TxRingFull).name, "tx_ring_full");
   EXPECT_EQ(counter_info(Counter::PacingStalls).name, "pacing_stalls");
+  EXPECT_EQ(counter_info(Counter::KernelScanPort).name, "kernel_scan_port");
   EXPECT_EQ(counter_info(Counter::RxFrames).name, "rx_frames");
   EXPECT_EQ(counter_info(Counter::RxForged).name, "rx_forged");
+  EXPECT_EQ(counter_info(Counter::KernelRefused).name, "kernel_refused");
   EXPECT_EQ(counter_info(Counter::RxWaits).name, "rx_waits");
 }
 

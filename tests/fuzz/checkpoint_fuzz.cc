@@ -1,4 +1,5 @@
 // A checkpoint whose plan, or whose state, is anything at all.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,16 +17,6 @@ namespace {
 using namespace trawl;
 using namespace trawl::control;
 
-// One file for all inputs of this process.
-const std::string& file_name() {
-  static const std::string name = [] {
-    const std::string path = "/tmp/trawl-checkpoint-fuzz-" + std::to_string(getpid());
-    std::atexit([] { unlink(file_name().c_str()); });
-    return path;
-  }();
-  return name;
-}
-
 void parse_plan(std::span<const char> bytes) {
   const auto plan = parse_checkpoint_plan(bytes, "x");
   if (!plan) return check_error(plan.error(), ExitCode::BadInput);
@@ -34,31 +25,40 @@ void parse_plan(std::span<const char> bytes) {
 
 constexpr std::size_t kStateSize = 4 * kCheckpointPage;  // Live state and slots.
 
-// Where they are in a good file, made once, and how they were then.
+// A good file for all inputs of this process: its name, where those are in it, and how they were.
 struct Good {
+  std::string name;
   std::streamoff offset = 0;
   std::string state = std::string(kStateSize, 0);
 };
 
+// It is in no folder by the time it is used: nothing is left behind, however the process ends.
+std::string make_good_file() {
+  const std::string path = "/tmp/trawl-checkpoint-fuzz-" + std::to_string(getpid());
+  unlink(path.c_str());
+  CheckpointPlan plan;
+  plan.ports = {80};
+  plan.addresses = {{Ipv4Address{1}, Ipv4Address{1000}}};
+  auto made = Checkpoint::create(path, plan);
+  const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  unlink(path.c_str());
+  if (!made || fd < 0) std::abort();
+  (void)(*made)->begin_sweep(1);
+  for (std::uint64_t i = 0; i < 10; ++i) (void)(*made)->record({.index = i}, {});
+  return "/proc/self/fd/" + std::to_string(fd);
+}
+
 const Good& good_file() {
   static const Good good = [] {
-    unlink(file_name().c_str());
-    CheckpointPlan plan;
-    plan.ports = {80};
-    plan.addresses = {{Ipv4Address{1}, Ipv4Address{1000}}};
-    {
-      auto made = Checkpoint::create(file_name(), plan);
-      if (!made) std::abort();
-      (void)(*made)->begin_sweep(1);
-      for (std::uint64_t i = 0; i < 10; ++i) (void)(*made)->record({.index = i}, {});
-    }
-    CheckpointHeader header;
-    std::ifstream file{file_name(), std::ios::binary};
-    file.read(reinterpret_cast<char*>(&header), sizeof header);
     Good made;
+    made.name = make_good_file();
+    CheckpointHeader header;
+    std::ifstream file{made.name, std::ios::binary};
+    file.read(reinterpret_cast<char*>(&header), sizeof header);
     made.offset = static_cast<std::streamoff>(header.live_offset);
     file.seekg(made.offset);
     file.read(made.state.data(), kStateSize);
+    if (!file) std::abort();
     return made;
   }();
   return good;
@@ -70,11 +70,11 @@ void open_file(std::span<const char> bytes) {
   const Good& good = good_file();
   std::string state = good.state;
   std::copy_n(bytes.begin(), std::min(bytes.size(), kStateSize - kBootId), state.begin() + kBootId);
-  std::fstream file{file_name(), std::ios::in | std::ios::out | std::ios::binary};
+  std::fstream file{good.name, std::ios::in | std::ios::out | std::ios::binary};
   file.seekp(good.offset);
   file.write(state.data(), kStateSize);
   file.close();
-  const auto opened = Checkpoint::open(file_name());
+  const auto opened = Checkpoint::open(good.name);
   if (!opened) return check_error(opened.error(), ExitCode::BadInput);
   Checkpoint& checkpoint = **opened;
   const auto& restored = checkpoint.restored();

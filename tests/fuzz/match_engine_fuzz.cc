@@ -50,9 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const auto plain = make_engine(false);
   const std::string_view text{reinterpret_cast<const char*>(data), size};
   if (text.empty()) return 0;
-  const MatchRequest request{.probe = text[0] & 1U,
-                             .response = text.substr(1),
-                             .only_service = (text[0] & 6U) == 6U ? "ssh" : ""};
+  const MatchRequest request{.probe = text[0] & 1U, .response = text.substr(1)};
   const auto a = fast->match(request);
   const auto b = plain->match(request);
   if (a.has_value() != b.has_value()) std::abort();

@@ -21,8 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   line.dot_takes_newline = (text[0] & 2) != 0;
   line.pattern = text.substr(1, end - 1);
   file->null_probe = 0;
-  const MatchRequest request{
-      .probe = 0, .response = text.substr(std::min(size, end + 1)), .only_service = {}};
+  const MatchRequest request{.probe = 0, .response = text.substr(std::min(size, end + 1))};
   bool answers[2] = {};
   std::size_t problems = 0;
   for (const bool uses_prefilter : {false, true}) {

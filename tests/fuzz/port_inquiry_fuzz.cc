@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -157,11 +158,19 @@ class Follower {
     for (const InquiryCommand& command : inquiry_.take_commands()) {
       switch (command.kind) {
         case InquiryCommand::Kind::Open:
-          require(open_.emplace(command.attempt, false).second && open_.size() <= most_);
+          require(open_.emplace(command.attempt, false).second &&
+                  open_.size() - lingering_.size() <= most_);
           require(++opened_ < 200);
           break;
         case InquiryCommand::Kind::Send: require(open_.at(command.attempt)); break;
-        case InquiryCommand::Kind::Close: open_.erase(command.attempt); break;
+        case InquiryCommand::Kind::Close:
+          open_.erase(command.attempt);
+          lingering_.erase(command.attempt);
+          break;
+        case InquiryCommand::Kind::Linger:
+          require(open_.contains(command.attempt));
+          require(lingering_.insert(command.attempt).second);
+          break;
         case InquiryCommand::Kind::Match:
           require(tickets_.emplace(command.ticket, look(command)).second);
           break;
@@ -172,6 +181,7 @@ class Follower {
   }
 
   std::size_t most_;
+  std::set<std::uint32_t> lingering_;
   SteadyTime now_{std::chrono::hours{1}};
   std::map<std::uint32_t, bool> open_;  // By attempt: whether it is connected.
   std::map<std::uint32_t, std::optional<LineMatch>> tickets_;

@@ -6,6 +6,7 @@ something is kept in the build directory, and the last line says where.
 """
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ def main() -> int:
     seconds = os.environ.get("FUZZ_SECONDS", "20")
     found = target.parent / "crashes"
     found.mkdir(exist_ok=True)
+    # Ends the fuzzer and removes what it left.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="trawl-fuzz-") as scratch:
         inputs = [scratch] + ([str(corpus)] if corpus.is_dir() else [])
         done = subprocess.run(

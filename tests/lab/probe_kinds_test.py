@@ -15,7 +15,9 @@ Found = set[tuple[str, int | None, str]]
 class ProbeKinds(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        cls.lab = cls.enterClassContext(labs.Lab("--no-servers", "--rtt", "1"))
+        cls.lab = cls.enterClassContext(labs.Lab(
+            "--no-servers", "--rtt", "1",
+            "--udp-open", "53=0.1,123=0.1,161=0.1,1645=0.1,1812=0.1"))
 
     def truth(self, kind: str, *ports: str) -> Found:
         text = labs.must(labs.TRAWL, "lab", "truth", "--name", self.lab.name, "--probe", kind,
@@ -61,10 +63,10 @@ class ProbeKinds(unittest.TestCase):
         self.assertIn("timestamp-reply", {line["reason"] for line in lines})
 
     def test_udp(self) -> None:
-        ports = ("--ports", "53,123,161")
-        lines = self.expect_truth("udp", self.truth("udp", *ports), 3, *ports)
+        ports = ("--ports", "53,123,161,1645,1812")
+        lines = self.expect_truth("udp", self.truth("udp", *ports), 5, *ports)
         by_port = {line["port"] for line in lines if line["state"] == "open"}
-        self.assertEqual({53, 123, 161}, by_port)
+        self.assertEqual({53, 123, 161, 1645, 1812}, by_port)
         self.assertIn(("closed", "port-unreach"),
                       {(line["state"], line["reason"]) for line in lines})
 

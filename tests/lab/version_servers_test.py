@@ -42,7 +42,6 @@ EXCEPTIONS: dict[tuple[str, int], tuple[tuple[str, ...], str]] = {
     ("pptpd", 1723): (("product", "version", "hostname"), "its script pptp-version asks"),
     ("snmpd", 161): (("product", "extrainfo"), "its script snmp-info asks SNMPv3 too"),
     ("coturn", 3478): (("product",), "its script stun-version asks for the software"),
-    ("freeradius", 1812): (("state",), "its port scan sends what RADIUS answers; trawl's does not"),
     ("openvpn", 1194): (("product", "cpes"), "now and then no line matches its random session"),
 }
 # What passes between two scans.

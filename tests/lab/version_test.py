@@ -46,10 +46,12 @@ match u1 m|^answer| p/Udp thing/
 """
 RARE = "".join(f"Probe TCP P{n} q|probe{n}|\nrarity {n}\ntotalwaitms 400\nmatch x{n} m|^no| p/x/\n"
                for n in (1, 3, 7, 8, 9))
-INTENSITIES = ("Probe TCP NULL q||\ntotalwaitms 400\ntcpwrappedms 0\nmatch never m|^never| p/x/\n"
+INTENSITIES = ("Probe TCP NULL q||\ntotalwaitms 400\ntcpwrappedms 100\nmatch never m|^never| p/x/\n"
                + RARE)
 
 Play = Callable[[socket.socket], None]
+# To which questions what is answered, and how many seconds later.
+Datagrams = dict[bytes, tuple[float, bytes]]
 
 
 def says(banner: bytes) -> Play:
@@ -103,7 +105,9 @@ class Players:
     """TCP and UDP servers in the host's namespace; they end with the test."""
 
     def __init__(self, pair: audit_pair.Pair, tcp: dict[int, Play],
-                 udp: dict[int, bytes | None] | None = None) -> None:
+                 udp: dict[int, bytes | None | Datagrams] | None = None, address: str = HOST,
+                 connections: int | None = None) -> None:
+        self._connections = connections  # Of each port, before it is closed.
         self.received: list[bytes] = []
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
@@ -112,12 +116,12 @@ class Players:
             for port, play in tcp.items():
                 listening = socket.socket()
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listening.bind((HOST, port))
+                listening.bind((address, port))
                 listening.listen(64)
                 self._begin(self._accept, listening, play)
             for port, reply in (udp or {}).items():
                 bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                bound.bind((HOST, port))
+                bound.bind((address, port))
                 self._begin(self._reply, bound, reply)
         labs.in_namespace(f"{pair.prefix}-host", open_all)
 
@@ -139,11 +143,15 @@ class Players:
         threading.Thread(target=run, args=(made, what), daemon=True).start()
 
     def _accept(self, listening: socket.socket, play: Play) -> None:
-        while True:
+        taken = 0
+        while self._connections is None or taken < self._connections:
             try:
                 client, _ = listening.accept()
             except OSError:
                 return
+            taken += 1
+            if taken == self._connections:
+                listening.close()
             self._begin(self._play, client, play)
 
     def _play(self, client: socket.socket, play: Play) -> None:
@@ -155,13 +163,24 @@ class Players:
             client.close()
 
     @staticmethod
-    def _reply(bound: socket.socket, reply: bytes | None) -> None:
+    def _send(bound: socket.socket, answer: bytes, to: tuple) -> None:
+        try:
+            bound.sendto(answer, to)
+        except OSError:
+            pass  # The test is over.
+
+    @staticmethod
+    def _reply(bound: socket.socket, reply: bytes | None | Datagrams) -> None:
         while True:
             try:
                 question, sender = bound.recvfrom(4096)
             except OSError:
                 return
-            if reply is not None and question.startswith(b"ask"):
+            if isinstance(reply, dict):
+                if question in reply:
+                    late, answer = reply[question]
+                    threading.Timer(late, Players._send, (bound, answer, sender)).start()
+            elif reply is not None and question.startswith(b"ask"):
                 bound.sendto(reply, sender)
 
 
@@ -207,7 +226,8 @@ class Case(unittest.TestCase):
         self.addCleanup(os.environ.pop, "XDG_CACHE_HOME", None)
         self.pair = self.enterContext(audit_pair.Pair())
 
-    def play(self, tcp: dict[int, Play], udp: dict[int, bytes | None] | None = None) -> Players:
+    def play(self, tcp: dict[int, Play],
+             udp: dict[int, bytes | None | Datagrams] | None = None) -> Players:
         return self.enterContext(Players(self.pair, tcp, udp))
 
     def probes(self, text: str = PROBES) -> str:

@@ -80,6 +80,11 @@ TEST(UdpService, OthersReturnWhatTellsRequestsApart) {
             "\xab\xcd\0\0\0\1\0\0VERSION 1.6.18\r\n"s);
   EXPECT_EQ(ask(69, "\0\1x\0octet\0"s).substr(0, 4), "\0\5\0\1"s);
   EXPECT_EQ(ask(623, "\6\0\xff\6\0\0\x11\xbe\x80\x42\0\0"s).substr(8, 2), "\x40\x42"s);
+  const std::string radius = "\1\x42\0\x14"s;
+  for (const int port : {1645, 1812}) {
+    EXPECT_EQ(ask(static_cast<std::uint16_t>(port), radius + std::string(16, '\x0f')),
+              "\3\x42\0\x14"s + std::string(16, '\xf0'));
+  }
   const std::string quic = "\xc0\x1a\x2a\x3a\x4a\4DDDD\3SSS"s + std::string(1100, '\0');
   EXPECT_EQ(ask(443, quic).substr(0, 14), "\x80\0\0\0\0\3SSS\4DDDD"s);
   const std::string ike =
@@ -99,14 +104,16 @@ TEST(UdpService, SipCopiesTheFieldsOfTheDialog) {
 }
 
 TEST(UdpService, WhatIsNotOfTheProtocolComesBackAsItWas) {
-  for (const int port : {53, 69, 123, 137, 161, 443, 500, 623, 1900, 3478, 5060, 5683, 7, 40000}) {
+  for (const int port :
+       {53, 69, 123, 137, 161, 443, 500, 623, 1645, 1812, 1900, 3478, 5060, 5683, 7, 40000}) {
     EXPECT_EQ(ask(static_cast<std::uint16_t>(port), "?"), "?") << port;
     EXPECT_EQ(ask(static_cast<std::uint16_t>(port), ""), "") << port;
   }
 }
 
 TEST(UdpService, NoRequestLeadsOutsideTheAnswer) {
-  for (const int port : {53, 69, 123, 137, 161, 443, 500, 623, 1900, 3478, 5060, 5683, 11211}) {
+  for (const int port :
+       {53, 69, 123, 137, 161, 443, 500, 623, 1645, 1812, 1900, 3478, 5060, 5683, 11211}) {
     for (std::uint64_t i = 0; i < 2000; ++i) {
       std::string request(mix64(i) % 700, '\0');
       for (std::size_t at = 0; at < request.size(); ++at) {

@@ -8,10 +8,10 @@
 #include "control/audit/engine/idle_stage.h"
 #include "control/audit/engine/probe_set.h"
 #include "control/audit/engine/probe_writer.h"
-#include "control/audit/engine/service_asker.h"
 #include "control/audit/engine/timing.h"
 #include "control/audit/through/bounce_server.h"
 #include "control/audit/through/proxy_hop.h"
+#include "control/pipeline/service_asker.h"
 #include "dataplane/packet/raw_network.h"
 #include "service/dns/name_settings.h"
 

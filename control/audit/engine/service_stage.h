@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "control/audit/engine/service_asker.h"
 #include "control/audit/port_report.h"
 #include "control/audit/report/host_report.h"
+#include "control/pipeline/service_asker.h"
 
 namespace trawl::control {
 

@@ -87,7 +87,7 @@ std::string detection_member(const PortReport& port, const ServiceText& service)
   if (!port.service) return {};
   const service::ServiceFinding& found = *port.service;
   constexpr std::string_view kOutcomes[] = {"excluded", "silent",     "unknown", "soft-matched",
-                                            "matched",  "tcpwrapped", "failed"};
+                                            "matched",  "tcpwrapped", "failed",  "incomplete"};
   std::string text =
       fmt::format(",\"detection\":{{\"outcome\":\"{}\",\"method\":\"{}\",\"confidence\":{}",
                   kOutcomes[static_cast<std::size_t>(found.outcome)],

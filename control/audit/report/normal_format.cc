@@ -11,6 +11,7 @@
 #include "control/audit/report/port_summary.h"
 #include "control/audit/report/report_text.h"
 #include "control/audit/report/service_text.h"
+#include "control/survey/text.h"
 #include "control/survey/version.h"
 
 namespace trawl::control {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "control/audit/report/calendar.h"
+#include "control/survey/text.h"
 #include "control/survey/version.h"
 
 namespace trawl::control {
@@ -37,19 +38,6 @@ std::string totals_text(const AuditTotals& totals) {
   return fmt::format("{} ({} up) scanned in {:.2f} seconds",
                      counted(totals.hosts, "IP address", "IP addresses"),
                      counted(totals.up, "host", "hosts"), totals.elapsed.count());
-}
-
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f) {
-      out += c;
-    } else {
-      out += fmt::format("\\x{:02X}", byte);
-    }
-  }
-  return out;
 }
 
 std::string address_text(std::string_view name, const IpAddress& ip) {

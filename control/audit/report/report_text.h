@@ -20,10 +20,6 @@ namespace trawl::control {
 // "3 IP addresses (1 host up) scanned in 0.01 seconds"
 [[nodiscard]] std::string totals_text(const AuditTotals& totals);
 
-// Whatever came from a name server or a user, fit for a terminal and for one line: bytes that are
-// no printable ASCII become "\xNN".
-[[nodiscard]] std::string printable(std::string_view text);
-
 // What tells --resume that a report is not at its end, and that a host is not.
 inline constexpr std::string_view kNotEnded = "not ended";
 inline constexpr std::string_view kInterruptedMark = "# Interrupted: ";

@@ -42,7 +42,8 @@ ServiceText service_text(const PortReport& port, const PortNames* names) {
   text.is_tls = found->is_tls;
   text.is_probed = found->outcome == Outcome::Matched || found->outcome == Outcome::SoftMatched ||
                    found->outcome == Outcome::Wrapped;
-  if (!text.is_probed) {
+  const bool is_incomplete = found->outcome == Outcome::Incomplete;
+  if (!text.is_probed && !is_incomplete) {
     if (text.name.empty() && (found->is_tls || !found->fingerprint.empty())) text.name = kUnknown;
     text.is_guessed = port.state == PortState::Open && !text.name.empty() && text.name != kUnknown;
     return text;
@@ -50,7 +51,8 @@ ServiceText service_text(const PortReport& port, const PortNames* names) {
   text.name = found->name.empty() ? kUnknown : std::string_view{found->name};
   constexpr unsigned kWrapped = 8;
   constexpr unsigned kProbed = 10;
-  text.confidence = found->outcome == Outcome::Wrapped ? kWrapped : kProbed;
+  if (text.is_probed) text.confidence = found->outcome == Outcome::Wrapped ? kWrapped : kProbed;
+  text.is_guessed = is_incomplete && port.state == PortState::Open;
   text.product = found->product;
   text.version = found->version;
   text.info = found->info;

@@ -15,6 +15,7 @@
 #include "control/audit/resume/json_log.h"
 #include "control/audit/resume/text_log.h"
 #include "control/audit/resume/xml_log.h"
+#include "control/survey/text.h"
 
 namespace trawl::control {
 namespace {

@@ -11,6 +11,7 @@
 #include "control/audit/report/calendar.h"
 #include "control/audit/report/report_text.h"
 #include "control/audit/resume/resume_log.h"
+#include "control/survey/text.h"
 
 namespace trawl::control {
 namespace {

@@ -68,15 +68,16 @@ constexpr unsigned kStateShift = 48;
 constexpr unsigned kAttemptShift = 51;
 constexpr unsigned kCheckShift = 54;
 constexpr std::uint64_t kIndexMask = (std::uint64_t{1} << kStateShift) - 1;
-static_assert(kPortStates <= 1U << (kAttemptShift - kStateShift));
+constexpr unsigned kAnswer = 7;  // In place of a state.
+static_assert(kPortStates <= kAnswer && kAnswer < 1U << (kAttemptShift - kStateShift));
 
 std::uint64_t check_of(std::uint64_t word, std::uint64_t number) noexcept {
   return mix64(word ^ mix64(number + 1)) | 1U;  // Never zero, as a hole in the file is.
 }
 
 std::uint64_t pack(const JournalEntry& entry, std::uint64_t number) noexcept {
-  const std::uint64_t word = entry.index |
-                             std::uint64_t{static_cast<std::uint8_t>(entry.state)} << kStateShift |
+  const unsigned state = entry.is_answer ? kAnswer : static_cast<unsigned>(entry.state);
+  const std::uint64_t word = entry.index | std::uint64_t{state} << kStateShift |
                              std::uint64_t{entry.attempt} << kAttemptShift;
   return word | check_of(word, number) << kCheckShift;
 }
@@ -87,9 +88,15 @@ std::optional<JournalEntry> unpack(std::uint64_t packed, std::uint64_t number) n
     return std::nullopt;
   }
   const auto state = static_cast<unsigned>(word >> kStateShift & 7U);
+  const auto attempt = static_cast<std::uint8_t>(word >> kAttemptShift & 7U);
+  if (state == kAnswer) {
+    return JournalEntry{.index = word & kIndexMask,
+                        .state = PortState::Open,
+                        .attempt = attempt,
+                        .is_answer = true};
+  }
   if (state >= kPortStates) return std::nullopt;
-  return JournalEntry{word & kIndexMask, static_cast<PortState>(state),
-                      static_cast<std::uint8_t>(word >> kAttemptShift & 7U)};
+  return JournalEntry{word & kIndexMask, static_cast<PortState>(state), attempt};
 }
 
 // Disjoint ranges in rising order.
@@ -317,10 +324,6 @@ dataplane::Lanes& Checkpoint::continue_sweep() {
 // The ring first, then the journal, then its count: whatever is counted is there.
 Result<void> Checkpoint::record(const JournalEntry& entry, const Verdict& verdict) {
   const std::uint64_t number = live_->journal.load(std::memory_order_relaxed);
-  const Result<void> grown = keep_ahead(number);
-  if (number >= journal_allocated_) return grown;
-  const auto word = journal_word(number);
-  if (!word) return Failure{word.error()};
   const auto micros =
       std::chrono::duration_cast<std::chrono::microseconds>(verdict.time.time_since_epoch());
   ring_[number % kRingEntries] = RingEntry{
@@ -337,6 +340,19 @@ Result<void> Checkpoint::record(const JournalEntry& entry, const Verdict& verdic
       .attempt = verdict.attempt,
       .flags = static_cast<std::uint8_t>((verdict.repeat ? 1U : 0U) | (verdict.cooldown ? 2U : 0U)),
       .protocol = static_cast<std::uint8_t>(verdict.protocol)};
+  return append(entry);
+}
+
+Result<void> Checkpoint::record_answer(std::uint64_t index) {
+  return append({.index = index, .is_answer = true});
+}
+
+Result<void> Checkpoint::append(const JournalEntry& entry) {
+  const std::uint64_t number = live_->journal.load(std::memory_order_relaxed);
+  const Result<void> grown = keep_ahead(number);
+  if (number >= journal_allocated_) return grown;
+  const auto word = journal_word(number);
+  if (!word) return Failure{word.error()};
   **word = pack(entry, number);
   live_->journal.store(number + 1, std::memory_order_release);
   return grown;

@@ -21,6 +21,8 @@ struct JournalEntry {
   std::uint64_t index = 0;  // Of the target.
   PortState state = PortState::Open;
   std::uint8_t attempt = 1;
+  // No verdict: the service behind the target, which was open before, was asked and written.
+  bool is_answer = false;
 };
 
 // Where a survey is, on disk at every moment: sending cores keep their cursors in the mapped file,
@@ -57,7 +59,8 @@ class Checkpoint {
   [[nodiscard]] const Restored& restored() const noexcept { return restored_; }
   // Entry `number` < restored().journal. Fails with BadInput where it is damaged.
   [[nodiscard]] Result<JournalEntry> entry(std::uint64_t number);
-  // Verdict `number`, which the outputs may not have: restored().outputs.journal <= number.
+  // Verdict `number`, which is no answer and which the outputs may not have:
+  // restored().outputs.journal <= number.
   [[nodiscard]] Verdict unwritten(std::uint64_t number) const;
 
   // Begins sweep `number` with every lane at its start, or where open() found them.
@@ -67,6 +70,9 @@ class Checkpoint {
   // Notes a verdict. Fails with Output, once, when the journal can not grow: the verdict is noted
   // all the same, and so are some 98,000 more.
   [[nodiscard]] Result<void> record(const JournalEntry& entry, const Verdict& verdict);
+  // Notes that the service of a target was asked, before the outputs have what was found. Fails as
+  // record().
+  [[nodiscard]] Result<void> record_answer(std::uint64_t index);
   // True when the outputs should be flushed and marked, or the ring would overwrite verdicts.
   [[nodiscard]] bool wants_flush() const noexcept;
   // Right after a flush: every recorded verdict is in the outputs, which are this long.
@@ -92,6 +98,7 @@ class Checkpoint {
   void restore_live();
   [[nodiscard]] bool restore_slot();
   [[nodiscard]] Result<void> keep_ahead(std::uint64_t number);
+  [[nodiscard]] Result<void> append(const JournalEntry& entry);
   [[nodiscard]] Result<std::uint64_t*> journal_word(std::uint64_t number);
 
   MappedFile file_;

@@ -32,6 +32,10 @@ class CheckpointKeeper {
   [[nodiscard]] dataplane::Lanes& lanes_for(std::uint64_t number);
   // Before the verdict is in any output. Fails with Output; it is noted all the same.
   [[nodiscard]] Result<void> record(std::uint64_t index, const Verdict& verdict);
+  // Before what was found out about its service is in any output. Fails as record().
+  [[nodiscard]] Result<void> record_answer(std::uint64_t index) {
+    return checkpoint_.record_answer(index);
+  }
   // All replies that had arrived have been taken and recorded.
   void drained(Clock::time_point now, const dataplane::Lanes& lanes, const TotalsMark& totals);
   [[nodiscard]] bool wants_flush() const noexcept { return checkpoint_.wants_flush(); }

@@ -49,6 +49,7 @@ const FilterCompiler::FieldInfo FilterCompiler::kFields[] = {
     {"repeat", Field::Repeat, Values::Number, 1},
     {"cooldown", Field::Cooldown, Values::Number, 1},
     {"classification", Field::Classification, Values::Word, 0},
+    {"type", Field::Type, Values::Word, 0},
     {"saddr", Field::Ip, Values::Address, kMost32},
     {"sport", Field::Port, Values::Number, 65535},
 };
@@ -180,6 +181,7 @@ Result<std::uint32_t> FilterCompiler::word_value(const FieldInfo& field, std::st
   if (field.field == Field::State) return find(names_of<kPortStates, PortState>());
   if (field.field == Field::Reason) return find(names_of<kReasons, Reason>());
   if (field.field == Field::Protocol) return find(names_of<kProtocols, Protocol>());
+  if (field.field == Field::Type) return find(OutputFilter::kTypes);
   return find(kZmapClassifications);
 }
 

@@ -1,7 +1,10 @@
 #include "control/survey/output/line_formatter.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
+
+#include "control/survey/output/fact_fields.h"
 
 namespace trawl::control {
 namespace {
@@ -11,21 +14,42 @@ bool is_number(ResultField field) noexcept {
          field == ResultField::Attempt;
 }
 
-std::vector<ResultField> default_fields(OutputFormat format) {
+// What only those have who look closely at a pattern.
+bool is_rare(ResultField field) noexcept {
+  return field == ResultField::Schema || field == ResultField::Probe ||
+         field == ResultField::Line || field == ResultField::Fingerprint;
+}
+
+std::vector<ResultField> default_fields(OutputFormat format, bool has_facts) {
   std::vector<ResultField> fields;
-  for (unsigned i = 0; i < kResultFields; ++i) {
+  const bool json = format == OutputFormat::Jsonl;
+  if (has_facts && !json) fields.push_back(ResultField::Type);
+  const unsigned count = has_facts && !json ? kResultFields : kVerdictFields;
+  for (unsigned i = 0; i < count; ++i) {
     const auto field = static_cast<ResultField>(i);
-    if (format == OutputFormat::Jsonl || field != ResultField::Schema) fields.push_back(field);
+    if (field == ResultField::Type) continue;
+    if (json || !is_rare(field)) fields.push_back(field);
+  }
+  return fields;
+}
+
+// Of a fact in JSON: what it is first.
+std::vector<ResultField> default_fact_fields() {
+  std::vector<ResultField> fields{ResultField::Schema, ResultField::Type, ResultField::Ts,
+                                  ResultField::Ip,     ResultField::Port, ResultField::Proto};
+  for (unsigned i = static_cast<unsigned>(ResultField::Class); i < kResultFields; ++i) {
+    fields.push_back(static_cast<ResultField>(i));
   }
   return fields;
 }
 
 }  // namespace
 
-LineFormatter::LineFormatter(OutputFormat format, std::vector<ResultField> fields)
+LineFormatter::LineFormatter(OutputFormat format, std::vector<ResultField> fields, bool has_facts)
     : format_{format},
       chosen_{!fields.empty()},
-      fields_{fields.empty() ? default_fields(format) : std::move(fields)} {
+      takes_facts_{has_facts && (fields.empty() || std::ranges::any_of(fields, is_of_facts))},
+      fields_{fields.empty() ? default_fields(format, has_facts) : std::move(fields)} {
   for (const ResultField field : fields_) {
     std::string& key = keys_.emplace_back(1, '"');
     key += to_string(field);
@@ -45,6 +69,7 @@ std::string LineFormatter::header() const {
 
 bool LineFormatter::left_out(ResultField field, const Verdict& verdict) const noexcept {
   if (field == ResultField::RttUs) return !verdict.rtt_us;
+  if (is_of_facts(field)) return true;
   if (field == ResultField::Port) return verdict.protocol == Protocol::Icmp;
   return field == ResultField::From && !chosen_ && verdict.from == verdict.ip;
 }
@@ -63,6 +88,8 @@ char* LineFormatter::write_value(char* out, ResultField field, const Verdict& ve
     case ResultField::RttUs: return verdict.rtt_us ? put_number(out, *verdict.rtt_us) : out;
     case ResultField::Attempt: return put_number(out, verdict.attempt);
     case ResultField::From: return put_address(out, verdict.from);
+    case ResultField::Type: return put(out, "verdict");
+    default: break;
   }
   return out;
 }
@@ -82,6 +109,27 @@ char* LineFormatter::write(char* out, const Verdict& verdict, std::uint64_t /*be
   if (json) *out++ = '}';
   *out++ = '\n';
   return out;
+}
+
+std::string LineFormatter::fact_record(const ServiceFact& fact, std::uint64_t /*before*/) {
+  if (!takes_facts_) return {};
+  std::string line;
+  if (format_ == OutputFormat::Csv) {
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
+      if (i > 0) line += ',';
+      line += csv_value(fields_[i], fact);
+    }
+    return line + '\n';
+  }
+  for (const ResultField field : chosen_ ? fields_ : default_fact_fields()) {
+    const std::string value = json_value(field, fact);
+    if (value.empty()) continue;
+    line += line.empty() ? "{\"" : ",\"";
+    line += to_string(field);
+    line += "\":";
+    line += value;
+  }
+  return line.empty() ? line : line + "}\n";
 }
 
 }  // namespace trawl::control

@@ -18,12 +18,16 @@ namespace trawl::control {
 // CSV: the chosen columns, by default all but the schema; an unknown rtt_us and a port that does
 // not exist are empty, and from is always filled in. No value needs quotes by RFC 4180. Lines end
 // in LF alone, as Unix tools want.
+//
+// A fact is a line of its own, with "type":"service"; see fact_fields.h. Outputs whose chosen
+// fields hold none that only facts have get no facts.
 class LineFormatter final : public RecordFormatter {
  public:
   // `fields` empty means the default ones. Needs a format of Jsonl or Csv.
-  LineFormatter(OutputFormat format, std::vector<ResultField> fields);
+  LineFormatter(OutputFormat format, std::vector<ResultField> fields, bool has_facts = false);
 
   char* write(char* out, const Verdict& verdict, std::uint64_t before) noexcept override;
+  [[nodiscard]] std::string fact_record(const ServiceFact& fact, std::uint64_t before) override;
   // The names of the columns of a CSV file, "" for JSONL.
   [[nodiscard]] std::string header() const override;
 
@@ -33,6 +37,7 @@ class LineFormatter final : public RecordFormatter {
 
   OutputFormat format_;
   bool chosen_;  // The fields were asked for by name.
+  bool takes_facts_;
   std::vector<ResultField> fields_;
   std::vector<std::string> keys_;  // JSONL: `"ip":"` and so on, one for each field.
   TimestampWriter timestamp_;

@@ -15,6 +15,8 @@ class MasscanJsonFormatter final : public RecordFormatter {
  public:
   [[nodiscard]] std::string header() const override { return "[\n"; }
   char* write(char* out, const Verdict& verdict, std::uint64_t before) noexcept override;
+  // A record with a banner, where there is a banner or a name.
+  [[nodiscard]] std::string fact_record(const ServiceFact& fact, std::uint64_t before) override;
   [[nodiscard]] std::string footer(std::uint64_t /*records*/) const override { return "]\n"; }
 };
 
@@ -23,6 +25,8 @@ class MasscanListFormatter final : public RecordFormatter {
  public:
   [[nodiscard]] std::string header() const override { return "#masscan\n"; }
   char* write(char* out, const Verdict& verdict, std::uint64_t before) noexcept override;
+  // "banner tcp 22 198.18.0.1 1767323045 ssh SSH-2.0-OpenSSH_9.2p1\x0d\x0a"
+  [[nodiscard]] std::string fact_record(const ServiceFact& fact, std::uint64_t before) override;
   [[nodiscard]] std::string footer(std::uint64_t /*records*/) const override { return "# end\n"; }
 };
 

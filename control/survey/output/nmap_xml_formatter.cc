@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "control/survey/output/text_writer.h"
 #include "control/survey/port_spec.h"
@@ -43,6 +44,12 @@ void append_xml_character(std::string& out, std::string_view character) {
     case '\n': out += "&#xa;"; return;
     case '\r': out += "&#xd;"; return;
     default: break;
+  }
+  // Control characters, too, which some terminals obey (ISO 6429).
+  const auto last = static_cast<unsigned char>(character.back());
+  if (character[0] == '\x7f' || (character.size() == 2 && character[0] == '\xc2' && last < 0xa0)) {
+    fmt::format_to(std::back_inserter(out), "&#x{:x};", last);
+    return;
   }
   const bool second_dash = character[0] == '-' && out.ends_with('-');
   out += second_dash ? "&#45;" : character;
@@ -94,6 +101,39 @@ char* put_port(char* out, const Verdict& verdict) noexcept {
   return put(out, R"("/></port></ports>)");
 }
 
+// "" for a fact that says nothing of the service.
+std::string service_element(const ServiceFact& fact) {
+  if (fact.service.empty() && fact.fingerprint.empty() && !fact.is_tls) return {};
+  std::string text = "<service";
+  const auto add = [&text](std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    fmt::format_to(std::back_inserter(text), " {}=\"", name);
+    append_xml_attribute(text, value);
+    text += '"';
+  };
+  add("name", fact.service.empty() ? "unknown" : std::string_view{fact.service});
+  add("product", fact.product);
+  add("version", fact.version);
+  add("extrainfo", fact.info);
+  add("hostname", fact.hostname);
+  add("ostype", fact.os);
+  add("devicetype", fact.device);
+  add("servicefp", fact.fingerprint);
+  if (fact.is_tls) add("tunnel", "ssl");
+  // As Nmap: 10 of a service that was probed, 8 of one behind tcpwrapped, 3 of a guess.
+  std::string_view confidence = fact.service.empty() ? "3" : "10";
+  if (fact.port_class == PortClass::Resets) confidence = "8";
+  add("method", fact.service.empty() ? "table" : "probed");
+  add("conf", confidence);
+  text += '>';
+  for (const std::string& cpe : fact.cpes) {
+    text += "<cpe>";
+    append_xml_attribute(text, cpe);
+    text += "</cpe>";
+  }
+  return text + "</service>";
+}
+
 }  // namespace
 
 void append_xml_attribute(std::string& out, std::string_view text) {
@@ -138,6 +178,20 @@ char* NmapXmlFormatter::write(char* out, const Verdict& verdict,
     out = put(out, R"("/>)");
   }
   return put(out, "</host>\n");
+}
+
+std::string NmapXmlFormatter::fact_record(const ServiceFact& fact, std::uint64_t /*before*/) {
+  const std::string service = service_element(fact);
+  if (service.empty()) return {};
+  const std::string_view reason = fact.protocol == Protocol::Udp ? "udp-response" : "syn-ack";
+  const std::uint64_t seconds = unix_seconds(fact.time);
+  return fmt::format(
+      "<host starttime=\"{}\" endtime=\"{}\"><status state=\"up\" reason=\"{}\" "
+      "reason_ttl=\"0\"/><address addr=\"{}\" addrtype=\"{}\"/><hostnames></hostnames>"
+      "<ports><port protocol=\"{}\" portid=\"{}\"><state state=\"open\" reason=\"{}\" "
+      "reason_ttl=\"0\"/>{}</port></ports></host>\n",
+      seconds, seconds, reason, fact.ip.to_string(), fact.ip.is_v4() ? "ipv4" : "ipv6",
+      to_string(fact.protocol), fact.port, reason, service);
 }
 
 std::string NmapXmlFormatter::footer(std::uint64_t records) const {

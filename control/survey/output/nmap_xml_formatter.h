@@ -23,6 +23,10 @@ void append_xml_attribute(std::string& out, std::string_view text);
 // to an ICMP request, is a host without ports. runstats counts these. An unreachable port
 // has the state "filtered" and, where another machine said so, reason_ip and a host whose status is
 // unknown.
+//
+// A fact comes when its port was asked, which may be much later, so it is a host element of its
+// own, too: the same address and port once more, with a service. A reader that keeps the last
+// element of a port has all there is.
 class NmapXmlFormatter final : public RecordFormatter {
  public:
   using Clock = std::chrono::system_clock;
@@ -32,6 +36,7 @@ class NmapXmlFormatter final : public RecordFormatter {
 
   [[nodiscard]] std::string header() const override { return header_; }
   char* write(char* out, const Verdict& verdict, std::uint64_t before) noexcept override;
+  [[nodiscard]] std::string fact_record(const ServiceFact& fact, std::uint64_t before) override;
   [[nodiscard]] std::string footer(std::uint64_t records) const override;
 
  private:

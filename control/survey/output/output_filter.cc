@@ -25,8 +25,32 @@ bool OutputFilter::holds(const Test& test, const Verdict& verdict) noexcept {
       break;
     case Field::Reason: value = static_cast<std::uint32_t>(verdict.reason); break;
     case Field::Protocol: value = static_cast<std::uint32_t>(verdict.protocol); break;
+    case Field::Type: value = kTypeVerdict; break;
   }
   return value >= test.low && value <= test.high;
+}
+
+bool OutputFilter::holds(const Test& test, const ServiceFact& fact) noexcept {
+  std::uint32_t value = 0;
+  switch (test.field) {
+    case Field::Ip: return fact.ip >= test.first && fact.ip <= test.last;
+    case Field::Port: value = fact.port; break;
+    case Field::Protocol: value = static_cast<std::uint32_t>(fact.protocol); break;
+    case Field::State: value = static_cast<std::uint32_t>(PortState::Open); break;
+    case Field::Success: value = 1; break;
+    case Field::Type: value = kTypeService; break;
+    default: return false;
+  }
+  return value >= test.low && value <= test.high;
+}
+
+bool OutputFilter::accepts(const ServiceFact& fact) const noexcept {
+  Place place = start_;
+  while (place >= kFirstTest) {
+    const Test& test = tests_[place - kFirstTest];
+    place = holds(test, fact) ? test.yes : test.no;
+  }
+  return place == kAccept;
 }
 
 bool OutputFilter::accepts(const Verdict& verdict) const noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -7,19 +8,21 @@
 
 #include "base/ip.h"
 #include "base/result.h"
+#include "base/service_fact.h"
 #include "base/verdict.h"
 
 namespace trawl::control {
 
-// Which verdicts are written, as an expression:
+// Which verdicts and facts are written, as an expression:
 //
 //   state = open && (port = 80 || port = 443) && !(ttl > 200) && ip in 198.18.0.0/15
 //
 // Numbers (port, ttl, rtt_us, attempt, success, repeat, cooldown) know = != < <= > >=; words
-// (state, reason, proto, classification) and addresses (ip, from) = and !=, addresses also "in" a
-// prefix.
+// (state, reason, proto, classification, type) and addresses (ip, from) = and !=, addresses also
+// "in" a prefix.
 // == is =, and zmap's saddr and sport are ip and port. && binds before ||. An unknown rtt_us is in
-// no range, so only != holds of it.
+// no range, so only != holds of it; nor has a fact, which is of type "service" where verdicts are
+// of type "verdict", anything of a reply: its state is open.
 //
 // Compiled to one range test a comparison, each with the place to go on when it holds and when it
 // does not. Those places lie always behind, so evaluation ends after as many steps as there are
@@ -39,9 +42,14 @@ class OutputFilter {
   [[nodiscard]] static Result<OutputFilter> parse(std::string_view text, std::string_view option);
 
   [[nodiscard]] bool accepts(const Verdict& verdict) const noexcept;
+  [[nodiscard]] bool accepts(const ServiceFact& fact) const noexcept;
 
  private:
   friend class FilterCompiler;
+
+  static constexpr std::array<std::string_view, 2> kTypes{"verdict", "service"};
+  static constexpr std::uint32_t kTypeVerdict = 0;  // Of kTypes.
+  static constexpr std::uint32_t kTypeService = 1;
 
   using Place = std::uint16_t;  // 0 rejects, 1 accepts, n + 2 is tests_[n].
   static constexpr Place kReject = 0;
@@ -61,7 +69,8 @@ class OutputFilter {
     State,
     Reason,
     Protocol,
-    Classification
+    Classification,
+    Type
   };
   struct Test {
     std::uint32_t low;  // low > high holds of nothing.
@@ -74,6 +83,7 @@ class OutputFilter {
   };
 
   [[nodiscard]] static bool holds(const Test& test, const Verdict& verdict) noexcept;
+  [[nodiscard]] static bool holds(const Test& test, const ServiceFact& fact) noexcept;
 
   std::vector<Test> tests_;
   Place start_ = kAccept;

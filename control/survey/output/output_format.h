@@ -39,11 +39,37 @@ enum class ResultField : std::uint8_t {
   Ttl,    // Of the reply, as it arrived.
   RttUs,  // Microseconds; absent (CSV: empty) when unknown.
   Attempt,
-  From  // Who replied. Unless asked for, only where it is not `Ip`.
+  From,  // Who replied. Unless asked for, only where it is not `Ip`.
+  // Those of facts, which verdicts have not; where a fact has none of these either, the key is
+  // absent (CSV: empty).
+  Type,  // "service" of a fact. A verdict has it where it is asked for: "verdict".
+  Class,
+  Source,
+  Service,
+  Tls,
+  Product,
+  Version,
+  Info,
+  Hostname,
+  Os,
+  Device,
+  Cpe,
+  Probe,
+  Line,
+  Banner,
+  Truncated,  // Of the banner.
+  Fingerprint,
+  Trouble
 };
-inline constexpr unsigned kResultFields = 11;
+inline constexpr unsigned kVerdictFields = 11;  // The first of them.
+inline constexpr unsigned kResultFields = 29;
 
-// "schema", "ts", "ip", ..., "rtt_us", "attempt", "from".
+// Whether only facts say something of it.
+[[nodiscard]] constexpr bool is_of_facts(ResultField field) noexcept {
+  return field > ResultField::Type;
+}
+
+// "schema", "ts", "ip", ..., "from", "type", "class", "source", ..., "trouble".
 [[nodiscard]] std::string_view to_string(ResultField field) noexcept;
 
 // A list such as "ip,port,rtt_us", in that order. Fails with Usage, naming `option`: empty, unknown
@@ -112,6 +138,7 @@ struct OutputSpec {
 struct OutputFields {
   std::vector<ResultField> lines;  // Of JSONL and CSV.
   std::vector<ZmapField> zmap;
+  bool has_facts = false;  // There will be facts, so the default columns of CSV have theirs.
 };
 
 // The values of --fields. Each list belongs to the outputs whose names it uses: "ip,port" to JSONL

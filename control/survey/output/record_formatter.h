@@ -7,13 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "base/service_fact.h"
 #include "base/verdict.h"
 #include "control/survey/output/output_format.h"
 #include "dataplane/probe_kind.h"
 
 namespace trawl::control {
 
-// Verdicts as records of one document, each of whole lines.
+// Verdicts, and facts that follow them, as records of one document, each of whole lines.
 //
 // The document is header(), the records in order, and footer(). It is valid after any number of
 // records, so that a footer can close it at every moment.
@@ -30,6 +31,13 @@ class RecordFormatter {
   // Writes the record behind `before` others at `out`, and returns its end. Needs kLongestRecord
   // bytes there.
   virtual char* write(char* out, const Verdict& verdict, std::uint64_t before) noexcept = 0;
+  // Likewise a fact, at most kLongestFactRecord bytes of whole lines; "" where the format, or what
+  // was asked for of it, has no place for facts. Needs one that is limited().
+  [[nodiscard]] virtual std::string fact_record(const ServiceFact& fact, std::uint64_t before) {
+    static_cast<void>(fact);
+    static_cast<void>(before);
+    return {};
+  }
   // What closes a document of so many records, "" where nothing does.
   [[nodiscard]] virtual std::string footer(std::uint64_t records) const {
     static_cast<void>(records);

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "control/survey/output/fact_fields.h"
 #include "control/survey/text.h"
 
 namespace trawl::control {
@@ -205,6 +206,28 @@ Result<void> SurveyOutputs::write(std::span<const Verdict> verdicts) {
   return {};
 }
 
+// To all outputs or, where one has no room and can make none, to none.
+Result<void> SurveyOutputs::write_fact(const ServiceFact& fact) {
+  const ServiceFact told = limited(fact);
+  std::vector<std::string> records;
+  for (Output& output : outputs_) {
+    records.push_back(output.record_of(told));
+    if (output.has_room_for(records.back())) continue;
+    if (auto flushed = output.flush(); !flushed) return flushed;
+  }
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    if (!records[i].empty()) outputs_[i].write_record(records[i]);
+  }
+  return {};
+}
+
+Result<void> SurveyOutputs::write_facts(std::span<const ServiceFact> facts) {
+  for (const ServiceFact& fact : facts) {
+    if (options_.filter.accepts(fact)) pending_facts_.push_back(fact);
+  }
+  return write_pending();
+}
+
 Result<void> SurveyOutputs::write_pending() {
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     if (auto room = make_room(); !room) {
@@ -214,12 +237,15 @@ Result<void> SurveyOutputs::write_pending() {
     write_to_all(pending_[i]);
   }
   pending_.clear();
+  for (; !pending_facts_.empty(); pending_facts_.pop_front()) {
+    if (auto written = write_fact(pending_facts_.front()); !written) return written;
+  }
   return {};
 }
 
 Result<void> SurveyOutputs::flush() {
   auto done = for_each_output([](Output& output) { return output.flush(); });
-  if (!done || pending_.empty()) return done;
+  if (!done || (pending_.empty() && pending_facts_.empty())) return done;
   if (auto written = write_pending(); !written) return written;
   return for_each_output([](Output& output) { return output.flush(); });
 }

@@ -49,6 +49,15 @@ class Output {
     const char* const end = formatter_->write(start, verdict, records_++);
     stream_.commit(static_cast<std::size_t>(end - start));
   }
+  // The record of a fact, "" where this output takes none.
+  [[nodiscard]] std::string record_of(const ServiceFact& fact) {
+    return holds_frames_ ? std::string{} : formatter_->fact_record(fact, records_);
+  }
+  [[nodiscard]] bool has_room_for(std::string_view record) const noexcept {
+    return stream_.room() >= record.size();
+  }
+  // Needs has_room_for() of it, and one that is not "".
+  void write_record(std::string_view record) noexcept { put_record(record); }
   // Needs holds_frames(). What finds no room waits for a flush() that does not fail.
   void write(const dataplane::CapturedFrame& frame, const TscClock& clock);
   // After it has_room() holds, unless it failed.
@@ -81,7 +90,8 @@ struct SurveyOutputsOptions {
   RunDescription run;
 };
 
-// All outputs of a survey: each verdict goes to every one of them, or to none until all
+// All outputs of a survey: each verdict, and each fact that passes the filter and that a format has
+// a place for, goes to every one of them, or to none until all
 // take it. Frames go to captures, which get no verdicts.
 //
 // What a failed write() could not hand to all outputs is kept, and goes first once a flush()
@@ -102,6 +112,7 @@ class SurveyOutputs final : public ResultSink {
     return options_.states.has(state);
   }
   [[nodiscard]] Result<void> write(std::span<const Verdict> verdicts) override;
+  [[nodiscard]] Result<void> write_facts(std::span<const ServiceFact> facts) override;
   [[nodiscard]] Result<void> flush() override;
   [[nodiscard]] Result<void> close() override;
   // Takes the frames of replies, `clock` being that of their arrival, and hands them to the
@@ -124,13 +135,15 @@ class SurveyOutputs final : public ResultSink {
   }
   [[nodiscard]] Result<void> make_room();
   void write_to_all(const Verdict& verdict) noexcept;
+  [[nodiscard]] Result<void> write_fact(const ServiceFact& fact);
   [[nodiscard]] Result<void> write_pending();
   template <typename Act>
   [[nodiscard]] Result<void> for_each_output(Act act);
 
   SurveyOutputsOptions options_;
   std::vector<Output> outputs_;
-  std::vector<Verdict> pending_;  // Taken, but in no output yet.
+  std::vector<Verdict> pending_;           // Taken, but in no output yet.
+  std::deque<ServiceFact> pending_facts_;  // Likewise; they follow all of `pending_`.
 };
 
 }  // namespace trawl::control

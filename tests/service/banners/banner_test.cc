@@ -94,8 +94,7 @@ class Banners : public testing::TestWithParam<bool> {
       ADD_FAILURE() << banner.place << ": there is no probe " << banner.probe;
       return std::nullopt;
     }
-    return engine_->match(
-        {.probe = *probe, .response = banner.response, .only_service = std::string_view{}});
+    return engine_->match({.probe = *probe, .response = banner.response});
   }
 
   [[nodiscard]] const MatchEngine& engine() const { return *engine_; }

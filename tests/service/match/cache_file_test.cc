@@ -4,10 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "service/match/byte_pack.h"
 
@@ -141,6 +145,95 @@ TEST_F(CacheFile, ReplacesALinkInsteadOfFollowingIt) {
   ASSERT_TRUE(write_cache_file(folder_, key_, bytes_));
   EXPECT_EQ(read(), bytes_);
   EXPECT_EQ(fs::file_size(root_ / "precious"), 8U);
+}
+
+class OldCacheFiles : public CacheFile {
+ protected:
+  // So many hours before now.
+  void age(const fs::path& path, int hours) const {
+    fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours{hours});
+  }
+  void put(const std::string& name, int hours) const {
+    std::ofstream{folder_ / name} << "x";
+    age(folder_ / name, hours);
+  }
+  [[nodiscard]] std::set<std::string> names() const {
+    std::set<std::string> all;
+    for (const auto& entry : fs::directory_iterator{folder_}) all.insert(entry.path().filename());
+    return all;
+  }
+};
+
+TEST_F(OldCacheFiles, GoButForThoseWrittenLast) {
+  ASSERT_TRUE(write_cache_file(folder_, key_, bytes_));
+  age(file(), 1000);  // The oldest of all.
+  const std::string own = file().filename();
+  for (int i = 0; i < 10; ++i) put("match-000000000000000" + std::to_string(i) + ".cache", i);
+  remove_old_cache_files(folder_, key_);
+  std::set<std::string> expected{own};
+  for (std::size_t i = 0; i + 1 < kKeptCacheFiles; ++i) {
+    expected.insert("match-000000000000000" + std::to_string(i) + ".cache");
+  }
+  EXPECT_EQ(names(), expected);
+  EXPECT_EQ(read(), bytes_);
+}
+
+TEST_F(OldCacheFiles, WhatIsNotOfThisCacheStays) {
+  ASSERT_TRUE(write_cache_file(folder_, key_, bytes_));
+  const std::set<std::string> others{"match-.cache",
+                                     "match-00000000000000000.cache",
+                                     "match-000000000000000g.cache",
+                                     "match-000000000000000A.cache",
+                                     "Match-0000000000000000.cache",
+                                     "match-0000000000000000.cache~",
+                                     "match-0000000000000000.cache.1234567",
+                                     "match-0000000000000000.other",
+                                     "notes"};
+  for (const std::string& name : others) put(name, 1000);
+  for (int i = 0; i < 10; ++i) put("match-111111111111111" + std::to_string(i) + ".cache", i);
+  // Links and folders of such names, and what belongs to somebody else.
+  fs::create_symlink(folder_ / "notes", folder_ / "match-2222222222222222.cache");
+  fs::create_directory(folder_ / "match-3333333333333333.cache");
+  put("match-4444444444444444.cache", 1000);
+  const bool is_root = ::geteuid() == 0;
+  if (is_root) {
+    ASSERT_EQ(::chown((folder_ / "match-4444444444444444.cache").c_str(), 65534, 65534), 0);
+  }
+  remove_old_cache_files(folder_, key_);
+  const auto left = names();
+  for (const std::string& name : others) EXPECT_TRUE(left.contains(name)) << name;
+  EXPECT_TRUE(left.contains("match-2222222222222222.cache"));
+  EXPECT_TRUE(left.contains("match-3333333333333333.cache"));
+  EXPECT_EQ(left.contains("match-4444444444444444.cache"), is_root);
+  EXPECT_EQ(left.size(), others.size() + 2U + kKeptCacheFiles + (is_root ? 1U : 0U));
+}
+
+TEST_F(OldCacheFiles, WhatACutOffWriteLeftGoesAfterADay) {
+  ASSERT_TRUE(write_cache_file(folder_, key_, bytes_));
+  put("match-0000000000000000.cache.abcdef", 25);
+  put("match-0000000000000000.cache.ghijkl", 23);
+  remove_old_cache_files(folder_, key_);
+  EXPECT_FALSE(names().contains("match-0000000000000000.cache.abcdef"));
+  EXPECT_TRUE(names().contains("match-0000000000000000.cache.ghijkl"));
+  remove_old_cache_files((root_ / "none").string(), key_);
+}
+
+TEST_F(OldCacheFiles, ManyMayWriteAndRemoveAtOnce) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([this, i] {
+      for (int round = 0; round < 50; ++round) {
+        const CacheKey key = cache_key(std::to_string(i * 50 + round));
+        EXPECT_TRUE(write_cache_file(folder_, key, bytes_));
+        remove_old_cache_files(folder_, key);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_TRUE(write_cache_file(folder_, key_, bytes_));
+  remove_old_cache_files(folder_, key_);
+  EXPECT_EQ(names().size(), kKeptCacheFiles);
+  EXPECT_EQ(read(), bytes_);
 }
 
 class Environment : public testing::Test {

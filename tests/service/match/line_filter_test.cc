@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -12,35 +13,17 @@
 namespace trawl::service {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-// The plain way to the same answer.
-std::vector<std::uint32_t> find_plainly(const std::vector<std::optional<ChosenText>>& texts,
-                                        const std::string& response) {
-  std::string small = response;
-  std::transform(small.begin(), small.end(), small.begin(), lower);
-  std::vector<std::uint32_t> found;
-  for (std::uint32_t line = 0; line < texts.size(); ++line) {
-    if (!texts[line]) {
-      found.push_back(line);
-      continue;
-    }
-    std::string bytes = texts[line]->bytes;
-    if (texts[line]->ignores_case) std::transform(bytes.begin(), bytes.end(), bytes.begin(), lower);
-    const std::string& where = texts[line]->ignores_case ? small : response;
-    bool is_there = where.find(bytes) != std::string::npos;
-    if (texts[line]->fixed) {
-      std::string fixed = texts[line]->fixed->bytes;
-      if (texts[line]->ignores_case) {
-        std::transform(fixed.begin(), fixed.end(), fixed.begin(), lower);
-      }
-      const std::size_t offset = *texts[line]->fixed->offset;
-      is_there =
-          is_there && where.size() >= offset && where.compare(offset, fixed.size(), fixed) == 0;
-    }
-    if (is_there) found.push_back(line);
+// All lines that match, the plain way.
+std::vector<std::uint32_t> match_plainly(const std::vector<MatchLine>& lines,
+                                         const LinePattern* patterns, std::string_view response,
+                                         MatchMemory& memory) {
+  std::vector<std::uint32_t> matching;
+  for (std::uint32_t line = 0; line < lines.size(); ++line) {
+    const auto answer = patterns[line].match(lines[line], response, memory,
+                                             MatchDeadline{std::chrono::milliseconds{0}});
+    if (answer.outcome == LinePattern::Outcome::Yes) matching.push_back(line);
   }
-  return found;
+  return matching;
 }
 
 class Texts {
@@ -52,9 +35,11 @@ class Texts {
       const std::size_t kind = below(8);
       line.ignores_case = kind == 0;
       std::string bytes = text(shortest + below(20));
-      // Some where a response begins, some there after a gap.
+      // Some where a response begins, some there after a gap, some with a choice before or instead.
       if (kind == 1) line.pattern = "^";
       if (kind == 2) line.pattern = "^.{" + std::to_string(below(100)) + "}";
+      if (kind == 3) line.pattern = "^(?:[k-m]|\\d+)[^b]?";
+      if (kind == 4) line.pattern = "^" + std::string(1, 'c') + "{2}z+|";
       bytes_.push_back(bytes);
       for (const char c : bytes) {
         line.pattern += c == '\0' || std::isalnum(static_cast<unsigned char>(c)) == 0 ? "\\" : "";
@@ -100,12 +85,13 @@ struct Size {
   unsigned letters = 26;
 };
 
+constexpr int kRounds = 500;
+
 class LineFilterTest : public testing::TestWithParam<Size> {};
 
 TEST_P(LineFilterTest, FindsWhatIsThere) {
   const Size size = GetParam();
   Texts texts{static_cast<std::uint32_t>(size.lines), size.lines, size.shortest, size.letters};
-  const auto chosen = choose_texts(texts.lines());
   const LineFilter made = LineFilter::compile(texts.lines());
   const auto loaded = LineFilter::load(made.save(), size.lines);
   ASSERT_TRUE(loaded);
@@ -113,21 +99,27 @@ TEST_P(LineFilterTest, FindsWhatIsThere) {
   pool.allocate_for(made);
   pool.allocate_for(*loaded);
   const auto memory = pool.take();
-  std::vector<std::uint32_t> found;
-  std::size_t all = 0;
-  for (int round = 0; round < 1000; ++round) {
+  const auto patterns = std::make_unique<LinePattern[]>(size.lines);
+  std::vector<std::uint32_t> found, again;
+  std::size_t all = 0, told = 0;
+  for (int round = 0; round < kRounds; ++round) {
     const std::string response = texts.response();
-    const auto expected = find_plainly(chosen, response);
-    all += expected.size();
+    const auto matching = match_plainly(texts.lines(), patterns.get(), response, *memory);
+    all += matching.size();
     // A copy without spare room, for the address sanitizer.
     const std::vector<char> exact(response.begin(), response.end());
     const std::string_view bytes{exact.data(), exact.size()};
     made.find(bytes, memory->scratch(), found);
-    ASSERT_EQ(found, expected) << testing::PrintToString(response);
-    loaded->find(bytes, memory->scratch(), found);
-    ASSERT_EQ(found, expected) << testing::PrintToString(response);
+    told += found.size();
+    ASSERT_TRUE(std::includes(found.begin(), found.end(), matching.begin(), matching.end()))
+        << testing::PrintToString(found) << " for " << testing::PrintToString(matching) << " in "
+        << testing::PrintToString(response);
+    loaded->find(bytes, memory->scratch(), again);
+    ASSERT_EQ(again, found) << testing::PrintToString(response);
   }
-  EXPECT_GE(all, size.lines < 8 ? 1U : 500U);
+  EXPECT_GE(all, size.lines < 8 ? 1U : kRounds / 4U);
+  // Few by mistake: a text is cut to some bytes, and may stand elsewhere.
+  EXPECT_LE(told, 2 * all + kRounds);
 }
 
 // About the number of texts from which on Vectorscan looks for them, and far from it.

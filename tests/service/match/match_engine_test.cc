@@ -66,9 +66,8 @@ class MatchEngineTest : public testing::TestWithParam<bool> {
                                    .uses_prefilter = GetParam()});
   }
   // "http: Alpha 1.2", "-" for nothing.
-  [[nodiscard]] std::string ask(std::size_t probe, std::string_view response,
-                                std::string_view only = {}) const {
-    const auto match = engine_->match({.probe = probe, .response = response, .only_service = only});
+  [[nodiscard]] std::string ask(std::size_t probe, std::string_view response) const {
+    const auto match = engine_->match({.probe = probe, .response = response});
     if (!match) return "-";
     std::string text = match->service;
     if (match->is_soft) text += "?";
@@ -84,8 +83,7 @@ class MatchEngineTest : public testing::TestWithParam<bool> {
 };
 
 TEST_P(MatchEngineTest, TellsFieldsOfTheFirstLine) {
-  const auto match =
-      engine_->match({.probe = kNull, .response = "SSH-2.0-OpenSSH_9.2p1\r\n", .only_service = {}});
+  const auto match = engine_->match({.probe = kNull, .response = "SSH-2.0-OpenSSH_9.2p1\r\n"});
   ASSERT_TRUE(match);
   EXPECT_EQ(match->probe, kNull);
   EXPECT_EQ(match->index, 0U);
@@ -111,7 +109,7 @@ TEST_P(MatchEngineTest, TellsWhatNmapWouldTell) {
   const auto tell = [&](std::size_t length) {
     std::string response = "a ";
     response.append(length, 'x');
-    return engine_->match({.probe = kNull, .response = response, .only_service = {}}).value();
+    return engine_->match({.probe = kNull, .response = response}).value();
   };
   const LineMatch shorter = tell(20);
   EXPECT_EQ(shorter.fields[0], std::string(20, 'x'));
@@ -133,19 +131,10 @@ TEST_P(MatchEngineTest, FallsBackAndThenToNull) {
   EXPECT_EQ(ask(kNull, "HTTP/1.1 200 OK\r\nServer: Beta\r\n"), "-");
   EXPECT_EQ(ask(kDatagram, "ok"), "udp");
   EXPECT_EQ(ask(kDatagram, "220 mail ESMTP"), "-");
-  const auto match =
-      engine_->match({.probe = kAsks, .response = "220 mail ESMTP", .only_service = {}});
+  const auto match = engine_->match({.probe = kAsks, .response = "220 mail ESMTP"});
   ASSERT_TRUE(match);
   EXPECT_EQ(match->probe, kNull);
   EXPECT_EQ(match->index, 4U);
-}
-
-TEST_P(MatchEngineTest, AfterASoftMatchOnlyItsServiceCounts) {
-  EXPECT_EQ(ask(kNull, "220 Some FTP", "smtp"), "-");
-  EXPECT_EQ(ask(kNull, "220 Some FTP", "ftp"), "ftp?");
-  EXPECT_EQ(ask(kGet, "220 mail ESMTP", "smtp"), "smtp mail");
-  EXPECT_EQ(ask(kGet, "220 mail ESMTP", "http"), "-");
-  EXPECT_EQ(engine_->statistics().responses, 4U);
 }
 
 TEST_P(MatchEngineTest, FlagsCount) {
@@ -305,7 +294,7 @@ TEST(MatchEnginePrefilter, TriesPatternsWithoutTextWhereTheyMayBegin) {
                  "match nothing m|^\\n*$|\n"));
   const auto tried = [&engine](std::string_view response) {
     const auto before = engine->statistics().candidates;
-    const auto match = engine->match({.probe = 0, .response = response, .only_service = {}});
+    const auto match = engine->match({.probe = 0, .response = response});
     return (match ? match->service : "-") + " " +
            std::to_string(engine->statistics().candidates - before);
   };
@@ -327,8 +316,7 @@ TEST(MatchEnginePrefilter, TriesFewLines) {
     probes += "match s" + std::to_string(i) + " m|^220 .*Server" + std::to_string(i) + "|\n";
   }
   const auto engine = open(parse(probes));
-  const auto match =
-      engine->match({.probe = 0, .response = "220 hello Server399", .only_service = {}});
+  const auto match = engine->match({.probe = 0, .response = "220 hello Server399"});
   ASSERT_TRUE(match);
   EXPECT_EQ(match->service, "s399");
   EXPECT_EQ(engine->statistics().candidates, 1U);
@@ -343,9 +331,36 @@ TEST(MatchEngineDeadline, EndsAResponseThatTakesTooLong) {
       open(parse(probes),
            {.cache_folder = "", .deadline = std::chrono::milliseconds{1}, .uses_prefilter = true});
   const std::string response = std::string(64, 'a') + "!";
-  EXPECT_FALSE(engine->match({.probe = 0, .response = response, .only_service = {}}));
+  EXPECT_FALSE(engine->match({.probe = 0, .response = response}));
   EXPECT_EQ(engine->statistics().deadlines, 1U);
   EXPECT_LT(engine->given_up().size(), 100U);
+}
+
+// Begins anywhere, and takes nearly all steps from each byte without hitting their limit.
+TEST(MatchEngineDeadline, TellsWhichLineRanIntoIt) {
+  const auto engine = open(
+      parse("Probe TCP NULL q||\nmatch fine m|^b|\nmatch slow m|(?:a+)+z\\d|\nmatch after m|a|\n"),
+      {.cache_folder = "", .deadline = std::chrono::milliseconds{50}, .uses_prefilter = false});
+  std::string response;
+  for (int i = 0; i < 20'000; ++i) response += "aaaaaaaaaaaaaaa-z";
+  EXPECT_FALSE(engine->match({.probe = 0, .response = response}));
+  EXPECT_EQ(engine->statistics().deadlines, 1U);
+  ASSERT_EQ(engine->given_up().size(), 1U);
+  EXPECT_EQ(engine->given_up()[0].line, 3U);
+  EXPECT_EQ(engine->given_up()[0].reason, "took longer than 50 ms");
+}
+
+TEST(MatchEngineGivenUp, LinesAreToldInTheOrderInWhichTheyWere) {
+  const auto engine =
+      open(parse("Probe TCP NULL q||\nmatch one m|^1(a+)+$|\nmatch two m|^2(a+)+$|\n"));
+  const std::string slow = std::string(64, 'a') + "!";
+  for (const char* first : {"2", "1", "2"}) {
+    EXPECT_FALSE(engine->match({.probe = 0, .response = first + slow}));
+  }
+  ASSERT_EQ(engine->given_up().size(), 2U);
+  EXPECT_EQ(engine->given_up()[0].line, 3U);
+  EXPECT_EQ(engine->given_up()[1].line, 2U);
+  EXPECT_EQ(engine->statistics().given_up, 3U);
 }
 
 class MatchCache : public testing::Test {
@@ -365,14 +380,13 @@ class MatchCache : public testing::Test {
         std::distance(fs::directory_iterator{folder_}, fs::directory_iterator{}));
   }
   static void expect_works(const MatchEngine& engine) {
-    const auto match = engine.match({.probe = kGet,
-                                     .response = "HTTP/1.1 200 OK\r\nServer: Alpha/1.2\r\n",
-                                     .only_service = {}});
+    const auto match =
+        engine.match({.probe = kGet, .response = "HTTP/1.1 200 OK\r\nServer: Alpha/1.2\r\n"});
     ASSERT_TRUE(match);
     EXPECT_THAT(match->fields, ElementsAre("Alpha", "1.2", "", "", "", ""));
-    EXPECT_TRUE(engine.match({.probe = kGet, .response = "00FFAA", .only_service = {}}));
-    EXPECT_TRUE(engine.match({.probe = kGet, .response = "220-FTP", .only_service = {}}));
-    EXPECT_FALSE(engine.match({.probe = kGet, .response = "else", .only_service = {}}));
+    EXPECT_TRUE(engine.match({.probe = kGet, .response = "00FFAA"}));
+    EXPECT_TRUE(engine.match({.probe = kGet, .response = "220-FTP"}));
+    EXPECT_FALSE(engine.match({.probe = kGet, .response = "else"}));
   }
 
   fs::path folder_;

@@ -51,8 +51,7 @@ TEST(MatchWorkers, HandsEveryAnswerBackOnce) {
   constexpr std::size_t kAll = 500;
   for (std::size_t i = 0; i < kAll; ++i) {
     std::string number = std::to_string(i);
-    const auto id =
-        workers.submit({.probe = 0, .response = "SSH-" + number + "\r\n", .only_service = {}});
+    const auto id = workers.submit({.probe = 0, .response = "SSH-" + number + "\r\n"});
     EXPECT_TRUE(asked.emplace(id, number).second);
   }
   std::size_t got = 0;
@@ -83,11 +82,9 @@ TEST(MatchWorkers, ObeysWhatIsAsked) {
     EXPECT_EQ(done.size(), 1U);
     return done.at(0).match;
   };
-  EXPECT_TRUE(ask({.probe = 0, .response = "220 ftp", .only_service = {}}));
-  EXPECT_TRUE(ask({.probe = 0, .response = "220 ftp", .only_service = "ftp"}));
-  EXPECT_FALSE(ask({.probe = 0, .response = "220 ftp", .only_service = "ssh"}));
-  EXPECT_FALSE(ask({.probe = 0, .response = "else", .only_service = {}}));
-  EXPECT_FALSE(ask({.probe = 9, .response = "220 ftp", .only_service = {}}));
+  EXPECT_TRUE(ask({.probe = 0, .response = "220 ftp"}));
+  EXPECT_FALSE(ask({.probe = 0, .response = "else"}));
+  EXPECT_FALSE(ask({.probe = 9, .response = "220 ftp"}));
 }
 
 TEST(MatchWorkers, NeverMatchesOnTheCallersThread) {
@@ -99,7 +96,7 @@ TEST(MatchWorkers, NeverMatchesOnTheCallersThread) {
                          bell.ring();
                        },
                        1};
-  workers.submit({.probe = 0, .response = "220 ftp", .only_service = {}});
+  workers.submit({.probe = 0, .response = "220 ftp"});
   bell.wait();
   EXPECT_NE(where, std::this_thread::get_id());
 }
@@ -108,7 +105,7 @@ TEST(MatchWorkers, MayBeDestroyedWithWorkLeft) {
   for (int round = 0; round < 20; ++round) {
     MatchWorkers workers{engine(), {}, 2};
     for (int i = 0; i < 10; ++i) {
-      workers.submit({.probe = 0, .response = std::string(40, 'a') + "!", .only_service = {}});
+      workers.submit({.probe = 0, .response = std::string(40, 'a') + "!"});
     }
   }
 }

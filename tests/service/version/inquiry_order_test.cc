@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <random>
 
 #include "tests/service/version/inquiry_play.h"
@@ -105,14 +106,25 @@ PlayServer any_server(Random& random) {
   server.tls_replies = any_replies(random);
   server.has_tls = below(random, 2) == 0;
   server.greets_tls = below(random, 2) == 0;
-  // Not between the grace of a listed probe's answer and NULL's time to be wrapped: there an
-  // answer counts that Nmap would not wait for. Nor just after NULL's wait.
-  if (below(random, 4) == 0) server.hangs_up = milliseconds{below(random, 400)};
-  if (below(random, 8) == 0) server.hangs_up = milliseconds{3001 + below(random, 2800)};
+  // Not just after NULL's wait.
+  if (below(random, 3) == 0) server.hangs_up = milliseconds{below(random, 5800)};
   // A line that matches softly is not waited on for so long: then the next probe is for the same
   // connection, for Nmap it is for another one.
   const bool is_line = !server.greeting.empty() && server.greeting[0].bytes.ends_with('\n');
   if (is_line && server.hangs_up > milliseconds{400}) server.hangs_up.reset();
+  return server;
+}
+
+// Of one answer that counts, which comes within 1.6 s.
+PlayServer any_slow_server(Random& random) {
+  PlayServer server;
+  const std::array<const char*, 5> payloads{"1", "2", "3", "4", "5"};
+  PlayServer::Reply reply = any_reply(random);
+  reply.delay = milliseconds{1 + below(random, 1600)};
+  // One that nothing matches may show that it serves two at once.
+  server.replies[payloads.at(below(random, payloads.size()))] = {
+      .bytes = "x", .delay = milliseconds{1 + below(random, 150)}};
+  server.replies[payloads.at(below(random, payloads.size()))] = reply;
   return server;
 }
 
@@ -171,6 +183,22 @@ TEST(InquiryOrder, SoDoDatagrams) {
   }
 }
 
+// Of one answer only: whether one is waited for while later ones are there is another matter.
+TEST(InquiryOrder, SoDoDatagramsThatComeLate) {
+  for (unsigned seed = 1; seed <= kServers / 10 && !testing::Test::HasFailure(); ++seed) {
+    Random random{seed};
+    PlayServer server;
+    PlayServer::Reply reply = any_reply(random);
+    reply.closes = false;
+    // The third is asked in time for neither.
+    reply.delay = milliseconds{100 + below(random, 14'000)};
+    const std::array<const char*, 2> payloads{"1", "2"};
+    server.replies[payloads.at(below(random, 2))] = reply;
+    if (reply.delay.count() % 5000 < 20) continue;
+    expect_same(server, seed, Transport::Udp);
+  }
+}
+
 TEST(InquiryOrder, ServersOfOneConnectionAreNoticed) {
   for (unsigned seed = 1; seed <= kServers && !testing::Test::HasFailure(); ++seed) {
     Random random{seed};
@@ -180,6 +208,15 @@ TEST(InquiryOrder, ServersOfOneConnectionAreNoticed) {
     server.refuses_more = kind == 0;
     server.closes_more = kind == 1 || kind == 3;
     if (kind == 3) server.says_why = "busy";
+    expect_same(server, seed, Transport::Tcp);
+  }
+}
+
+TEST(InquiryOrder, SoAreThoseThatTakeTheirTime) {
+  for (unsigned seed = 1; seed <= kServers && !testing::Test::HasFailure(); ++seed) {
+    Random random{seed};
+    PlayServer server = any_slow_server(random);
+    server.most_at_once = 1 + below(random, 2);
     expect_same(server, seed, Transport::Tcp);
   }
 }

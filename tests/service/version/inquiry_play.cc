@@ -69,6 +69,7 @@ class Play {
         case InquiryCommand::Kind::Open: open(command); break;
         case InquiryCommand::Kind::Send: send(command); break;
         case InquiryCommand::Kind::Close: leave(command.attempt); break;
+        case InquiryCommand::Kind::Linger: break;
         case InquiryCommand::Kind::Match: look(command); break;
         case InquiryCommand::Kind::Tell: tell(command); break;
       }

@@ -35,6 +35,18 @@ rarity 1
 match thing m|^thing (\w+)| p/$1/
 )";
 
+// Where nothing is said unasked.
+constexpr std::string_view kUngreeted = R"(Probe TCP NULL q||
+totalwaitms 1000
+tcpwrappedms 1
+match ssh m|^SSH|
+Probe TCP Get q|GET\r\n|
+totalwaitms 600000
+rarity 1
+match http m|^HTTP (\w+)|s p/$1/
+match rpcbind m|^RPC| p/rpcbind/
+)";
+
 // Where nothing is said anyway.
 constexpr std::string_view kImpatient = R"(Probe TCP NULL q||
 totalwaitms 60
@@ -136,7 +148,7 @@ TEST(VersionScan, AsksWhatIsMeantForThePortBesideASilentNull) {
   const TalkingServer server{{.reply = [](std::string_view said) -> TalkingServer::Answer {
     return {.bytes = said == "GET\r\n" ? "HTTP hello" : "", .closes = true};
   }}};
-  ScanGuard scan{kPatient};
+  ScanGuard scan{kUngreeted};
   const ServiceFinding finding = scan.ask(port_of(server.port()));
   EXPECT_EQ(finding.product, "hello");
   EXPECT_EQ(finding.evidence.probe, "Get");
@@ -282,7 +294,7 @@ TEST(VersionScan, GrindsServersOfRpc) {
   for (std::uint32_t number = 100'000; number < 100'020; ++number) {
     table->programs.push_back({.name = "p" + std::to_string(number), .number = number});
   }
-  ScanGuard scan{kPatient, {.rpc_programs = table}};
+  ScanGuard scan{kUngreeted, {.rpc_programs = table}};
   const ServiceFinding finding = scan.ask(port_of(server.port()));
   EXPECT_EQ(finding.outcome, Outcome::Matched);
   EXPECT_EQ(finding.name, "p100003");

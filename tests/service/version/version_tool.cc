@@ -16,7 +16,7 @@ using namespace trawl;
 using namespace trawl::service;
 
 constexpr std::string_view kOutcomes[] = {"excluded", "silent",  "unknown", "soft",
-                                          "matched",  "wrapped", "failed"};
+                                          "matched",  "wrapped", "failed",  "incomplete"};
 
 void print(const ServicePort& port, const ServiceFinding& finding) {
   fmt::print("{}/{} {} {}{}|{}|{}|{}|{}|{}|{}", port.port,

@@ -1,4 +1,4 @@
-#include "control/audit/engine/service_thread.h"
+#include "control/pipeline/service_thread.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -171,6 +171,7 @@ void ServiceThread::work() {
       const std::lock_guard lock{mutex_};
       if (is_over_) break;
     }
+    if (worker_) worker_->turn();
     if (!loop_->turn(kLongestTurn)) wait_for_wake();
   }
   loop_->trace_to({});

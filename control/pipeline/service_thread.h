@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "control/audit/engine/service_asker.h"
+#include "control/pipeline/service_asker.h"
 #include "service/nsock/loop.h"
 
 namespace trawl::control {
@@ -27,6 +27,8 @@ class ServiceWorker {
   virtual ~ServiceWorker() = default;
   virtual void add(service::ServicePort port) = 0;
   virtual void drop(const IpAddress& host) = 0;
+  // Before each turn of the loop.
+  virtual void turn() {}
 };
 
 // A thread with an event loop of its own, on which a worker asks ports. What takes long to prepare
@@ -54,6 +56,8 @@ class ServiceThread final : public ServiceAsker {
   void ask(std::vector<service::ServicePort> ports) override;
   void drop(const IpAddress& host) override;
   void trace(bool is_on) override;
+  // Has the worker's turn() called soon.
+  void wake() noexcept { loop_->wake(); }
   [[nodiscard]] News take() override;
   [[nodiscard]] int fd() const noexcept override { return event_; }
 
