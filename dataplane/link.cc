@@ -9,6 +9,7 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_ether.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <sys/ioctl.h>
@@ -157,13 +158,14 @@ Result<void> Link::attach(const LinkOptions& options) {
 Result<void> Link::attach_vdev(const LinkOptions& options) {
   const std::string driver = spec_.driver();
   const bool xdp = driver == "net_af_xdp";
-  if (options.scan && (xdp || driver == "net_af_packet") && !spec_.kernel_interface.empty()) {
+  const bool claims = options.scan.has_value() || options.exclusive;
+  if (claims && (xdp || driver == "net_af_packet") && !spec_.kernel_interface.empty()) {
     if (auto done = claim_interface(options); !done) return done;
     // Whoever names a program of their own has it instead of ours.
     if (xdp && spec_.text.find("xdp_prog=") == std::string::npos) {
       return attach_xdp(spec_.device(), options, options.senders);
     }
-    if (!xdp) exception_->silence_kernel();
+    if (!xdp && exception_) exception_->silence_kernel();
   }
   if (auto done = probe(spec_.device(), driver); !done) return done;
   return configure(options, options.senders);
@@ -330,6 +332,13 @@ Result<void> Link::configure(const LinkOptions& options, std::uint16_t queues) {
 
 Link::Link() = default;
 Link::~Link() { detach(); }
+
+unsigned Link::mtu() const noexcept {
+  constexpr unsigned kMost = RTE_MBUF_DEFAULT_DATAROOM - RTE_ETHER_HDR_LEN - RTE_VLAN_HLEN;
+  std::uint16_t mtu = RTE_ETHER_MTU;
+  (void)rte_eth_dev_get_mtu(port_, &mtu);
+  return std::min<unsigned>(mtu, kMost);
+}
 
 LinkCounters Link::counters() const noexcept {
   rte_eth_stats stats{};

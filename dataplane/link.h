@@ -29,6 +29,9 @@ struct LinkOptions {
   // All that is wanted of a kernel interface: the rest stays with the kernel. Absent: every frame
   // is taken.
   std::optional<ScanTraffic> scan = std::nullopt;
+  // The interface under an af_xdp vdev is for us alone: claimed, and rid of what a killed owner
+  // left. Without meaning where `scan` is set.
+  bool exclusive = false;
 };
 
 // What the link itself counted since it was opened.
@@ -75,6 +78,8 @@ class Link {
   [[nodiscard]] const LinkSpec& spec() const noexcept { return spec_; }
   // "net_af_xdp", "net_memif", ...
   [[nodiscard]] const std::string& driver() const noexcept { return driver_; }
+  // The largest IP packet that fits a frame and a buffer, in bytes.
+  [[nodiscard]] unsigned mtu() const noexcept;
   [[nodiscard]] LinkCounters counters() const noexcept;
   // Whether ARP and neighbour discovery go to the kernel instead of the receive queues.
   [[nodiscard]] bool kernel_has_neighbours() const noexcept { return filtered_; }

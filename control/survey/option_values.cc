@@ -224,6 +224,18 @@ Result<std::uint8_t> parse_ttl(std::string_view text, std::string_view option) {
                           quote(text)));
 }
 
+Result<std::string> parse_interface_name(std::string_view text, std::string_view option) {
+  constexpr std::size_t kMost = 15;
+  const bool fits = !text.empty() && text.size() <= kMost && text != "." && text != "..";
+  const bool legible = std::all_of(text.begin(), text.end(), [](char c) {
+    return c > ' ' && c <= '~' && c != '/' && c != ':' && c != '%';
+  });
+  if (fits && legible) return std::string{text};
+  return fail(ExitCode::Usage,
+              fmt::format("{}: {} is no interface name; expected 1 to {} characters such as trawl0",
+                          option, quote(text), kMost));
+}
+
 Result<MacAddress> parse_mac(std::string_view text, std::string_view option) {
   if (const auto mac = MacAddress::parse(text)) return *mac;
   return fail(ExitCode::Usage,

@@ -62,6 +62,11 @@ namespace trawl::control {
 // A number of hops from 1 to 255.
 [[nodiscard]] Result<std::uint8_t> parse_ttl(std::string_view text, std::string_view option);
 
+// The name of a network interface: 1 to 15 bytes without blanks, slashes, colons and percent signs
+// (dev_valid_name() in the kernel).
+[[nodiscard]] Result<std::string> parse_interface_name(std::string_view text,
+                                                       std::string_view option);
+
 [[nodiscard]] Result<MacAddress> parse_mac(std::string_view text, std::string_view option);
 
 }  // namespace trawl::control

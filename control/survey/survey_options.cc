@@ -46,7 +46,7 @@ constexpr std::string_view kProbeHelp =
 // Option values as text, before they are looked at one by one.
 struct Texts {
   std::string ttl, syn_options, vlan, probe, ports, max_targets, rate, source_ip, source_ports,
-      gateway, gateway_mac, lcores, seed;
+      gateway, gateway_mac, lcores, seed, tap;
   std::string cooldown, max_runtime, format, states, filter, contact;
   std::vector<std::string> outputs, fields;
   std::string network_rate, shard, probes, retries, retry_delay, memory;
@@ -136,6 +136,10 @@ void add_network_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
       "Network card to use: interface (eth1), PCI address\n"
       "(0000:3b:00.0) or DPDK vdev (net_memif0,...)",
       "LINK");
+  app.add_flag("--tap{trawl0}", texts.tap,
+               "Give the system an interface on a card that DPDK owns, so that\n"
+               "its own traffic goes on: trawl0, or --tap=NAME")
+      ->group("How to send");
   add("--rate", texts.rate,
       "Packets/s: 1000, 50k, 1.2M, 10Mpps; bits/s on the wire:\n"
       "100Mbps, 1Gbit; max; or auto: what the path bears\n(default 10k)",
@@ -261,6 +265,7 @@ Result<void> take_values(const CLI::App& app, const Texts& texts, SurveyOptions&
        parse_ports);
   take(std::type_identity<TargetLimit>{}, "--max-targets", texts.max_targets, options.max_targets,
        TargetLimit::parse);
+  take(std::type_identity<std::string>{}, "--tap", texts.tap, options.tap, parse_interface_name);
   take(std::type_identity<RateSpec>{}, "--rate", texts.rate, options.rate, RateSpec::parse);
   take(std::type_identity<RateSpec>{}, "--per-network-rate", texts.network_rate,
        options.network_rate, RateSpec::parse_plain);

@@ -55,6 +55,7 @@ struct SurveyOptions {
   // How it is sent.
   dataplane::ProbeKind probe = dataplane::ProbeKind::TcpSyn;
   std::string link;  // As written; "" only in a dry run.
+  std::string tap;   // The interface that the kernel gets for the link; "" for none.
   RateSpec rate{PacketsPerSecond{10'000.0}};
   bool rate_given = false;               // `rate` was asked for, and is not the default.
   std::optional<RateSpec> max_rate;      // What trawl.conf allows; no sending goes faster.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "control/survey/scan_order.h"
+#include "control/survey/tap_setup.h"
 #include "dataplane/eal.h"
 
 namespace trawl::control {
@@ -297,6 +298,7 @@ Result<Circumstances> look_around(const SurveyOptions& options) {
   const bool ask_kernel = !spec->kernel_interface.empty() && !options.vlan.tagged();
   auto kernel = ask_kernel ? KernelInterface::look_up(spec->kernel_interface) : KernelInterface{};
   if (auto usable = dataplane::Link::check(*spec); !usable) return Failure{usable.error()};
+  if (auto useful = check_tap(options, *spec, kernel); !useful) return Failure{useful.error()};
   const bool shared = cpus_are_shared(*cpus, allowed.size());
   return Circumstances{std::move(*spec), std::move(kernel), std::move(*cpus), shared};
 }
@@ -357,14 +359,20 @@ Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Ui
     return Failure{started.error()};
   }
   PreparedSurvey survey;
-  auto link =
-      Link::open(around.link, {.senders = senders, .scan = traffic_of(options, choice.sources)});
+  const dataplane::ScanTraffic traffic = traffic_of(options, choice.sources);
+  const bool has_tap = !options.tap.empty();
+  auto link = Link::open(around.link, {.senders = senders,
+                                       .scan = has_tap ? std::nullopt : std::optional{traffic},
+                                       .exclusive = has_tap});
   if (!link) return Failure{link.error()};
   survey.link = std::move(*link);
   // Neighbours that look for us ask a group.
   if (!plan.addresses.is_v4()) survey.link->receive_groups();
   auto neighbours = dataplane::BasicNeighbours<Address>::make(choice.neighbours);
   if (!neighbours) return Failure{neighbours.error()};
+  auto tap = make_tap(options, plan.blocked, *survey.link, traffic, choice, around.cpus);
+  if (!tap) return Failure{tap.error()};
+  survey.tap = std::move(*tap);
   const ByteCount frame = mean_frame_size(options, plan);
   auto scan =
       scan_plan(options, plan, choice.sources, survey.link->mac(), seed, std::move(*neighbours));
@@ -372,6 +380,7 @@ Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Ui
   scan.receive = receive;
   if (receive) scan.conversations = plan.conversations;
   scan.shares_cpu = around.shares_cpu;
+  if (survey.tap) scan.kernel = survey.tap->exchange();
   survey.planner = std::make_unique<SweepPlanner>(plan_sweeps(options, plan, seed));
   if (options.network_rate) {
     scan.budget = std::make_shared<dataplane::BasicNetworkBudget<Address>>(

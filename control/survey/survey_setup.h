@@ -8,6 +8,7 @@
 #include "control/survey/survey_options.h"
 #include "control/survey/survey_plan.h"
 #include "control/survey/sweep_planner.h"
+#include "dataplane/exception/kernel_tap.h"
 #include "dataplane/kernel_interface.h"
 #include "dataplane/link.h"
 #include "dataplane/neighbours.h"
@@ -53,6 +54,7 @@ struct PreparedSurvey {
   ByteCount memory;  // For what is known of targets.
   std::unique_ptr<SweepPlanner> planner;
   std::unique_ptr<dataplane::Link> link;
+  std::unique_ptr<dataplane::KernelTap> tap;  // With --tap alone.
   std::unique_ptr<dataplane::Scanner> scanner;
 };
 

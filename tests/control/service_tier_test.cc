@@ -85,7 +85,7 @@ TEST_F(ServiceTierTest, AFullRingTakesNoMoreAndLosesNothing) {
     } else {
       tier->wake();
       ++idle;
-      std::this_thread::sleep_for(std::chrono::microseconds{50});
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
     }
   }
   EXPECT_LE(offered, tier->capacity() + ServiceTier::kFactsWaiting);

@@ -40,6 +40,7 @@ struct Told {
   unsigned payload = 0;
   unsigned question = 0;
   unsigned attempt = 0;
+  Ticks arrival = 0;
   std::string text;
 };
 
@@ -88,13 +89,19 @@ class BasicStage {
     }
     return all;
   }
+  // The same at once.
+  std::vector<Outgoing> skip(std::chrono::milliseconds time) {
+    now += static_cast<Ticks>(time.count()) * 1000;
+    engine_->tick(now, outbox_);
+    return taken();
+  }
   std::vector<Told> banners() {
     std::vector<Told> all;
     Banner* banner = nullptr;
     while (engine_->slabs().take({&banner, 1}) == 1) {
       const auto bytes = banner->bytes();
       all.push_back({banner->ip, banner->port, banner->port_class, banner->end, banner->payload,
-                     banner->question, banner->attempt,
+                     banner->question, banner->attempt, banner->arrival,
                      std::string{reinterpret_cast<const char*>(bytes.data()), bytes.size()}});
       if (gives_back) engine_->slabs().give_back({&banner, 1});
     }

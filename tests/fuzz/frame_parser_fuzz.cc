@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "dataplane/conversation/segment.h"
 #include "dataplane/exception/scan_filter.h"
 #include "dataplane/internal/arp_frame.h"
 #include "dataplane/internal/neighbour_frame.h"
@@ -103,6 +104,15 @@ void check_reply(std::span<const std::byte> frame, Address source, ProbeKind kin
   require(claim.state == PortState::Unreachable || claim.target.ip == claim.from);
 }
 
+// What a segment says must lie in its frame.
+template <typename Address>
+void check_segment(std::span<const std::byte> frame, VlanId vlan) {
+  BasicSegment<Address> segment;
+  if (!read_segment(frame, vlan, segment) || segment.data.empty()) return;
+  require(segment.data.data() >= frame.data() + wire::kEthernetSize + wire::kTcpSize);
+  require(segment.data.data() + segment.data.size() <= frame.data() + frame.size());
+}
+
 // An answer must be ours, and nothing else may change a frame.
 void check_arp(std::span<const std::byte> frame) {
   const auto copy = std::make_unique<std::byte[]>(frame.size());
@@ -145,6 +155,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       check_reply(frame, kSource, kind, vlan);
       if (kind != ProbeKind::IcmpTimestamp) check_reply(frame, kSource6, kind, vlan);
     }
+  }
+  for (const VlanId vlan : {VlanId{}, VlanId{7}}) {
+    check_segment<trawl::Ipv4Address>(frame, vlan);
+    check_segment<trawl::Ipv6Address>(frame, vlan);
   }
   check_arp(frame);
   check_neighbour(frame, VlanId{});

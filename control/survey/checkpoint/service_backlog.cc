@@ -22,8 +22,8 @@ Result<ServiceBacklog> ServiceBacklog::read(Checkpoint& checkpoint,
     }
   }
   std::ranges::sort(backlog.answered_);
-  const auto [first, last] = std::ranges::unique(backlog.answered_);
-  backlog.answered_.erase(first, last);
+  backlog.answered_.erase(std::unique(backlog.answered_.begin(), backlog.answered_.end()),
+                          backlog.answered_.end());
   backlog.count_ = open - std::min<std::uint64_t>(open, backlog.answered_.size());
   return backlog;
 }
