@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "base/network_fact.h"
 #include "base/result.h"
 #include "base/service_fact.h"
 #include "base/verdict.h"
@@ -26,6 +27,11 @@ class ResultSink {
   [[nodiscard]] virtual Result<void> write(std::span<const Verdict> verdicts) = 0;
   // Likewise of facts about open ports. A sink without a place for them leaves them out.
   [[nodiscard]] virtual Result<void> write_facts(std::span<const ServiceFact> facts) {
+    static_cast<void>(facts);
+    return {};
+  }
+  // Likewise of networks that answer everything.
+  [[nodiscard]] virtual Result<void> write_networks(std::span<const NetworkFact> facts) {
     static_cast<void>(facts);
     return {};
   }

@@ -32,6 +32,7 @@ struct ServiceFact {
   bool is_cut = false;        // There was more.
   std::string fingerprint{};  // Of version detection, where no line matched.
   std::string trouble{};      // Why it could not be asked.
+  std::string evidence{};     // Why a port without words has its class.
 };
 
 }  // namespace trawl

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/ip.h"
+#include "base/port_class.h"
 
 namespace trawl {
 
@@ -49,14 +50,15 @@ struct Verdict {
   Protocol protocol = Protocol::Tcp;
   PortState state = PortState::Open;
   Reason reason = Reason::SynAck;
-  std::uint8_t ttl = 0;                 // Of the reply, as it arrived.
-  std::optional<std::uint32_t> rtt_us;  // Absent when the reply echoed no timestamp.
-  std::uint8_t attempt = 1;             // The try that was answered.
-  IpAddress from;                       // Who sent the reply: a router for some ICMP errors.
-  IpAddress to{};                       // Our address that the probe left from...
-  std::uint16_t to_port = 0;            // ...and our port, 0 where it is not known.
-  bool repeat = false;                  // Something less was said of the target before.
-  bool cooldown = false;                // The reply came when all probes had left.
+  std::uint8_t ttl = 0;                       // Of the reply, as it arrived.
+  std::optional<std::uint32_t> rtt_us;        // Absent when the reply echoed no timestamp.
+  std::uint8_t attempt = 1;                   // The try that was answered.
+  IpAddress from;                             // Who sent the reply: a router for some ICMP errors.
+  IpAddress to{};                             // Our address that the probe left from...
+  std::uint16_t to_port = 0;                  // ...and our port, 0 where it is not known.
+  bool repeat = false;                        // Something less was said of the target before.
+  PortClass port_class = PortClass::Unknown;  // Where it is known already.
+  bool cooldown = false;                      // The reply came when all probes had left.
 };
 
 // Whether a survey that looks for `sought` can find a target to be `state`.

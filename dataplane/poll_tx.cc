@@ -172,7 +172,7 @@ bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
   if (!have_buffers(want)) return false;
   unsigned sent = 0;
   if (const unsigned count = take_request(now); count > 0) {
-    sent = send_burst(now, count, ProbeStamp::kSentinelAttempt);
+    sent = send_burst(now, count, request_attempt_);
   } else if (run_ != nullptr) {
     sent = send_sweep(now, want);
   }
@@ -279,8 +279,11 @@ template <typename Address>
 unsigned BasicTxLoop<Address>::take_request(Ticks now) noexcept {
   if (seat_.requests == nullptr) return 0;
   if (!request_spread_.allow(now, rte_ring_count(seat_.requests))) return 0;
+  ProbeRequest<Address> request;
+  if (rte_ring_sc_dequeue_elem(seat_.requests, &request, sizeof request) != 0) return 0;
+  request_attempt_ = static_cast<std::uint8_t>(request.attempt);
   Target& target = targets_[0];
-  if (rte_ring_sc_dequeue_elem(seat_.requests, &target, sizeof target) != 0) return 0;
+  target = request.target;
   const auto* const word = plan_.neighbours.next_hop(target.ip);
   const std::uint64_t known = word == nullptr ? 0 : word->load(std::memory_order_relaxed);
   if ((known & Neighbours::kResolved) == 0) {

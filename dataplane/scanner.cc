@@ -20,6 +20,7 @@
 #include "dataplane/internal/converser.h"
 #include "dataplane/internal/poll_rx.h"
 #include "dataplane/internal/poll_tx.h"
+#include "dataplane/probe_stamp.h"
 
 namespace trawl::dataplane {
 namespace {
@@ -108,7 +109,7 @@ struct Scanner::Impl {
   virtual void release() noexcept = 0;
   [[nodiscard]] virtual bool finished() const noexcept = 0;
   virtual void block(const Ipv4Set& v4, const Ipv6Set& v6) = 0;
-  virtual bool request(const AnyTarget& target) noexcept = 0;
+  virtual bool request(const AnyTarget& target, std::uint32_t attempt) noexcept = 0;
   [[nodiscard]] virtual std::optional<IpAddress> gateway_address() const noexcept = 0;
   [[nodiscard]] virtual bool gateway_known() const noexcept = 0;
   [[nodiscard]] virtual bool only_gateway() const noexcept = 0;
@@ -170,10 +171,10 @@ struct Scanner::ImplOf final : Impl {
       plan.guard.publish(EgressGuard6{v6});
     }
   }
-  bool request(const AnyTarget& target) noexcept override {
+  bool request(const AnyTarget& target, std::uint32_t attempt) noexcept override {
     if (rte_ring_full(requests.get()) != 0) return false;
-    auto own = of_family<Address>(target);
-    if (plan.budget && plan.budget->take(own.ip, TscClock::now()) > 0) return false;
+    internal::ProbeRequest<Address> own{of_family<Address>(target), attempt};
+    if (plan.budget && plan.budget->take(own.target.ip, TscClock::now()) > 0) return false;
     return rte_ring_sp_enqueue_elem(requests.get(), &own, sizeof own) == 0;
   }
   std::optional<IpAddress> gateway_address() const noexcept override {
@@ -211,8 +212,8 @@ Result<void> Scanner::ImplOf<Address>::build() {
   constexpr unsigned kOneToOne = RING_F_SP_ENQ | RING_F_SC_DEQ;
   replies.reset(rte_ring_create_elem("replies", sizeof(Reply), kReplyRing, socket, kOneToOne));
   answers.reset(rte_ring_create("neighbour_answers", kAnswerRing, socket, kOneToOne));
-  requests.reset(rte_ring_create_elem("requests", sizeof(BasicTarget<Address>), kRequestRing,
-                                      socket, kOneToOne));
+  requests.reset(rte_ring_create_elem("requests", sizeof(internal::ProbeRequest<Address>),
+                                      kRequestRing, socket, kOneToOne));
   shared.rate.store(raw_rate(plan.rate));
   if (!replies || !answers || !requests) {
     return fail(ExitCode::Runtime,
@@ -389,7 +390,13 @@ PacketsPerSecond Scanner::rate() const noexcept {
   return PacketsPerSecond{impl_->shared.rate.load(std::memory_order_relaxed)};
 }
 
-bool Scanner::request(const AnyTarget& target) noexcept { return impl_->request(target); }
+bool Scanner::request(const AnyTarget& target) noexcept {
+  return impl_->request(target, ProbeStamp::kSentinelAttempt);
+}
+
+bool Scanner::request_conversation(const AnyTarget& target) noexcept {
+  return impl_->request(target, 1);
+}
 
 bool Scanner::sending_finished() const noexcept { return impl_->finished(); }
 

@@ -62,6 +62,8 @@ class Scanner {
   // many are waiting, or when its network can be sent no more now. Targets whose next hop is not
   // known are passed over.
   bool request(const AnyTarget& target) noexcept;
+  // Likewise with the stamp of a first attempt: where open ports are talked to, this one is, too.
+  bool request_conversation(const AnyTarget& target) noexcept;
 
   // True once every probe of the sweep was sent or given up, or max_runtime is over.
   [[nodiscard]] bool sending_finished() const noexcept;

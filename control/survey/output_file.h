@@ -37,7 +37,7 @@ enum class OutputUnit {
 // Thread: one user.
 class OutputFile {
  public:
-  static constexpr std::size_t kBufferSize = std::size_t{256} * 1024;
+  static constexpr std::size_t kBufferSize = std::size_t{512} * 1024;
   static constexpr std::size_t kLongestTrailer = 1024;
 
   // Creates or empties the file at `path`; "-" is standard output, which is appended to.

@@ -74,17 +74,12 @@ Result<std::size_t> ReplyIntake::take_batch() {
     bool repeat = false;
     const auto index = accept(batch_[i], places[i % kAhead], repeat);
     if (!index) continue;
-    // Who talks to open ports gets them here.
-    if (handoff_ != nullptr && batch_[i].state == PortState::Open) {
-      handoff_->found({.ip = batch_[i].ip,
-                       .index = *index,
-                       .port = batch_[i].port,
-                       .protocol = protocol_of(scanner_.kind())});
-    }
+    const bool is_telling = batch_[i].state != PortState::Open || tell(*index, batch_[i]);
     if (!is_kept(batch_[i].state)) continue;
     verdicts_.push_back(to_verdict(batch_[i], scanner_));
     verdicts_.back().repeat = repeat;
     verdicts_.back().cooldown = all_sent;
+    if (!is_telling) verdicts_.back().port_class = PortClass::Middlebox;
     indexes_.push_back(*index);
   }
   if (verdicts_.empty()) {
@@ -97,6 +92,17 @@ Result<std::size_t> ReplyIntake::take_batch() {
   if (!noted) return Failure{noted.error()};
   if (!captured) return Failure{captured.error()};
   return count;
+}
+
+bool ReplyIntake::tell(std::uint64_t index, const dataplane::Reply& reply) {
+  if (stage_ != nullptr && !stage_->found(index, reply.ip, reply.port)) return false;
+  if (handoff_ != nullptr) {
+    handoff_->found({.ip = reply.ip,
+                     .index = index,
+                     .port = reply.port,
+                     .protocol = protocol_of(scanner_.kind())});
+  }
+  return true;
 }
 
 // All of them, even after a failure; returns the first.
@@ -154,7 +160,7 @@ void ReplyIntake::locate(std::span<const dataplane::Reply> replies,
 std::optional<std::uint64_t> ReplyIntake::accept(const dataplane::Reply& reply,
                                                  std::optional<std::uint64_t> index, bool& repeat) {
   if (!index) {
-    ++counts_.not_in_plan;
+    if (stage_ == nullptr || !stage_->outside(reply)) ++counts_.not_in_plan;
     return std::nullopt;
   }
   if (!probed_already(*index)) {

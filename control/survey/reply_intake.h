@@ -13,6 +13,7 @@
 #include "control/survey/auto_rate.h"
 #include "control/survey/capture_intake.h"
 #include "control/survey/checkpoint/checkpoint_keeper.h"
+#include "control/survey/open_port_stage.h"
 #include "control/survey/reply_ledger.h"
 #include "control/survey/service_handoff.h"
 #include "control/survey/sweep_planner.h"
@@ -52,6 +53,9 @@ class ReplyIntake {
   // Hands ports to `handoff` as they are found open; it must outlive this.
   void set_handoff(ServiceHandoff* handoff) noexcept { handoff_ = handoff; }
 
+  // Tells `stage` of ports as they are found open, ahead of the hand-off; it must outlive this.
+  void set_stage(OpenPortStage* stage) noexcept { stage_ = stage; }
+
   // Takes one batch; returns how many replies were in it. Fails with Output.
   [[nodiscard]] Result<std::size_t> take_batch();
 
@@ -72,6 +76,8 @@ class ReplyIntake {
   [[nodiscard]] bool is_kept(PortState state) const noexcept {
     return keeper_ != nullptr || sink_.takes(state);
   }
+  // Tells those who look behind open ports; false where it tells nothing of services.
+  bool tell(std::uint64_t index, const dataplane::Reply& reply);
   [[nodiscard]] Result<void> record_in_journal();
   void note(std::uint64_t index, const IpAddress& ip, PortState state);
   [[nodiscard]] bool probed_already(std::uint64_t index) const;
@@ -84,6 +90,7 @@ class ReplyIntake {
   AutoRate* auto_rate_ = nullptr;
   CaptureIntake* capture_ = nullptr;
   ServiceHandoff* handoff_ = nullptr;
+  OpenPortStage* stage_ = nullptr;
   ReplyLedger ledger_;
   AnsweringNetworks answering_;
   Counts counts_;

@@ -82,6 +82,7 @@ Result<bool> ServiceHandoff::take_facts() {
       if (auto done = parts_.keeper->record_answer(answer.index); !done && noted) noted = done;
     }
     ++answered_;
+    if (parts_.census != nullptr && !parts_.census->judge(answer.index, answer.fact)) continue;
     if (answer.fact.port_class == PortClass::Service && !answer.fact.service.empty()) {
       ++identified_;
     }

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "base/result_sink.h"
+#include "control/banners/port_census.h"
 #include "control/pipeline/service_tier.h"
 #include "control/survey/status.h"
 
@@ -34,6 +35,7 @@ class ServiceHandoff {
     ServiceTier& tier;
     ResultSink& sink;
     std::function<void(bool)> hold;      // Of the senders.
+    PortCensus* census = nullptr;        // Is told of each answer; may leave it out.
     CheckpointKeeper* keeper = nullptr;  // Notes which ports were answered, where there is one.
   };
   explicit ServiceHandoff(Parts parts) : parts_{std::move(parts)} {}

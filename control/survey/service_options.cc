@@ -66,6 +66,15 @@ Result<void> check(const SurveyOptions& options) {
   return {};
 }
 
+Result<void> take_database(const CLI::App& app, const ServiceTexts& texts,
+                           ServiceOptions& services) {
+  if (app.count("--versiondb") > 0 && texts.database.empty()) {
+    return usage("--versiondb: an empty file name is given; name a file");
+  }
+  services.database = texts.database;
+  return {};
+}
+
 }  // namespace
 
 void add_service_options(CLI::App& app, ServiceTexts& texts) {
@@ -103,16 +112,19 @@ Result<void> take_service_options(const CLI::App& app, const ServiceTexts& texts
          {"--version-intensity", "--version-light", "--version-all", "--versiondb",
           "--version-parallelism", "--service-cores", "--service-ports"}) {
       if (app.count(option) == 0) continue;
+      // Banners are told apart by the same lines.
+      if (options.banners.is_wanted && std::string_view{option} == "--versiondb") continue;
       return usage(fmt::format("{} is about --service; add that, or leave it out", option));
     }
     const auto& lines = options.fields.lines;
-    if (const auto field = std::ranges::find_if(lines, is_of_facts); field != lines.end()) {
+    const auto field = std::ranges::find_if(lines, is_of_facts);
+    if (field != lines.end() && !options.banners.is_wanted) {
       return usage(
-          fmt::format("--fields: {} is known with --service alone; add that, or leave it "
-                      "out",
+          fmt::format("--fields: {} is known with --service or --banners alone; add one of them, "
+                      "or leave it out",
                       to_string(*field)));
     }
-    return {};
+    return take_database(app, texts, services);
   }
   const unsigned levels = (texts.is_light ? 1U : 0U) + (texts.is_all ? 1U : 0U) +
                           (app.count("--version-intensity") > 0 ? 1U : 0U);
@@ -135,10 +147,7 @@ Result<void> take_service_options(const CLI::App& app, const ServiceTexts& texts
     done = take_number(app, "--service-ports", texts.ports, 1, kMostPorts, services.ports_at_once);
   }
   if (!done) return done;
-  if (app.count("--versiondb") > 0 && texts.database.empty()) {
-    return usage("--versiondb: an empty file name is given; name a file");
-  }
-  services.database = texts.database;
+  if (auto taken = take_database(app, texts, services); !taken) return taken;
   options.fields.has_facts = true;
   return check(options);
 }

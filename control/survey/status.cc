@@ -22,6 +22,7 @@ std::string_view to_string(SurveyPhase phase) {
     case SurveyPhase::Sending: return "sending";
     case SurveyPhase::BetweenSweeps: return "between-sweeps";
     case SurveyPhase::CoolingDown: return "cooling-down";
+    case SurveyPhase::HearingPorts: return "hearing-ports";
     case SurveyPhase::AskingServices: return "asking-services";
     case SurveyPhase::Done: return "done";
   }
@@ -86,6 +87,36 @@ std::string services_json(const ServiceProgress& tier) {
       .raw("holds_sending", tier.holds ? "true" : "false")
       .number("held_s", Seconds{tier.held}.count());
   return object.done();
+}
+
+std::string open_ports_json(const OpenPortProgress& ports) {
+  JsonObject classes{JsonObject::Layout::OneLine};
+  for (unsigned i = 0; i < kPortClasses; ++i) {
+    classes.number(trawl::to_string(static_cast<PortClass>(i)), ports.classes[i]);
+  }
+  JsonObject object{JsonObject::Layout::OneLine};
+  object.raw("classes", classes.done())
+      .number("networks", ports.networks)
+      .number("hosts", ports.hosts)
+      .number("test_probes", ports.test_probes)
+      .number("passed_over", ports.passed_over)
+      .number("left_out", ports.left_out);
+  if (!ports.has_banners) return object.done();
+  object.number("banners", ports.banners)
+      .number("services", ports.services)
+      .number("identified", ports.identified)
+      .number("tls", ports.tls)
+      .number("banner_bytes", ports.banner_bytes)
+      .number("remembered", ports.remembered)
+      .number("talking", ports.talking);
+  return object.done();
+}
+
+// "; banners: 1234, 5 talking"
+std::string banner_text(const SurveyProgress& progress) {
+  if (!progress.open_ports || !progress.open_ports->has_banners) return {};
+  return fmt::format("; banners: {}, {} talking", progress.open_ports->services,
+                     progress.open_ports->talking);
 }
 
 }  // namespace
@@ -158,18 +189,19 @@ std::string format_progress_line(const SurveyProgress& progress) {
   std::string when = left ? format_left(*left) + " left" : "time left unknown";
   if (progress.phase == SurveyPhase::BetweenSweeps) when = "waiting before the next sweep";
   if (progress.phase == SurveyPhase::CoolingDown) when = "waiting for replies, " + when;
+  if (progress.phase == SurveyPhase::HearingPorts) when = "hearing open ports";
   if (progress.phase == SurveyPhase::AskingServices) when = "asking services, " + when;
   if (progress.phase == SurveyPhase::Done) when = "done";
   return fmt::format(
       "{} {} ({}); send: {} {} ({} avg); recv: {} {} ({} avg); {}: {}; drops: {}; hitrate: "
-      "{:.2f}%{}",
+      "{:.2f}%{}{}",
       format_elapsed(progress.elapsed),
       progress.sweep > 1 ? fmt::format("sweep {} {}", progress.sweep, percent) : percent, when,
       progress.sent, format_rate(progress.send_rate), format_rate(progress.average_send_rate()),
       progress.replies, format_rate(progress.reply_rate),
       format_rate(progress.average_reply_rate()), trawl::to_string(progress.sought),
       progress.found_in(progress.sought), progress.dropped(), progress.hit_rate(),
-      service_text(progress));
+      banner_text(progress), service_text(progress));
 }
 
 std::string format_status_json(const SurveyProgress& progress,
@@ -203,6 +235,7 @@ std::string format_status_json(const SurveyProgress& progress,
       .raw("drops", counters_json(progress.drops))
       .raw("ignored", counters_json(progress.ignored))
       .raw("others", counters_json(progress.others));
+  if (progress.open_ports) object.raw("open_ports", open_ports_json(*progress.open_ports));
   if (progress.services) object.raw("services", services_json(*progress.services));
   if (progress.recall) {
     JsonObject recall{JsonObject::Layout::OneLine};
@@ -247,6 +280,20 @@ std::string format_summary(const SurveyProgress& progress) {
     row(trawl::to_string(state), progress.found_in(state));
   }
   row("duplicates", progress.duplicates);
+  if (const auto& ports = progress.open_ports) {
+    for (unsigned i = 0; i < kPortClasses; ++i) {
+      if (ports->classes[i] == 0) continue;
+      row(trawl::to_string(static_cast<PortClass>(i)), ports->classes[i], "of the open ports");
+    }
+    if (ports->has_banners) {
+      row("banners", ports->services, fmt::format("{} identified", ports->identified));
+    }
+    if (ports->networks + ports->hosts > 0) {
+      row("answer all", ports->networks + ports->hosts,
+          fmt::format("{} networks and {} hosts, told once each", ports->networks, ports->hosts));
+      row("passed over", ports->passed_over, "open ports there");
+    }
+  }
   if (const auto& tier = progress.services) {
     row("asked", tier->answered, fmt::format("of {} open ports", tier->found));
     row("identified", tier->identified);

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/port_class.h"
 #include "base/verdict.h"
 #include "control/survey/rate_history.h"
 #include "control/survey/recall_estimate.h"
@@ -20,7 +21,7 @@ struct NamedCounter {
   std::uint64_t value = 0;
 };
 
-enum class SurveyPhase { Sending, BetweenSweeps, CoolingDown, AskingServices, Done };
+enum class SurveyPhase { Sending, BetweenSweeps, CoolingDown, HearingPorts, AskingServices, Done };
 
 // Where the service tier stands.
 struct ServiceProgress {
@@ -32,6 +33,24 @@ struct ServiceProgress {
   double per_second = 0.0;       // Answered over the last second.
   bool holds = false;            // The senders are held until there is room.
   std::chrono::nanoseconds held{0};
+};
+
+// What is known of open ports by now.
+struct OpenPortProgress {
+  std::array<std::uint64_t, kPortClasses> classes{};  // By PortClass.
+  std::uint64_t networks = 0;                         // That answer everything...
+  std::uint64_t hosts = 0;                            // ...and hosts outside of them.
+  std::uint64_t test_probes = 0;                      // To ports drawn at random, which told so.
+  std::uint64_t passed_over = 0;                      // Open ports there that were not asked...
+  std::uint64_t left_out = 0;                         // ...and facts that were not written.
+  bool has_banners = false;                           // The rest is of --banners:
+  std::uint64_t banners = 0;                          // conversations that came to an end...
+  std::uint64_t services = 0;                         // ...with data...
+  std::uint64_t identified = 0;                       // ...whose service has a name...
+  std::uint64_t tls = 0;                              // ...and those that are TLS.
+  std::uint64_t banner_bytes = 0;
+  std::uint64_t remembered = 0;  // Banners that were known from before.
+  std::uint64_t talking = 0;     // Conversations under way.
 };
 
 // Where a survey stands at one moment. The text formatters below are pure functions of this.
@@ -70,7 +89,8 @@ struct SurveyProgress {
   // The course of it so far.
   std::span<const RatePoint> history;
 
-  std::optional<ServiceProgress> services;  // With --service.
+  std::optional<ServiceProgress> services;     // With --service.
+  std::optional<OpenPortProgress> open_ports;  // With --service or --banners.
 
   // At the end, where repeats or sentinels told something of it.
   std::optional<RecallEstimate> recall;

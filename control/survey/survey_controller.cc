@@ -55,11 +55,32 @@ SurveyController::SurveyController(const SurveyOptions& options, const Parts& pa
       intake_{planner_, scanner_, outputs_, parts.memory, keeper_.get()},
       monitor_{options, link_, scanner_, intake_} {
   intake_.set_capture(&capture_);
+  follow_open_ports(parts);
+}
+
+void SurveyController::follow_open_ports(const Parts& parts) {
+  if (parts.services == nullptr && !parts.banners) return;
+  stage_ = std::make_unique<OpenPortStage>(OpenPortStage::Parts{
+      .planner = planner_,
+      .scanner = scanner_,
+      .sink = outputs_,
+      .memory = parts.memory,
+      .recogniser = parts.banners,
+      // Of two that ask, it is version detection whose answers a resumed survey goes by.
+      .keeper = parts.services == nullptr ? keeper_.get() : nullptr,
+      .skip = [this](const AddressList& networks) {
+        if (!handoff_) return;
+        AddressList blocked = blocklist_.blocked();
+        blocked.add(networks);
+        handoff_->block(blocked);
+      }});
+  intake_.set_stage(stage_.get());
   if (parts.services == nullptr) return;
   handoff_ = std::make_unique<ServiceHandoff>(
       ServiceHandoff::Parts{.tier = *parts.services,
                             .sink = outputs_,
                             .hold = [this](bool is_held) { scanner_.hold(is_held); },
+                            .census = &stage_->census(),
                             .keeper = keeper_.get()});
   intake_.set_handoff(handoff_.get());
 }
@@ -87,6 +108,9 @@ SurveyOutcome SurveyController::run(const std::atomic<bool>& interrupted) {
   auto ended = end_services(interrupted, outcome.code != ExitCode::Done || cut_short_);
   finished_ = outcome.code == ExitCode::Done && !cut_short_ && ended &&
               (!handoff_ || handoff_->waiting() == 0);
+  if (stage_) {
+    if (auto heard = stage_->finish(); !heard && ended) ended = heard;
+  }
   if (auto closed = end(); !closed && ended) ended = closed;
   // Of two failures the first is the cause.
   if (!ended && outcome.code != ExitCode::Output) {
@@ -131,11 +155,15 @@ Result<void> SurveyController::begin() {
 
 // Ports that were found open before, and whose services are in no output.
 Result<void> SurveyController::resume_services(Checkpoint& checkpoint) {
-  if (!handoff_) return {};
+  if (!stage_) return {};
   auto read =
       ServiceBacklog::read(checkpoint, *planner_.config().space, protocol_of(scanner_.kind()));
   if (!read) return Failure{read.error()};
   const auto backlog = std::make_shared<ServiceBacklog>(std::move(*read));
+  if (!handoff_) {
+    stage_->resume([backlog] { return backlog->next(); });
+    return {};
+  }
   handoff_->resume([backlog] { return backlog->next(); }, backlog->count(), backlog->answered());
   return {};
 }
@@ -254,6 +282,11 @@ Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
     if (!turned) return turned;
     moved = *turned;
   }
+  if (stage_) {
+    const auto turned = stage_->turn(before);
+    if (!turned) return turned;
+    moved |= *turned;
+  }
   if (keeper_ && keeper_->wants_flush()) {
     if (auto flushed = flush(); !flushed) return Failure{flushed.error()};
   }
@@ -290,6 +323,10 @@ bool SurveyController::is_over() {
     phase_ = SurveyPhase::CoolingDown;
   }
   if (scanner_.receives() && now - sweep_ended_ < options_.cooldown) return false;
+  if (stage_ && !stage_->is_done(now)) {
+    phase_ = SurveyPhase::HearingPorts;
+    return false;
+  }
   return services_done(now);
 }
 
@@ -401,6 +438,7 @@ const SurveyProgress& SurveyController::progress() {
   const auto now = Clock::now();
   const bool sending = phase_ == SurveyPhase::Sending;
   const auto wait = phase_ == SurveyPhase::BetweenSweeps ? options_.retry_delay : options_.cooldown;
+  if (stage_) monitor_.set_open_ports(stage_->progress());
   if (handoff_) monitor_.set_services(handoff_->progress(now));
   const Clock::duration waited = sending ? Clock::duration{0} : now - sweep_ended_;
   return monitor_.update(

@@ -14,6 +14,7 @@
 #include "control/survey/auto_rate.h"
 #include "control/survey/capture_intake.h"
 #include "control/survey/checkpoint/checkpoint_keeper.h"
+#include "control/survey/open_port_stage.h"
 #include "control/survey/output/survey_outputs.h"
 #include "control/survey/recall_estimate.h"
 #include "control/survey/reply_intake.h"
@@ -50,6 +51,7 @@ class SurveyController {
     ByteCount memory = ByteCount::mebibytes(512);  // For what is known of targets.
     Checkpoint* checkpoint = nullptr;
     ServiceTier* services = nullptr;  // Absent unless open ports are asked what they are.
+    std::shared_ptr<const BannerRecogniser> banners = nullptr;  // Absent without banners.
   };
   SurveyController(const SurveyOptions& options, const Parts& parts);
 
@@ -73,6 +75,7 @@ class SurveyController {
   [[nodiscard]] bool is_over();
   void end_sweep(Clock::time_point now);
   [[nodiscard]] bool begin_next_sweep();
+  void follow_open_ports(const Parts& parts);
   [[nodiscard]] bool services_done(Clock::time_point now);
   [[nodiscard]] Result<void> resume_services(Checkpoint& checkpoint);
   [[nodiscard]] Result<void> end_services(const std::atomic<bool>& interrupted, bool is_cut);
@@ -103,6 +106,7 @@ class SurveyController {
   std::vector<PositionRange> damaged_;
   CaptureIntake capture_;
   ReplyIntake intake_;
+  std::unique_ptr<OpenPortStage> stage_;     // Absent without --service and --banners.
   std::unique_ptr<ServiceHandoff> handoff_;  // Absent without --service.
   SurveyMonitor monitor_;
   SurveyPhase phase_ = SurveyPhase::Sending;

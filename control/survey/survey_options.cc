@@ -51,6 +51,7 @@ struct Texts {
   std::vector<std::string> outputs, fields;
   std::string network_rate, shard, probes, retries, retry_delay, memory;
   ServiceTexts services;
+  BannerTexts banners;
 };
 
 void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
@@ -215,9 +216,9 @@ void add_output_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
   repeatable("--fields", texts.fields,
              "Which fields, in this order: schema, ts, ip, port, proto,\n"
              "state, reason, ttl, rtt_us, attempt, from, type; with\n"
-             "--service: class, source, service, tls, product, version,\n"
+             "--service or --banners: class, source, service, tls, product, version,\n"
              "info, hostname, os, device, cpe, probe, line, banner,\n"
-             "truncated, fingerprint, trouble; or zmap's:\n"
+             "truncated, fingerprint, trouble, evidence; or zmap's:\n"
              "saddr, saddr-raw, daddr, daddr-raw, ttl, sport, dport,\n"
              "classification, success, repeat, cooldown, timestamp-str,\n"
              "timestamp-ts, timestamp-us; may be repeated, once for each",
@@ -515,6 +516,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   add_target_options(app, options, texts);
   add_network_options(app, options, texts);
   add_repeat_options(app, options, texts);
+  add_banner_options(app, texts.banners);
   add_service_options(app, texts.services);
   add_output_options(app, options, texts);
   std::vector<std::string> reversed{args.begin(), args.end()};  // The order CLI11 wants.
@@ -544,7 +546,11 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   if (auto taken = take_values(app, texts, options); !taken) return Failure{taken.error()};
   if (auto taken = take_outputs(app, texts, options); !taken) return Failure{taken.error()};
   if (auto fits = check_together(app, options); !fits) return Failure{fits.error()};
+  options.banners.is_wanted = texts.banners.is_wanted;
   if (auto taken = take_service_options(app, texts.services, options); !taken) {
+    return Failure{taken.error()};
+  }
+  if (auto taken = take_banner_options(app, texts.banners, options); !taken) {
     return Failure{taken.error()};
   }
   if (auto fits = check_files(options); !fits) return Failure{fits.error()};

@@ -12,6 +12,7 @@
 #include "base/mac.h"
 #include "base/result.h"
 #include "base/units.h"
+#include "control/survey/banner_options.h"
 #include "control/survey/output/output_filter.h"
 #include "control/survey/output/output_format.h"
 #include "control/survey/output/state_set.h"
@@ -73,6 +74,7 @@ struct SurveyOptions {
   std::optional<std::chrono::nanoseconds> max_runtime;
 
   ServiceOptions services;  // What follows when a port is open.
+  BannerOptions banners;    // Likewise, by the polling cores.
 
   // What comes out.
   std::vector<OutputSpec> outputs{OutputSpec{}};  // At least one, and only one in a dry run.

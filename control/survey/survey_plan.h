@@ -10,6 +10,7 @@
 #include "control/steward/address_list.h"
 #include "control/steward/live_blocklist.h"
 #include "control/survey/survey_options.h"
+#include "dataplane/conversation_plan.h"
 #include "dataplane/udp_payloads.h"
 
 namespace trawl::control {
@@ -25,11 +26,13 @@ struct SurveyPlan {
   // that a mistake in `addresses` does not reach the wire.
   AddressList blocked;
   std::shared_ptr<const dataplane::UdpPayloads> payloads = nullptr;  // Of UDP probes alone.
-  std::uint64_t addresses_named = 0;                                 // Before exclusions.
-  std::uint64_t addresses_excluded = 0;                              // Of those named.
-  std::uint64_t exclude_digest = 0;    // Of `blocked`: tells two blocklists apart, no more.
-  std::uint64_t public_addresses = 0;  // Of `addresses`: those outside special-purpose space.
-  LiveBlocklist blocklist{};           // `blocked` again, to be read anew during the survey.
+  // What is said to open ports; absent: nothing.
+  std::shared_ptr<const dataplane::ConversationPlan> conversations = nullptr;
+  std::uint64_t addresses_named = 0;     // Before exclusions.
+  std::uint64_t addresses_excluded = 0;  // Of those named.
+  std::uint64_t exclude_digest = 0;      // Of `blocked`: tells two blocklists apart, no more.
+  std::uint64_t public_addresses = 0;    // Of `addresses`: those outside special-purpose space.
+  LiveBlocklist blocklist{};             // `blocked` again, to be read anew during the survey.
 
   // Targets: addresses times ports, at most 2^48.
   [[nodiscard]] std::uint64_t size() const noexcept { return addresses.size() * ports.size(); }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "control/survey/banner_opening.h"
 #include "control/survey/output/survey_outputs.h"
 #include "control/survey/service_opening.h"
 #include "control/survey/survey_controller.h"
@@ -168,6 +169,9 @@ Result<ExitCode> run_survey(SurveyJob job) {
   LiveBlocklist blocklist = std::move(job.plan.blocklist);
   auto services = open_services(job.options, blocklist.blocked());
   if (!services) return discard(services.error());
+  auto banners = open_banners(job.options);
+  if (!banners) return discard(banners.error());
+  if (*banners) job.plan.conversations = (*banners)->questions().plan;
   auto survey = prepare_survey(job.options, std::move(job.plan), job.metadata.seed);
   if (!survey) return discard(survey.error());
   // Whoever was excluded since the survey began has opted out of the rest.
@@ -195,7 +199,8 @@ Result<ExitCode> run_survey(SurveyJob job) {
                                .reload_wanted = reload_wanted,
                                .memory = survey->memory,
                                .checkpoint = job.checkpoint.get(),
-                               .services = services->get()}};
+                               .services = services->get(),
+                               .banners = *banners}};
   const SurveyOutcome outcome = controller.run(interrupted);
   record_blocklist(blocklist, job.metadata);
   return conclude(job, controller, std::move(job.metadata), outcome);

@@ -378,6 +378,7 @@ Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Ui
       scan_plan(options, plan, choice.sources, survey.link->mac(), seed, std::move(*neighbours));
   scan.capture = std::ranges::any_of(options.outputs, holds_frames);
   scan.receive = receive;
+  if (receive) scan.conversations = plan.conversations;
   scan.shares_cpu = around.shares_cpu;
   if (survey.tap) scan.kernel = survey.tap->exchange();
   survey.planner = std::make_unique<SweepPlanner>(plan_sweeps(options, plan, seed));

@@ -36,6 +36,13 @@ struct alignas(64) SharedState {
   std::atomic<bool> is_held{false};           // Control: nothing new is sent.
 };
 
+// A probe that control wants besides the sweep.
+template <typename Address>
+struct ProbeRequest {
+  BasicTarget<Address> target;
+  std::uint32_t attempt = 0;
+};
+
 // Where one sending loop sits.
 struct TxSeat {
   std::uint16_t port = 0;
@@ -46,7 +53,7 @@ struct TxSeat {
   rte_ring* answers = nullptr;          // Of frames made by the receiver; nullptr on other senders.
   FrameRing* kernel = nullptr;   // What the kernel wants sent; nullptr on other senders, or none.
   rte_ring* talk = nullptr;      // Of frames of conversations; nullptr on other senders.
-  rte_ring* requests = nullptr;  // Of BasicTarget elements: what control wants; nullptr on others.
+  rte_ring* requests = nullptr;  // Of ProbeRequest elements: what control wants; nullptr on others.
   unsigned sender = 0;           // Which share of the lanes this loop owns,
   unsigned senders = 1;          // of how many; at most kLanes.
 };
@@ -151,7 +158,8 @@ class BasicTxLoop {
   unsigned talk_first_ = 0;               // from here on,
   unsigned talk_held_ = 0;                // so many.
   bool is_behind_ = false;
-  unsigned asked_ = 0;  // Neighbours asked for in this poll.
+  std::uint8_t request_attempt_ = 0;  // Of the request taken last.
+  unsigned asked_ = 0;                // Neighbours asked for in this poll.
   unsigned spare_ = 0;
   unsigned held_ = 0;  // frames_[held_first_, held_first_ + held_) wait for room in the link.
   unsigned held_first_ = 0;

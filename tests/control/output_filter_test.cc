@@ -203,5 +203,17 @@ TEST(OutputFilter, FactsAreOfATypeOfTheirOwnAndHaveNothingOfAReply) {
   EXPECT_FALSE(OutputFilter::parse("type = service", "--output-filter")->accepts(Verdict{}));
 }
 
+TEST(OutputFilter, NetworksAreKnownByTheirTypeAndFirstAddress) {
+  NetworkFact network;
+  network.first = *IpAddress::parse("198.18.7.0");
+  const auto takes = [&](std::string_view text) {
+    return OutputFilter::parse(text, "--output-filter")->accepts(network);
+  };
+  EXPECT_TRUE(OutputFilter{}.accepts(network));
+  EXPECT_TRUE(takes("type = network && ip in 198.18.0.0/16"));
+  EXPECT_FALSE(takes("ip = 198.18.7.1"));
+  EXPECT_FALSE(takes("type = service || type = verdict || state = open || port >= 0"));
+}
+
 }  // namespace
 }  // namespace trawl::control

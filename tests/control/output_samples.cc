@@ -89,6 +89,7 @@ std::vector<ServiceFact> make_facts() {
   most.product = "a, \"b\" \x1b\xc2\x9b <&> \xc3\xa9 \xff";
   most.version = "1.2";
   most.info = most.hostname = most.os = most.device = most.probe = most.trouble = "x";
+  most.evidence = "x";
   most.cpes = {"cpe:/a:x:y", "cpe:/o:z"};
   most.line = 7;
   most.banner = all;
@@ -104,6 +105,16 @@ std::vector<ServiceFact> make_facts() {
   return {most, least, longest};
 }
 
+NetworkFact make_network() {
+  return {.time = open_verdict().time,
+          .first = *IpAddress::parse("198.18.7.0"),
+          .length = 24,
+          .opens = 9,
+          .tests = {{.ip = *IpAddress::parse("198.18.7.3"), .port = 40001},
+                    {.ip = *IpAddress::parse("198.18.7.9"), .port = 51234}},
+          .speaks = true};
+}
+
 // The same verdict and facts in each format that has a place for them.
 Result<void> write_facts(const std::string& directory) {
   SurveyOutputsOptions options;
@@ -117,6 +128,8 @@ Result<void> write_facts(const std::string& directory) {
     const Verdict verdict = open_verdict();
     auto done = outputs.write({&verdict, 1});
     if (done) done = outputs.write_facts(make_facts());
+    const NetworkFact network = make_network();
+    if (done) done = outputs.write_networks({&network, 1});
     return done ? outputs.close() : done;
   };
   auto all = SurveyOutputs::open(options);

@@ -31,7 +31,9 @@ FACTS = 3
 # Every byte, as the samples have it.
 ALL_BYTES = bytes(range(256))
 OF_FACTS = {"type", "class", "source", "service", "tls", "product", "version", "info", "hostname",
-            "os", "device", "cpe", "probe", "line", "banner", "truncated", "fingerprint", "trouble"}
+            "os", "device", "cpe", "probe", "line", "banner", "truncated", "fingerprint", "trouble",
+            "evidence"}
+OF_NETWORKS = {"network", "opens", "tests", "speaks"}
 
 
 def is_address(text: str, version: int) -> bool:
@@ -101,15 +103,16 @@ class Outputs(unittest.TestCase):
             self.assertLessEqual(line.keys(), self.schema["properties"].keys())
             self.assertGreaterEqual(line.keys(),
                                     self.schema["properties"].keys() - {"rtt_us", "from"} - OF_FACTS
+                                    - OF_NETWORKS
                                     - ({"port"} if line["proto"] == "icmp" else set()))
             self.assertEqual("port" in line, line["proto"] != "icmp")
         self.assertEqual({key for line in lines for key in line},
-                         set(self.schema["properties"]) - OF_FACTS)
+                         set(self.schema["properties"]) - OF_FACTS - OF_NETWORKS)
 
     def test_facts_hold_to_the_schema(self):
         lines = self.lines("facts.jsonl")
         facts = [line for line in lines if line.get("type") == "service"]
-        self.assertEqual((len(lines), len(facts)), (1 + FACTS, FACTS))
+        self.assertEqual((len(lines), len(facts)), (1 + FACTS + 1, FACTS))
         for line in lines:
             self.validator.validate(line)
         most = facts[0]
@@ -119,12 +122,23 @@ class Outputs(unittest.TestCase):
         self.assertEqual(most["cpe"], ["cpe:/a:x:y", "cpe:/o:z"])
         self.assertEqual(facts[1].keys(), {"schema", "type", "ts", "ip", "port", "proto", "class",
                                            "source"})
-        self.assertEqual(len(facts[2]["banner"]), 8192)
+        self.assertEqual(len(facts[2]["banner"]), 60000)
         self.assertIs(facts[2]["truncated"], True)
         with self.assertRaises(jsonschema.ValidationError):
             self.validator.validate(most | {"state": "open"})
         with self.assertRaises(jsonschema.ValidationError):
             self.validator.validate(most | {"class": "good"})
+
+    def test_a_network_that_answers_everything_is_a_line(self):
+        networks = [line for line in self.lines("facts.jsonl") if line.get("type") == "network"]
+        self.assertEqual([{
+            "schema": "trawl.v1", "type": "network", "ts": networks[0]["ts"],
+            "network": "198.18.7.0/24", "class": "middlebox",
+            "evidence": "2 ports drawn at random open, and 9 ports of the survey", "opens": 9,
+            "tests": [{"ip": "198.18.7.3", "port": 40001}, {"ip": "198.18.7.9", "port": 51234}],
+            "speaks": True}], networks)
+        with self.assertRaises(jsonschema.ValidationError):
+            self.validator.validate(networks[0] | {"port": 80})
 
     def test_facts_reach_a_terminal_without_control_characters(self):
         for name in ("facts.jsonl", "facts.csv", "facts.masscan-json", "facts.masscan-list",
@@ -134,6 +148,7 @@ class Outputs(unittest.TestCase):
                              name)
 
     def test_csv_has_a_row_for_each_fact(self):
+        csv.field_size_limit(1 << 20)  # Each byte of a banner may take four characters.
         with open(self.root / "facts.csv", newline="", encoding="utf-8") as file:
             verdict, *facts = csv.DictReader(file)
         self.assertEqual((verdict["type"], verdict["state"], verdict["service"]),

@@ -322,5 +322,29 @@ TEST(Services, AreToldOfWhileTheyAreAskedAndAtTheEnd) {
   EXPECT_THAT(format_summary(example()), testing::Not(HasSubstr("asked")));
 }
 
+TEST(OpenPorts, AreToldByClassWithTheNetworksThatSayNothing) {
+  SurveyProgress progress = example();
+  OpenPortProgress ports{.networks = 3, .hosts = 2, .test_probes = 17, .passed_over = 700};
+  ports.classes[static_cast<std::size_t>(PortClass::Service)] = 900;
+  ports.classes[static_cast<std::size_t>(PortClass::Middlebox)] = 70;
+  progress.open_ports = ports;
+  const std::string classes = R"("open_ports":{"classes":{"unknown":0,"service":900,"accepts":0,)"
+                              R"("zero-window":0,"resets":0,"tarpit":0,"middlebox":70},)"
+                              R"("networks":3,"hosts":2,"test_probes":17,"passed_over":700,)"
+                              R"("left_out":0})";
+  EXPECT_THAT(format_status_json(progress, {}), HasSubstr(classes));
+  EXPECT_THAT(format_progress_line(progress), testing::Not(HasSubstr("banners")));
+  EXPECT_THAT(format_summary(progress), HasSubstr("900  of the open ports"));
+  EXPECT_THAT(format_summary(progress), HasSubstr("5  3 networks and 2 hosts, told once each"));
+  EXPECT_THAT(format_summary(progress), testing::Not(HasSubstr("zero-window")));
+  progress.open_ports->has_banners = true;
+  progress.open_ports->services = 900;
+  progress.open_ports->identified = 880;
+  progress.open_ports->talking = 12;
+  EXPECT_THAT(format_progress_line(progress), HasSubstr("; banners: 900, 12 talking"));
+  EXPECT_THAT(format_status_json(progress, {}), HasSubstr(R"("identified":880)"));
+  EXPECT_THAT(format_summary(progress), HasSubstr("900  880 identified"));
+}
+
 }  // namespace
 }  // namespace trawl::control

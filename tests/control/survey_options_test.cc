@@ -395,6 +395,32 @@ TEST(SurveyOptions, ServicesAreAskedAsTheOptionsSay) {
   EXPECT_TRUE(parsed(basic({"--service", "--fields", "ip,service"})).fields.has_facts);
 }
 
+TEST(SurveyOptions, BannersAreTakenAsTheOptionsSay) {
+  EXPECT_FALSE(parsed(basic()).banners.is_wanted);
+  const SurveyOptions plain = parsed(basic({"--banners"}));
+  EXPECT_TRUE(plain.banners.is_wanted);
+  EXPECT_EQ(plain.banners.most_bytes, ByteCount{1024});
+  EXPECT_TRUE(plain.fields.has_facts);
+  EXPECT_FALSE(plain.services.is_wanted);
+  EXPECT_EQ(parsed(basic({"--banners", "--banner-bytes", "60000"})).banners.most_bytes,
+            ByteCount{60'000});
+  EXPECT_EQ(parsed(basic({"--banners", "--versiondb", "x"})).services.database, "x");
+  EXPECT_FALSE(parsed(basic({"--banners", "--fields", "ip,banner"})).fields.lines.empty());
+  EXPECT_TRUE(parsed(basic({"--banners", "--service"})).services.is_wanted);
+}
+
+TEST(SurveyOptions, BannersThatCannotBeHadAreRefused) {
+  EXPECT_THAT(refused(basic({"--banner-bytes", "9"})), HasSubstr("is about --banners"));
+  for (const char* wrong : {"0", "60001", "-1", "9x", ""}) {
+    EXPECT_THAT(refused(basic({"--banners", "--banner-bytes", wrong})), HasSubstr("1 to 60000"));
+  }
+  EXPECT_THAT(refused(basic({"--banners", "--probe", "udp"})), HasSubstr("use tcp-syn"));
+  EXPECT_THAT(refused(basic({"--banners", "--states", "closed"})), HasSubstr("--states"));
+  EXPECT_THAT(refused(basic({"--banners", "--dry-run"})), HasSubstr("--dry-run"));
+  EXPECT_THAT(refused(basic({"--banners", "-o", "x.pcap"})), HasSubstr("capture"));
+  EXPECT_THAT(refused(basic({"--banners", "--version-light"})), HasSubstr("is about --service"));
+}
+
 TEST(SurveyOptions, ServicesThatCannotBeAskedAreRefused) {
   EXPECT_THAT(refused(basic({"--version-light"})), HasSubstr("--version-light is about --service"));
   EXPECT_THAT(refused(basic({"--service", "--version-light", "--version-all"})),

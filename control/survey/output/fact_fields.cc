@@ -12,11 +12,13 @@
 namespace trawl::control {
 namespace {
 
-constexpr std::size_t kMostBanner = 8192;
+constexpr std::size_t kMostBanner = 60'000;  // As of --banner-bytes.
+constexpr std::size_t kMostFingerprint = 8192;
 constexpr std::size_t kMostText = 256;
 constexpr std::size_t kMostCpes = 8;
 constexpr std::size_t kWorst = 6;  // Bytes that one may become, in JSON and in XML.
-static_assert((2 * kMostBanner + 10 * kMostText + kMostCpes * kMostText) * kWorst + 4096 <=
+static_assert((kMostBanner + kMostFingerprint + 11 * kMostText + kMostCpes * kMostText) * kWorst +
+                  4096 <=
               kLongestFactRecord);
 
 std::string_view to_string(ServiceFact::Source source) noexcept {
@@ -43,6 +45,7 @@ const std::string* text_of(ResultField field, const ServiceFact& fact) noexcept 
     case ResultField::Probe: return &fact.probe;
     case ResultField::Fingerprint: return &fact.fingerprint;
     case ResultField::Trouble: return &fact.trouble;
+    case ResultField::Evidence: return &fact.evidence;
     default: return nullptr;
   }
 }
@@ -79,14 +82,14 @@ void cut(std::string& text, std::size_t most) {
 ServiceFact limited(const ServiceFact& fact) {
   ServiceFact made = fact;
   for (std::string* text : {&made.service, &made.product, &made.version, &made.info, &made.hostname,
-                            &made.os, &made.device, &made.probe, &made.trouble}) {
+                            &made.os, &made.device, &made.probe, &made.trouble, &made.evidence}) {
     cut(*text, kMostText);
   }
   if (made.cpes.size() > kMostCpes) made.cpes.resize(kMostCpes);
   for (std::string& cpe : made.cpes) cut(cpe, kMostText);
   made.is_cut = made.is_cut || made.banner.size() > kMostBanner;
   cut(made.banner, kMostBanner);
-  cut(made.fingerprint, kMostBanner);
+  cut(made.fingerprint, kMostFingerprint);
   return made;
 }
 
@@ -119,6 +122,23 @@ std::string escaped(std::string_view bytes) {
     }
   }
   return out;
+}
+
+std::string json_record(const NetworkFact& fact) {
+  TimestampWriter writer;
+  std::string time(TimestampWriter::kSize, ' ');
+  writer.write(time.data(), fact.time);
+  std::string tests;
+  for (const NetworkFact::Test& test : fact.tests) {
+    if (!tests.empty()) tests += ',';
+    fmt::format_to(std::back_inserter(tests), R"({{"ip":"{}","port":{}}})", test.ip.to_string(),
+                   test.port);
+  }
+  return fmt::format(
+      R"({{"schema":"trawl.v1","type":"network","ts":"{}","network":"{}","class":"middlebox",)"
+      R"("evidence":"{}","opens":{},"tests":[{}],"speaks":{}}})"
+      "\n",
+      time, fact.prefix(), fact.evidence(), fact.opens, tests, fact.speaks);
 }
 
 std::string json_value(ResultField field, const ServiceFact& fact) {

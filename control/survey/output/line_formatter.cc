@@ -30,6 +30,7 @@ std::vector<ResultField> default_fields(OutputFormat format, bool has_facts) {
     if (field == ResultField::Type) continue;
     if (json || !is_rare(field)) fields.push_back(field);
   }
+  if (json && has_facts) fields.push_back(ResultField::Class);
   return fields;
 }
 
@@ -69,6 +70,7 @@ std::string LineFormatter::header() const {
 
 bool LineFormatter::left_out(ResultField field, const Verdict& verdict) const noexcept {
   if (field == ResultField::RttUs) return !verdict.rtt_us;
+  if (field == ResultField::Class) return verdict.port_class == PortClass::Unknown;
   if (is_of_facts(field)) return true;
   if (field == ResultField::Port) return verdict.protocol == Protocol::Icmp;
   return field == ResultField::From && !chosen_ && verdict.from == verdict.ip;
@@ -89,6 +91,9 @@ char* LineFormatter::write_value(char* out, ResultField field, const Verdict& ve
     case ResultField::Attempt: return put_number(out, verdict.attempt);
     case ResultField::From: return put_address(out, verdict.from);
     case ResultField::Type: return put(out, "verdict");
+    case ResultField::Class:
+      return verdict.port_class == PortClass::Unknown ? out
+                                                      : put(out, to_string(verdict.port_class));
     default: break;
   }
   return out;
@@ -109,6 +114,11 @@ char* LineFormatter::write(char* out, const Verdict& verdict, std::uint64_t /*be
   if (json) *out++ = '}';
   *out++ = '\n';
   return out;
+}
+
+std::string LineFormatter::network_record(const NetworkFact& fact) {
+  const bool is_wanted = takes_facts_ && !chosen_ && format_ == OutputFormat::Jsonl;
+  return is_wanted ? json_record(fact) : std::string{};
 }
 
 std::string LineFormatter::fact_record(const ServiceFact& fact, std::uint64_t /*before*/) {

@@ -28,6 +28,7 @@ class LineFormatter final : public RecordFormatter {
 
   char* write(char* out, const Verdict& verdict, std::uint64_t before) noexcept override;
   [[nodiscard]] std::string fact_record(const ServiceFact& fact, std::uint64_t before) override;
+  [[nodiscard]] std::string network_record(const NetworkFact& fact) override;
   // The names of the columns of a CSV file, "" for JSONL.
   [[nodiscard]] std::string header() const override;
 

@@ -44,22 +44,23 @@ bool OutputFilter::holds(const Test& test, const ServiceFact& fact) noexcept {
   return value >= test.low && value <= test.high;
 }
 
-bool OutputFilter::accepts(const ServiceFact& fact) const noexcept {
+bool OutputFilter::holds(const Test& test, const NetworkFact& fact) noexcept {
+  if (test.field == Field::Ip) return fact.first >= test.first && fact.first <= test.last;
+  return test.field == Field::Type && kTypeNetwork >= test.low && kTypeNetwork <= test.high;
+}
+
+template <typename Record>
+bool OutputFilter::evaluate(const Record& record) const noexcept {
   Place place = start_;
   while (place >= kFirstTest) {
     const Test& test = tests_[place - kFirstTest];
-    place = holds(test, fact) ? test.yes : test.no;
+    place = holds(test, record) ? test.yes : test.no;
   }
   return place == kAccept;
 }
 
-bool OutputFilter::accepts(const Verdict& verdict) const noexcept {
-  Place place = start_;
-  while (place >= kFirstTest) {
-    const Test& test = tests_[place - kFirstTest];
-    place = holds(test, verdict) ? test.yes : test.no;
-  }
-  return place == kAccept;
-}
+bool OutputFilter::accepts(const Verdict& verdict) const noexcept { return evaluate(verdict); }
+bool OutputFilter::accepts(const ServiceFact& fact) const noexcept { return evaluate(fact); }
+bool OutputFilter::accepts(const NetworkFact& fact) const noexcept { return evaluate(fact); }
 
 }  // namespace trawl::control

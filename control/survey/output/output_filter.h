@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/network_fact.h"
 #include "base/result.h"
 #include "base/service_fact.h"
 #include "base/verdict.h"
@@ -43,13 +44,16 @@ class OutputFilter {
 
   [[nodiscard]] bool accepts(const Verdict& verdict) const noexcept;
   [[nodiscard]] bool accepts(const ServiceFact& fact) const noexcept;
+  // By its type, and its first address.
+  [[nodiscard]] bool accepts(const NetworkFact& fact) const noexcept;
 
  private:
   friend class FilterCompiler;
 
-  static constexpr std::array<std::string_view, 2> kTypes{"verdict", "service"};
+  static constexpr std::array<std::string_view, 3> kTypes{"verdict", "service", "network"};
   static constexpr std::uint32_t kTypeVerdict = 0;  // Of kTypes.
   static constexpr std::uint32_t kTypeService = 1;
+  static constexpr std::uint32_t kTypeNetwork = 2;
 
   using Place = std::uint16_t;  // 0 rejects, 1 accepts, n + 2 is tests_[n].
   static constexpr Place kReject = 0;
@@ -84,6 +88,9 @@ class OutputFilter {
 
   [[nodiscard]] static bool holds(const Test& test, const Verdict& verdict) noexcept;
   [[nodiscard]] static bool holds(const Test& test, const ServiceFact& fact) noexcept;
+  [[nodiscard]] static bool holds(const Test& test, const NetworkFact& fact) noexcept;
+  template <typename Record>
+  [[nodiscard]] bool evaluate(const Record& record) const noexcept;
 
   std::vector<Test> tests_;
   Place start_ = kAccept;

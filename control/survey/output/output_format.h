@@ -42,7 +42,7 @@ enum class ResultField : std::uint8_t {
   From,  // Who replied. Unless asked for, only where it is not `Ip`.
   // Those of facts, which verdicts have not; where a fact has none of these either, the key is
   // absent (CSV: empty).
-  Type,  // "service" of a fact. A verdict has it where it is asked for: "verdict".
+  Type,  // "service" or "network" of a fact. A verdict has it where it is asked for: "verdict".
   Class,
   Source,
   Service,
@@ -59,17 +59,18 @@ enum class ResultField : std::uint8_t {
   Banner,
   Truncated,  // Of the banner.
   Fingerprint,
-  Trouble
+  Trouble,
+  Evidence
 };
 inline constexpr unsigned kVerdictFields = 11;  // The first of them.
-inline constexpr unsigned kResultFields = 29;
+inline constexpr unsigned kResultFields = 30;
 
 // Whether only facts say something of it.
 [[nodiscard]] constexpr bool is_of_facts(ResultField field) noexcept {
   return field > ResultField::Type;
 }
 
-// "schema", "ts", "ip", ..., "from", "type", "class", "source", ..., "trouble".
+// "schema", "ts", "ip", ..., "from", "type", "class", "source", ..., "trouble", "evidence".
 [[nodiscard]] std::string_view to_string(ResultField field) noexcept;
 
 // A list such as "ip,port,rtt_us", in that order. Fails with Usage, naming `option`: empty, unknown

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/network_fact.h"
 #include "base/service_fact.h"
 #include "base/verdict.h"
 #include "control/survey/output/output_format.h"
@@ -36,6 +37,11 @@ class RecordFormatter {
   [[nodiscard]] virtual std::string fact_record(const ServiceFact& fact, std::uint64_t before) {
     static_cast<void>(fact);
     static_cast<void>(before);
+    return {};
+  }
+  // Likewise of a network.
+  [[nodiscard]] virtual std::string network_record(const NetworkFact& fact) {
+    static_cast<void>(fact);
     return {};
   }
   // What closes a document of so many records, "" where nothing does.

@@ -207,8 +207,8 @@ Result<void> SurveyOutputs::write(std::span<const Verdict> verdicts) {
 }
 
 // To all outputs or, where one has no room and can make none, to none.
-Result<void> SurveyOutputs::write_fact(const ServiceFact& fact) {
-  const ServiceFact told = limited(fact);
+template <typename Fact>
+Result<void> SurveyOutputs::write_fact(const Fact& told) {
   std::vector<std::string> records;
   for (Output& output : outputs_) {
     records.push_back(output.record_of(told));
@@ -228,6 +228,13 @@ Result<void> SurveyOutputs::write_facts(std::span<const ServiceFact> facts) {
   return write_pending();
 }
 
+Result<void> SurveyOutputs::write_networks(std::span<const NetworkFact> facts) {
+  for (const NetworkFact& fact : facts) {
+    if (options_.filter.accepts(fact)) pending_networks_.push_back(fact);
+  }
+  return write_pending();
+}
+
 Result<void> SurveyOutputs::write_pending() {
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     if (auto room = make_room(); !room) {
@@ -238,14 +245,18 @@ Result<void> SurveyOutputs::write_pending() {
   }
   pending_.clear();
   for (; !pending_facts_.empty(); pending_facts_.pop_front()) {
-    if (auto written = write_fact(pending_facts_.front()); !written) return written;
+    if (auto written = write_fact(limited(pending_facts_.front())); !written) return written;
+  }
+  for (; !pending_networks_.empty(); pending_networks_.pop_front()) {
+    if (auto written = write_fact(pending_networks_.front()); !written) return written;
   }
   return {};
 }
 
 Result<void> SurveyOutputs::flush() {
   auto done = for_each_output([](Output& output) { return output.flush(); });
-  if (!done || (pending_.empty() && pending_facts_.empty())) return done;
+  if (!done || (pending_.empty() && pending_facts_.empty() && pending_networks_.empty()))
+    return done;
   if (auto written = write_pending(); !written) return written;
   return for_each_output([](Output& output) { return output.flush(); });
 }

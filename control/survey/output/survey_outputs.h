@@ -53,6 +53,9 @@ class Output {
   [[nodiscard]] std::string record_of(const ServiceFact& fact) {
     return holds_frames_ ? std::string{} : formatter_->fact_record(fact, records_);
   }
+  [[nodiscard]] std::string record_of(const NetworkFact& fact) {
+    return holds_frames_ ? std::string{} : formatter_->network_record(fact);
+  }
   [[nodiscard]] bool has_room_for(std::string_view record) const noexcept {
     return stream_.room() >= record.size();
   }
@@ -113,6 +116,7 @@ class SurveyOutputs final : public ResultSink {
   }
   [[nodiscard]] Result<void> write(std::span<const Verdict> verdicts) override;
   [[nodiscard]] Result<void> write_facts(std::span<const ServiceFact> facts) override;
+  [[nodiscard]] Result<void> write_networks(std::span<const NetworkFact> facts) override;
   [[nodiscard]] Result<void> flush() override;
   [[nodiscard]] Result<void> close() override;
   // Takes the frames of replies, `clock` being that of their arrival, and hands them to the
@@ -135,7 +139,8 @@ class SurveyOutputs final : public ResultSink {
   }
   [[nodiscard]] Result<void> make_room();
   void write_to_all(const Verdict& verdict) noexcept;
-  [[nodiscard]] Result<void> write_fact(const ServiceFact& fact);
+  template <typename Fact>
+  [[nodiscard]] Result<void> write_fact(const Fact& told);
   [[nodiscard]] Result<void> write_pending();
   template <typename Act>
   [[nodiscard]] Result<void> for_each_output(Act act);
@@ -144,6 +149,7 @@ class SurveyOutputs final : public ResultSink {
   std::vector<Output> outputs_;
   std::vector<Verdict> pending_;           // Taken, but in no output yet.
   std::deque<ServiceFact> pending_facts_;  // Likewise; they follow all of `pending_`.
+  std::deque<NetworkFact> pending_networks_;
 };
 
 }  // namespace trawl::control
