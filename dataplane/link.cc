@@ -39,6 +39,7 @@ struct InterfaceFlags {
   bool exists = false;
   bool up = false;
   bool loopback = false;
+  unsigned mtu = 0;  // 0: it does not tell.
 };
 
 // Asks the kernel of the calling thread's network namespace; sysfs may show another's.
@@ -53,6 +54,9 @@ InterfaceFlags interface_flags(const std::string& name) noexcept {
     const int flags = request.ifr_flags;
     result.up = (flags & IFF_UP) != 0 && (flags & IFF_RUNNING) != 0;
     result.loopback = (flags & IFF_LOOPBACK) != 0;
+    if (ioctl(fd, SIOCGIFMTU, &request) == 0 && request.ifr_mtu > 0) {
+      result.mtu = static_cast<unsigned>(request.ifr_mtu);
+    }
   }
   ::close(fd);
   return result;
@@ -337,7 +341,10 @@ unsigned Link::mtu() const noexcept {
   constexpr unsigned kMost = RTE_MBUF_DEFAULT_DATAROOM - RTE_ETHER_HDR_LEN - RTE_VLAN_HLEN;
   std::uint16_t mtu = RTE_ETHER_MTU;
   (void)rte_eth_dev_get_mtu(port_, &mtu);
-  return std::min<unsigned>(mtu, kMost);
+  // The af_xdp driver does not look at that of its interface.
+  const unsigned of_kernel =
+      spec_.kernel_interface.empty() ? 0 : interface_flags(spec_.kernel_interface).mtu;
+  return std::min<unsigned>(of_kernel > 0 ? std::min<unsigned>(mtu, of_kernel) : mtu, kMost);
 }
 
 LinkCounters Link::counters() const noexcept {
