@@ -9,6 +9,7 @@
 #include "control/audit/audit_command.h"
 #include "control/audit/complain.h"
 #include "control/lab/lab_command.h"
+#include "control/nic/nic_command.h"
 #include "control/steward/blocklist_command.h"
 #include "control/steward/probing_txt_command.h"
 #include "control/survey/resume_command.h"
@@ -31,14 +32,15 @@ commands:
   resume       go on with a survey from its checkpoint
   blocklist    say whether an address is blocked and why, or print all that is
   probing-txt  write the file that tells the probed who you are (RFC 9511)
+  nic          list network interfaces, and mend what killed surveys left on them
   lab          bring up, inspect and take down the sealed practice network
 
 'trawl COMMAND --help' explains a command; trawl(1) and the page of each command, such as
 trawl-survey(1), say more. Called as "nmap", it is trawl scan.
 )";
 
-constexpr std::array<std::string_view, 6> kCommands{"scan",      "survey",      "resume",
-                                                    "blocklist", "probing-txt", "lab"};
+constexpr std::array<std::string_view, 7> kCommands{"scan",        "survey", "resume", "blocklist",
+                                                    "probing-txt", "nic",    "lab"};
 
 int to_int(trawl::ExitCode code) { return static_cast<int>(code); }
 
@@ -64,6 +66,7 @@ int main(int argc, char** argv) {
   if (command == "resume") return to_int(trawl::control::resume_main(rest));
   if (command == "blocklist") return trawl::control::blocklist_main(rest);
   if (command == "probing-txt") return trawl::control::probing_txt_main(rest);
+  if (command == "nic") return trawl::control::nic_main(rest);
   if (command == "lab") return trawl::control::lab_main(rest);
   if (command == "--help" || command == "-h" || command == "help") {
     fmt::print("{}", kHelp);

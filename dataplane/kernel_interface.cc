@@ -99,7 +99,6 @@ void KernelInterface::read_routes(std::string_view text, std::string_view name) 
     const auto bits = parse_route_word(mask);
     if (!hop || !bits) continue;
     const int length = std::popcount(*bits);
-    has_default_route = has_default_route || length == 0;
     if (*hop == 0 || length >= widest) continue;
     gateway_mac.reset();
     gateway = Ipv4Address{*hop};
@@ -170,7 +169,6 @@ void KernelInterface::read_routes6(std::string_view text, std::string_view name)
     const auto hop = parse_hex_address(via);
     const auto bits = parse_hex(length);
     if (!hop || !bits || *bits > Ipv6Address::kBits) continue;
-    has_default_route = has_default_route || *bits == 0;
     if (*hop == Ipv6Address{} || *bits >= widest) continue;
     gateway6 = *hop;
     widest = *bits;

@@ -21,7 +21,6 @@ struct KernelInterface {
   std::vector<Assigned> addresses;
   std::optional<Ipv4Address> gateway;     // Of the widest route through the interface.
   std::optional<MacAddress> gateway_mac;  // As the kernel's own ARP has it.
-  bool has_default_route = false;
 
   // The best comes first. A deprecated address is one whose preferred lifetime is over, a tentative
   // one may yet turn out to be somebody else's (RFC 4862).

@@ -298,10 +298,14 @@ void BasicConversationEngine<Address>::concede(Ticks now, Conversation& talk, Ba
   conclude(now, talk, talk.ending, BannerEnd::Reset, out);
 }
 
-// With the words that came.
+// With the words that came. Few of them from one that took our question in part only are bait.
 template <typename Address>
 void BasicConversationEngine<Address>::finish(Ticks now, Conversation& talk, BannerEnd end,
                                               Outbox& out) noexcept {
+  const bool took_part = talk.acked > 0 && talk.acked < payload_size(talk.payload);
+  if (end == BannerEnd::Idle && took_part && talk.stream.contiguous() < kTrickle) {
+    return conclude(now, talk, PortClass::Tarpit, end, out);
+  }
   if (end != BannerEnd::Reset) send_reset(talk, out);
   slabs_.banner(talk.slab).length = talk.stream.contiguous();
   publish(now, talk, PortClass::Service, end);

@@ -26,6 +26,9 @@ constexpr auto kAgain = 1s;
 constexpr auto kAnswerAge = 64s;
 // As in BasicRxLoop: what claims to be older is no echo of ours.
 constexpr std::uint32_t kLongestRttUs = 60'000'000;
+// A SYN-ACK that lets us send less than this has no service behind it: windows of SYN-ACKs are not
+// scaled, and the least a stack offers is a few hundred bytes.
+constexpr std::uint16_t kTinyWindow = 32;
 // What comes so soon after the end was on its way already.
 constexpr auto kInFlight = 100ms;
 
@@ -203,7 +206,7 @@ void BasicConversationEngine<Address>::on_syn_ack(Ticks now, const Arrival& arri
   } else if (attempt_of(now, segment) == ProbeStamp::kSentinelAttempt) {
     return;  // Known to be open, and asked before.
   }
-  if (segment.window == 0) return on_zero_window(now, arrival, known, out);
+  if (segment.window < kTinyWindow) return on_tiny_window(now, arrival, known, out);
   if (arrival.connection == Connection::First) {
     // A port that may speak first is waited on from here on.
     const bool listens = payload_size(plan_->first[segment.target.port]) == 0;
@@ -215,13 +218,14 @@ void BasicConversationEngine<Address>::on_syn_ack(Ticks now, const Arrival& arri
 }
 
 template <typename Address>
-void BasicConversationEngine<Address>::on_zero_window(Ticks now, const Arrival& arrival,
+void BasicConversationEngine<Address>::on_tiny_window(Ticks now, const Arrival& arrival,
                                                       Conversation* known, Outbox& out) noexcept {
   if (known != nullptr && known->state == State::Talking) return;
   Conversation* const talk = known != nullptr ? known : begin(now, arrival);
   if (talk == nullptr || talk->state == State::Ending) return;
   if (talk->connection == Connection::Second) return concede(now, *talk, BannerEnd::Idle, out);
-  conclude(now, *talk, PortClass::ZeroWindow, BannerEnd::Idle, out);
+  const bool is_shut = arrival.segment.window == 0;
+  conclude(now, *talk, is_shut ? PortClass::ZeroWindow : PortClass::Tarpit, BannerEnd::Idle, out);
 }
 
 // Which probe the SYN-ACK answers, 0 when it does not tell.

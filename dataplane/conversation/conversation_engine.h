@@ -90,7 +90,7 @@ class BasicConversationEngine {
                     Outbox& out) noexcept;
   void reset_unknown(const Segment& segment, Outbox& out) noexcept;
   void on_syn_ack(Ticks now, const Arrival& arrival, Conversation* known, Outbox& out) noexcept;
-  void on_zero_window(Ticks now, const Arrival& arrival, Conversation* known, Outbox& out) noexcept;
+  void on_tiny_window(Ticks now, const Arrival& arrival, Conversation* known, Outbox& out) noexcept;
   [[nodiscard]] unsigned attempt_of(Ticks now, const Segment& syn_ack) const noexcept;
   [[nodiscard]] std::uint32_t stamp_for(Ticks now, const Segment& syn_ack) const noexcept;
   void answer_handshake(const Arrival& arrival, std::uint32_t stamp, Outbox& out) noexcept;

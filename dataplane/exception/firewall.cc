@@ -150,6 +150,8 @@ Result<void> install_firewall_table(const std::string& table, const std::string&
   return {};
 }
 
+bool has_firewall_tool() { return run_nft({"--version"}, {}).has_value(); }
+
 bool remove_firewall_table(const std::string& table) {
   return run_nft({"delete", "table", "inet", table}, {}).has_value();
 }

@@ -24,6 +24,8 @@ namespace trawl::dataplane {
 [[nodiscard]] Result<void> install_firewall_table(const std::string& table,
                                                   const std::string& interface,
                                                   const ScanTraffic& traffic);
+// Whether nft can be run.
+[[nodiscard]] bool has_firewall_tool();
 // False when there was none.
 bool remove_firewall_table(const std::string& table);
 // Tables named as firewall_table_for() names them, of any process.

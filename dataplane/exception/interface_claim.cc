@@ -150,6 +150,7 @@ int claim_owner(const std::string& interface) {
 }
 
 std::vector<std::string> mend_leftovers() {
+  ReservedPorts::forget_the_gone();
   std::vector<std::string> done;
   const std::string prefix = prefix_of(NetworkNamespace::current());
   std::vector<std::string> interfaces;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -233,6 +234,18 @@ bool ReservedPorts::give_back(const std::string& interface) {
     (void)file.write(notes.to_string());
   }
   return held;
+}
+
+void ReservedPorts::forget_the_gone() noexcept {
+  const NetworkNamespace space = NetworkNamespace::current();
+  if (space.inode == 0 || space.cookie == 0) return;
+  const std::string prefix = fmt::format("ports.{}.", space.inode);
+  const std::string own = fmt::format("{}{}", prefix, space.cookie);
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator{LockedFile::kFolder, none}) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(prefix) && name != own) std::filesystem::remove(entry.path(), none);
+  }
 }
 
 }  // namespace trawl::dataplane

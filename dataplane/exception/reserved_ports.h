@@ -57,6 +57,8 @@ class ReservedPorts {
   [[nodiscard]] static Result<void> reserve(const std::string& interface, PortRange ports);
   // Undoes that, also for an ended process; false when there was nothing to undo.
   static bool give_back(const std::string& interface);
+  // Removes the notes of namespaces that are gone: this one has their inode now.
+  static void forget_the_gone() noexcept;
 };
 
 }  // namespace trawl::dataplane

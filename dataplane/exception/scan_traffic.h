@@ -14,9 +14,9 @@ namespace trawl::dataplane {
 // `kind` from these addresses and ports. The rest is the kernel's.
 struct ScanTraffic {
   ProbeKind kind = ProbeKind::TcpSyn;
-  PortRange ports;  // Of probes that have any.
+  PortRange ports = {};  // Of probes that have any.
   VlanId vlan = {};
-  std::vector<IpAddress> sources;  // Of one family, sorted, never empty.
+  std::vector<IpAddress> sources = {};  // Of one family, sorted, never empty.
 
   // The sources as at most `most` ranges; where they are more, the narrowest gaps are closed.
   [[nodiscard]] std::vector<std::pair<IpAddress, IpAddress>> source_ranges(std::size_t most) const;

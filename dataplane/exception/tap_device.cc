@@ -56,11 +56,12 @@ Result<void> set_hardware(const TapConfig& config) {
 }
 
 // What the kernel would otherwise do on an interface by itself.
-void set_options(const std::string& name) noexcept {
+void set_options(const std::string& name, bool v4) noexcept {
   // The route to an address that we got a packet from may be another interface's.
   constexpr int kLoose = 2;
   constexpr int kNoLinkLocal = 1;
   set_interface_option(name, "ipv4", "rp_filter", kLoose);
+  set_interface_option(name, "ipv6", "disable_ipv6", v4 ? 1 : 0);
   set_interface_option(name, "ipv6", "addr_gen_mode", kNoLinkLocal);
   set_interface_option(name, "ipv6", "accept_ra", 0);
   set_interface_option(name, "ipv6", "autoconf", 0);
@@ -98,7 +99,7 @@ Result<TapDevice> TapDevice::make(const TapConfig& config) {
   TapDevice device{fd};
   if (auto done = device.attach(config); !done) return Failure{done.error()};
   if (auto done = set_hardware(config); !done) return Failure{done.error()};
-  set_options(config.name);
+  set_options(config.name, config.addresses.front().is_v4());
   if (auto done = set_network(config); !done) return Failure{done.error()};
   return device;
 }

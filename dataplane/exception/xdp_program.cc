@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
@@ -84,14 +85,15 @@ int socket_map(int index) noexcept {
   return map;
 }
 
-// Loads our program over the given map of sockets; its descriptor, or a negative error number.
-int load_over(int map, const ScanTraffic& traffic) {
+// Loads our program, over the given map of sockets unless that is -1; its descriptor, or a negative
+// error number.
+int load(int map, const ScanTraffic& traffic) {
   const auto bytes = scan_filter_object(traffic);
   bpf_object* const object = bpf_object__open_mem(bytes.data(), bytes.size(), nullptr);
   if (object == nullptr) return -errno;
   const std::unique_ptr<bpf_object, decltype(&bpf_object__close)> owner{object, bpf_object__close};
   bpf_map* const sockets = bpf_object__find_map_by_name(object, "xsks_map");
-  if (const int failed = bpf_map__reuse_fd(sockets, map); failed != 0) return failed;
+  if (const int failed = map < 0 ? 0 : bpf_map__reuse_fd(sockets, map); failed != 0) return failed;
   if (const int failed = bpf_object__load(object); failed != 0) return failed;
   const bpf_program* const program = bpf_object__find_program_by_name(object, kScanFilterName);
   const int fd = dup(bpf_program__fd(program));
@@ -109,6 +111,22 @@ int replace(int index, int program, int before, unsigned mode) noexcept {
 }
 
 }  // namespace
+
+Result<void> try_scan_filter() {
+  const int socket = ::socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (socket < 0) {
+    return fail(ExitCode::Device,
+                fmt::format("the kernel gives no AF_XDP sockets ({})", std::strerror(errno)));
+  }
+  close(socket);
+  const int program = load(-1, {.sources = {IpAddress{}}});
+  if (program < 0) {
+    return fail(ExitCode::Device, fmt::format("the kernel refuses the scan's XDP program ({})",
+                                              std::strerror(-program)));
+  }
+  close(program);
+  return {};
+}
 
 XdpState xdp_state(const std::string& interface) {
   XdpState state;
@@ -149,7 +167,7 @@ Result<GenericScanFilter> GenericScanFilter::attach(const std::string& interface
   LIBBPF_OPTS(bpf_xdp_query_opts, query);
   const int map = socket_map(index);
   if (map < 0 || bpf_xdp_query(index, 0, &query) != 0) return refused(interface, -ENOENT);
-  const int ours = load_over(map, traffic);
+  const int ours = load(map, traffic);
   close(map);
   if (ours < 0) return refused(interface, ours);
   const int before = bpf_prog_get_fd_by_id(query.prog_id);

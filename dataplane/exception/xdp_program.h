@@ -16,6 +16,10 @@ struct XdpState {
 };
 [[nodiscard]] XdpState xdp_state(const std::string& interface);
 
+// Whether the kernel has AF_XDP sockets and takes the program of the exception path. Fails with
+// Device.
+[[nodiscard]] Result<void> try_scan_filter();
+
 enum class StaleXdp {
   Ours,          // The program of the exception path.
   OursOrLibxdps  // Or the one libxdp loads for AF_XDP sockets: anybody's, unless a trawl was there.

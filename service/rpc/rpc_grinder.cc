@@ -76,6 +76,7 @@ void RpcGrinder::take_message(std::string_view message) {
   calls_.erase(call);
   was_of_use_ = true;
   pieces_ = 0;
+  ++answers_;
   silences_ = 0;
   take_reply(answered.program, *reply);
   conclude();

@@ -24,7 +24,8 @@ namespace trawl::service {
 // let us know, cannot be asked further.
 //
 // How it is used: connect; send each of take_output(), over UDP as a datagram each; read for some
-// time; feed() what comes and take_output() again, or time_out(); until is_done(). When
+// time; feed() what comes and take_output() again, or time_out(); until is_done(), or
+// run_out(). When
 // wants_connection() a server hung up, and is to be connected to again.
 //
 // Thread: one user.
@@ -59,6 +60,12 @@ class RpcGrinder {
   // It ended before everything was asked: feed_begin() when there is another one.
   [[nodiscard]] bool wants_connection() const noexcept { return is_cut_ && !outcome_; }
   void feed_begin();
+  // So many calls were answered.
+  [[nodiscard]] std::uint32_t answers() const noexcept { return answers_; }
+  // It takes too long: what is known by now counts.
+  void run_out() {
+    if (!outcome_) give_up();
+  }
 
   [[nodiscard]] bool is_done() const noexcept { return outcome_.has_value(); }
   // Needs is_done().
@@ -91,6 +98,7 @@ class RpcGrinder {
   unsigned connections_ = 1;
   unsigned silences_ = 0;  // Time-outs in a row.
   std::size_t strangers_ = 0;
+  std::uint32_t answers_ = 0;
   std::size_t pieces_ = 0;               // Since the last answer.
   std::map<std::uint32_t, Call> calls_;  // On their way, by xid.
   RpcRecords records_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "service/version/port_inquiry.h"
+#include "service/version/speaking_order.h"
 
 namespace trawl::service {
 
@@ -37,6 +38,7 @@ bool PortInquiry::review(SteadyTime now) {
   waiting_.clear();
   asked_.clear();
   bool all_over = true;
+  bool probes_over = true;  // NULL aside.
   for (std::size_t at = 0; at < slots_.size(); ++at) {
     Slot& slot = slots_[at];
     if (!may_ask(slot)) {
@@ -48,6 +50,7 @@ bool PortInquiry::review(SteadyTime now) {
       if (is_aborted_) continue;
       waiting_.push_back(at);
       all_over = false;
+      probes_over = false;
       continue;
     }
     want_match(at);
@@ -60,7 +63,7 @@ bool PortInquiry::review(SteadyTime now) {
     }
     if (slot.hard && slot.ticket == 0) {
       // The ones before it may still be asked.
-      if (!all_over) return !waiting_.empty();
+      if (!all_over && !(probes_over && may_outrun_null(now, slot))) return !waiting_.empty();
       finish_matched(now, slot);
       return false;
     }
@@ -70,6 +73,7 @@ bool PortInquiry::review(SteadyTime now) {
       if (all_over && !std::exchange(told_soft_, true)) tell(slot, *slot.soft);
     }
     all_over = all_over && is_over(slot);
+    probes_over = probes_over && (slot.is_null || is_over(slot));
   }
   // Late answers may come yet.
   if (all_over && active() == attempts_.size()) finish_unmatched(now);
@@ -101,6 +105,26 @@ void PortInquiry::want_match(std::size_t at) {
   command.ticket = slot.ticket;
   command.response = slot.response;
   commands_.push_back(std::move(command));
+}
+
+// An answer of a protocol whose servers speak only when they are asked, after a short silence of
+// NULL: no banner can follow.
+bool PortInquiry::may_outrun_null(SteadyTime now, const Slot& slot) {
+  const Slot& null = slots_.front();
+  if (rules_.is_strict || !null.is_null || null.state != Slot::State::Running ||
+      null.is_answered()) {
+    return false;
+  }
+  const bool is_meant = slot.is_listed || is_tls_;
+  if (!leads_to_tls(*slot.hard) && !(is_meant && speaks_only_when_asked(slot.hard->service))) {
+    return false;
+  }
+  const Attempt* const attempt = find(null.attempt);
+  if (!attempt) return false;
+  const SteadyTime when =
+      null.active_at + std::max<SteadyTime::duration>(kGrace, 3 * attempt->round_trip());
+  if (now < when) wake_by(when);
+  return now >= when;
 }
 
 // A whole line that matched softly, and silence after it: no more of it is waited for. What comes

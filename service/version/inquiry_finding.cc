@@ -14,7 +14,7 @@ void PortInquiry::finish(SteadyTime now, ServiceFinding&& finding) {
 void PortInquiry::finish_matched(SteadyTime now, const Slot& slot) {
   const LineMatch match = *slot.hard;
   tell(slot, match);
-  if (match.service == "ssl" && !match.is_tls && !is_tls_ && port_.transport == Transport::Tcp) {
+  if (leads_to_tls(match)) {
     while (!attempts_.empty()) close(now, attempts_.back().number);
     begin_phase(true);
     return;
@@ -26,6 +26,10 @@ void PortInquiry::finish_matched(SteadyTime now, const Slot& slot) {
   }
   finding.outcome = ServiceFinding::Outcome::Matched;
   finish(now, std::move(finding));
+}
+
+bool PortInquiry::leads_to_tls(const LineMatch& match) const noexcept {
+  return match.service == "ssl" && !match.is_tls && !is_tls_ && port_.transport == Transport::Tcp;
 }
 
 void PortInquiry::finish_unmatched(SteadyTime now) {

@@ -70,11 +70,13 @@ class PortInquiry {
   using Attempt = InquiryAttempt;
   // Silence after which the next probe is asked beside.
   static constexpr auto kHeadStart = std::chrono::milliseconds{200};
+  // Silence of NULL that is enough where servers speak only when they are asked.
+  static constexpr auto kGrace = std::chrono::milliseconds{500};
   // Silence after a whole line that matched softly, which ends the wait for more of it.
   static constexpr auto kLineGrace = std::chrono::milliseconds{1500};
   // What is left to the next connection when an older one closes: it may have been in its shadow.
   // Probes that many servers answer have their whole wait.
-  static constexpr auto kTurn = std::chrono::milliseconds{1700};
+  static constexpr auto kTurn = std::chrono::milliseconds{1000};
   // The rest of a response that is long enough.
   static constexpr auto kTail = std::chrono::milliseconds{100};
   // Of UDP: so long after its probe an answer is taken, unless Nmap would be done by then.
@@ -123,6 +125,7 @@ class PortInquiry {
   void ask_alone(SteadyTime now, std::size_t at);
   void want_match(std::size_t at);
   void cut_null(SteadyTime now);
+  [[nodiscard]] bool may_outrun_null(SteadyTime now, const Slot& slot);
   [[nodiscard]] bool may_ask(const Slot& slot) const;
   [[nodiscard]] bool is_over(const Slot& slot) const noexcept;
   [[nodiscard]] bool is_quiet(SteadyTime now);
@@ -131,6 +134,7 @@ class PortInquiry {
   void finish(SteadyTime now, ServiceFinding&& finding);
   // Or goes on within TLS.
   void finish_matched(SteadyTime now, const Slot& slot);
+  [[nodiscard]] bool leads_to_tls(const LineMatch& match) const noexcept;
   void finish_unmatched(SteadyTime now);
   // Every probe was answered by an empty datagram: Nmap calls that tcpwrapped, too.
   [[nodiscard]] bool is_wrapped_udp() const noexcept;

@@ -99,6 +99,7 @@ class PortTalk {
   std::optional<ServiceFinding> finding_;
   std::unique_ptr<RpcGrinder> grinder_;
   std::uint32_t rpc_attempt_ = 0;
+  std::optional<SteadyTime> rpc_since_;  // Its first connection.
   bool is_done_ = false;
 };
 

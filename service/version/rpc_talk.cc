@@ -9,6 +9,8 @@ namespace {
 constexpr std::uint32_t kFirstRpcAttempt = 0x8000'0000;
 // Of silence, before a call over UDP is made again.
 constexpr Wait kRpcWait{std::chrono::seconds{2}};
+// For a call that is answered. Nmap 7.93 has four on their way and waits a second for each.
+constexpr Wait kRpcPace{std::chrono::milliseconds{250}};
 
 }  // namespace
 
@@ -34,6 +36,7 @@ void PortTalk::connect_rpc() {
 
 void PortTalk::take_rpc_connect(std::uint32_t attempt, const Event& event) {
   if (event.status == EventStatus::Success) {
+    if (!rpc_since_) rpc_since_ = std::chrono::steady_clock::now();
     call_rpc();
     return;
   }
@@ -65,6 +68,8 @@ void PortTalk::call_rpc() {
 void PortTalk::take_rpc_read(std::uint32_t attempt, const Event& event) {
   if (attempt != rpc_attempt_ || is_done_) return;
   if (!event.bytes.empty()) grinder_->feed(event.bytes);
+  const Wait patience = around_.settings.rpc_patience + kRpcPace * grinder_->answers();
+  if (std::chrono::steady_clock::now() - *rpc_since_ > patience) grinder_->run_out();
   if (event.status == EventStatus::Timeout) {
     grinder_->time_out();
   } else if (event.status != EventStatus::Success && port().transport == Transport::Udp) {

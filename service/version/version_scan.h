@@ -24,6 +24,8 @@ struct VersionSettings {
   SocketSettings sockets{};       // Source address, device.
   // What RPC servers are asked for; without one, what is compiled in.
   std::shared_ptr<const RpcTable> rpc_programs{};
+  // How long that may take, besides a quarter of a second for each answer.
+  Wait rpc_patience{std::chrono::seconds{60}};
 };
 
 // Asks open ports who they are (Nmap book, "Service and Application Version Detection").

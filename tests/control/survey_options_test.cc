@@ -206,6 +206,19 @@ TEST(SurveyOptions, VlanIsNoneUnlessGiven) {
   EXPECT_EQ(parsed(basic({"--vlan", "100"})).vlan, dataplane::VlanId{100});
 }
 
+// What follows --tap is a target and not its name.
+TEST(SurveyOptions, TapHasANameOfItsOwnOrTheUsualOne) {
+  EXPECT_EQ(parsed(basic()).tap, "");
+  const SurveyOptions usual = parsed(basic({"--tap", "198.18.7.0/24"}));
+  EXPECT_EQ(usual.tap, "trawl0");
+  EXPECT_THAT(usual.targets, testing::Contains("198.18.7.0/24"));
+  EXPECT_EQ(parsed(basic({"--tap=fifteen.letters"})).tap, "fifteen.letters");
+  for (const char* bad :
+       {"--tap=sixteen..letters", "--tap=a/b", "--tap=a b", "--tap=a:b", "--tap=..", "--tap=a%d"}) {
+    EXPECT_THAT(refused(basic({bad})), HasSubstr("--tap")) << bad;
+  }
+}
+
 TEST(SurveyOptions, RepeatableOptionsTakeOneValueEachAndLeaveTheTargets) {
   const SurveyOptions options =
       parsed({"--exclude", "1.1.1.1", "8.8.8.8", "-f", "a.txt", "9.9.9.9", "-p80", "--link=x"});

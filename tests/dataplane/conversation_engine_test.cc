@@ -398,10 +398,24 @@ TEST_F(ConversationEngineTest, ASmallWindowGetsThePayloadInPieces) {
 }
 
 TEST_F(ConversationEngineTest, ATinyWindowIsATarpit) {
-  Peer peer{stage, kWeb};
-  peer.window = 5;
-  EXPECT_EQ(greet(peer).length, 5U);
-  EXPECT_TRUE(stage.receive(peer.ack(5)).empty());
+  Peer tiny{stage, kShell};
+  tiny.window = 5;
+  EXPECT_TRUE(is_reset(stage.receive(tiny.syn_ack()).at(0)));
+  EXPECT_EQ(only_banner().port_class, PortClass::Tarpit);
+  Peer drip{stage, kTls};
+  drip.window = 100;
+  greet(drip);
+  stage.receive(drip.ack(100));
+  stage.receive(drip.say(0, "x", 100));
+  stage.pass(510ms);
+  EXPECT_EQ(only_banner().port_class, PortClass::Tarpit);
+}
+
+TEST_F(ConversationEngineTest, AWindowThatGetsNoWiderIsATarpit) {
+  Peer peer{stage, kTls};
+  peer.window = 100;
+  EXPECT_EQ(greet(peer).length, 100U);
+  EXPECT_TRUE(stage.receive(peer.ack(100)).empty());
   const auto frames = stage.pass(3010ms);
   ASSERT_EQ(frames.size(), 1U);
   EXPECT_TRUE(is_reset(frames[0]));

@@ -159,6 +159,10 @@ TEST(KernelExchange, NoFrameIsLostAndNoSleeperForgotten) {
 
 TEST(KernelExchange, AStopWakesTheSleeper) {
   const auto door = exchange();
+  // Also one that had not gone to sleep yet when it was woken.
+  const std::atomic<bool> stopped{true};
+  door->wake();
+  door->sleep(stopped);
   for (int round = 0; round < 200; ++round) {
     std::atomic<bool> stop{false};
     std::thread sleeper{[&] {

@@ -37,7 +37,6 @@ TEST(KernelInterface, TakesTheGatewayOfTheDefaultRoute) {
   const auto found = with_routes(join({kRouteHead, kSubnet, kDefaultRoute}));
   ASSERT_TRUE(found.gateway);
   EXPECT_EQ(found.gateway->to_string(), "192.168.0.2");
-  EXPECT_TRUE(found.has_default_route);
 }
 
 TEST(KernelInterface, TakesTheGatewayOfTheWidestRouteWhateverTheOrder) {
@@ -46,20 +45,17 @@ TEST(KernelInterface, TakesTheGatewayOfTheWidestRouteWhateverTheOrder) {
   }
   const auto narrow = with_routes(join({kRouteHead, kSubnet, kTenNet}));
   EXPECT_EQ(narrow.gateway->to_string(), "192.168.0.1");
-  EXPECT_FALSE(narrow.has_default_route);
 }
 
 TEST(KernelInterface, OnLinkDefaultRouteHasNoGateway) {
   const auto found = with_routes("eth1\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n");
   EXPECT_FALSE(found.gateway);
-  EXPECT_TRUE(found.has_default_route);
 }
 
 TEST(KernelInterface, RoutesOfOtherInterfacesDoNotCount) {
   KernelInterface other;
   other.read_routes(join({kRouteHead, kDefaultRoute}), "eth10");
   EXPECT_FALSE(other.gateway);
-  EXPECT_FALSE(other.has_default_route);
 }
 
 TEST(KernelInterface, RouteLinesThatMakeNoSenseAreSkipped) {
@@ -130,7 +126,7 @@ TEST(KernelInterface, LoopbackHasItsAddressAndNoGateway) {
 TEST(KernelInterface, AbsentInterfaceIsEmpty) {
   const KernelInterface found = KernelInterface::look_up("no-such-if0");
   EXPECT_TRUE(found.addresses.empty());
-  EXPECT_FALSE(found.gateway || found.gateway_mac || found.has_default_route);
+  EXPECT_FALSE(found.gateway || found.gateway_mac);
 }
 
 constexpr const char* kAddresses6 =
@@ -200,10 +196,9 @@ TEST(KernelInterface, WidestIpv6RouteGivesTheGateway) {
   found.read_routes6(kRoutes6, "eth1");
   ASSERT_TRUE(found.gateway6);
   EXPECT_EQ(found.gateway6->to_string(), "fe80::abcd");
-  EXPECT_TRUE(found.has_default_route);
   KernelInterface none;
   none.read_routes6(kRoutes6, "eth3");
-  EXPECT_FALSE(none.gateway6 || none.has_default_route);
+  EXPECT_FALSE(none.gateway6);
 }
 
 TEST(KernelInterface, SurvivesGarbageOfIpv6) {

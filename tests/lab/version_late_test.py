@@ -22,7 +22,8 @@ Probe TCP Get q|GET\r\n|
 rarity 1
 ports 3101-3199
 totalwaitms 2000
-match http m|^HTTP (\S+)| p/$1/
+match web m|^HTTP (\S+)| p/$1/
+match http m|^ASKED FIRST| p/asked/
 match ssl/soft m|^never| p/x/
 Probe TCP Ask q|ASK\r\n|
 rarity 1
@@ -108,8 +109,8 @@ GET = replies({b"GET": b"HTTP web"})
 TCP: dict[int, Play] = {
     3001: with_room(1, replies({b"ASK": b"ASKED"}, 1.2)),
     3002: with_room(2, replies({b"ASK": b"ASKED"}, 1.2)),
-    3003: with_room(2, replies({b"GET": b"?", b"THIRD": b"3RD"}, 0.8)),
-    3004: with_room(1, replies({b"THIRD": b"3RD"}, 1.0)),
+    3003: with_room(2, replies({b"GET": b"?", b"THIRD": b"3RD"}, 0.7)),
+    3004: with_room(1, replies({b"THIRD": b"3RD"}, 0.7)),
     3005: greets_late(b"A1", 2.0, is_silent),
     3006: says(b"SOFT"),
     3007: replies({b"GET": b"SOFT", b"ASK": b"ASKED"}),
@@ -153,6 +154,18 @@ class LateAndFew(version_test.Case):
             for port, told in theirs.items():
                 self.assertEqual(ours[port], told, port)
         self.check_valid()
+
+    def test_who_speaks_only_when_asked_is_not_waited_for(self) -> None:
+        """nmap hears the hang-up and the banner; --strict-nmap does, too."""
+        asked = replies({b"GET": b"ASKED FIRST"})
+        self.play({3101: gives_up(1.5, asked), 3102: greets_late(b"A1", 1.5, asked)}, {})
+        words = ["-sS", "-p3101,3102", "--versiondb", self.probes(PROBES)]
+        theirs = self.theirs(*words)
+        self.assertEqual({told["name"] for told in theirs.values()}, {"tcpwrapped", "s1"})
+        self.audit(*words, "--strict-nmap")
+        self.assertEqual(self.found(), theirs)
+        self.audit(*words)
+        self.assertEqual([told["name"] for told in self.found().values()], ["http", "http"])
 
     def test_a_soft_match_that_cannot_be_followed_is_a_guess(self) -> None:
         found = []

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """trawl -sV and nmap -sV say the same of the real servers of a lab, and trawl's own file is right.
 
-The default servers; all that are installed with TRAWL_ALL_SERVERS=1. TRAWL_VERSION_PROGRAM=nmap
+The default servers and rpcbind; all that are installed with TRAWL_ALL_SERVERS=1. TRAWL_VERSION_PROGRAM=nmap
 runs nmap twice instead, which shows what is steady. TRAWL_VERSION_KEEP=FOLDER keeps the reports.
 """
 import concurrent.futures
@@ -23,6 +23,7 @@ PEERS_FILE = pathlib.Path("/usr/share/nmap/nmap-service-probes")
 OWN_FILE = labs.ROOT / "data/service-probes"
 PATIENCE = 1800 if ALL else 280  # Seconds for a scan.
 AT_ONCE = 8  # Scans of UDP.
+RPC = "rpcbind"  # Always among them.
 PRODUCTS, VERSIONS = 0.9, 0.8  # Shares that the own file has to tell rightly.
 
 # Nmap's scripts of the category "version" run with -sV and add what no probe tells.
@@ -64,13 +65,14 @@ class Finding:
     devicetype: str = ""
     tunnel: str = ""
     cpes: tuple[str, ...] = ()
+    rpc: str = ""  # What rpcnum, lowver and highver say, in the words of version and extrainfo.
 
     def without(self, fields: tuple[str, ...]) -> dict:
         info = self.extrainfo
         for pattern, word in PASSING:
             info = pattern.sub(word, info)
         told = dataclasses.asdict(self) | {"extrainfo": info}
-        return {name: value for name, value in told.items() if name not in fields}
+        return {name: value for name, value in told.items() if name not in (*fields, "rpc")}
 
 
 def read(path: pathlib.Path) -> dict[Where, Finding]:
@@ -85,10 +87,15 @@ def read(path: pathlib.Path) -> dict[Where, Finding]:
             service = port.find("service")
             service = xml.etree.ElementTree.Element("service") if service is None else service
             told = {field.name: service.get(field.name, "")
-                    for field in dataclasses.fields(Finding) if field.name not in ("state", "cpes")}
+                    for field in dataclasses.fields(Finding)
+                    if field.name not in ("state", "cpes", "rpc")}
+            rpc = ""
+            if service.get("proto") == "rpc":
+                low, high = service.get("lowver"), service.get("highver")
+                rpc = f"{low if low == high else f'{low}-{high}'} RPC #{service.get('rpcnum')}"
             cpes = tuple(sorted(cpe.text for cpe in service.findall("cpe")))
             found[(address, int(port.get("portid")), port.get("protocol"))] = Finding(
-                state=state, cpes=cpes, **told)
+                state=state, cpes=cpes, rpc=rpc, **told)
     return found
 
 
@@ -113,7 +120,8 @@ class Servers(unittest.TestCase):
     def setUpClass(cls) -> None:
         listed = labs.must(labs.TRAWL, "lab", "servers", "--json").splitlines()
         cls.recipes = [recipe for recipe in map(json.loads, listed)
-                       if (ALL or recipe["set"]) and recipe["missing"] is None]
+                       if (ALL or recipe["set"] or recipe["name"] == RPC)
+                       and recipe["missing"] is None]
         cls.reports = {}
         cls.lab = labs.Lab("--rtt", "0", "--driver", "af_packet", "--servers",
                            "all" if ALL else ",".join(recipe["name"] for recipe in cls.recipes),
@@ -186,6 +194,15 @@ class Servers(unittest.TestCase):
                 self.assertIn(where, peers)
                 self.assertIn(where, ours)
                 self.assertEqual(peers[where].without(ignored), ours[where].without(ignored))
+
+    def test_rpc_attributes_say_what_nmap_says_in_words(self) -> None:
+        """nmap's XML has them in its DTD; its script tells the same as version and extrainfo."""
+        peers = self.scan(PEER)
+        ours = self.scan(PROGRAM, "--versiondb", str(PEERS_FILE))
+        words = {where: f"{told.version} {told.extrainfo}" for where, told in peers.items()
+                 if told.extrainfo.startswith("RPC #")}
+        self.assertTrue(words)
+        self.assertEqual({where: ours[where].rpc for where in words}, words)
 
     def test_the_own_file_knows_product_and_version(self) -> None:
         found = self.scan(PROGRAM, "--versiondb", str(OWN_FILE))

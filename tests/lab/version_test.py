@@ -424,6 +424,17 @@ class BadInput(Case):
         self.assertLess(said.count("\n"), 60)
         self.assertEqual(self.found()["tcp", 3001]["product"], "Prod/one")
 
+    def test_patterns_that_explode_are_named(self) -> None:
+        """The next line of the file tells what the server is."""
+        explodes = ("Probe TCP NULL q||\ntotalwaitms 3000\nmatch bad m|^EXP(a+)+$| p/x/\n"
+                    "match good m|^EXPa| p/good/\n")
+        path = self.probes(explodes)
+        self.play({3001: says(b"EXP" + b"a" * 60 + b"!")})
+        said = self.audit("-p3001", "--versiondb", path).stderr
+        self.assertEqual(len(re.findall(rf"^{re.escape(path)}:3: .+$", said, re.MULTILINE)), 1)
+        self.assertEqual(said.count(path), 1, said)
+        self.assertEqual(self.found()["tcp", 3001]["product"], "good")
+
     def test_intensities_are_nmaps(self) -> None:
         self.assertIn("version-intensity must be between 0 and 9",
                       self.refused("--version-intensity", "10"))

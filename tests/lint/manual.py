@@ -19,6 +19,7 @@ PAGES = {
     "trawl-resume.1": [["trawl", "resume"]],
     "trawl-blocklist.1": [["trawl", "blocklist", command] for command in ("check", "show")],
     "trawl-probing-txt.1": [["trawl", "probing-txt"]],
+    "trawl-nic.1": [["trawl", "nic", command] for command in ("list", "doctor")],
     "trawl.conf.5": [],
     "trawl-lab.1": [["trawl", "lab", command] for command in
                     ("up", "down", "status", "truth", "exec", "servers")]

@@ -1,5 +1,6 @@
 #include "service/rpc/rpc_grinder.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -190,6 +191,24 @@ TEST(RpcGrinder, KnowsNoneOfThePrograms) {
     EXPECT_EQ(ground.name, "");
     EXPECT_FALSE(ground.rpc);
     EXPECT_EQ(ground.asked.size(), 201U);
+  }
+}
+
+TEST(RpcGrinder, TellsWhatIsKnownWhenTimeRunsOut) {
+  for (const bool has_one : {false, true}) {
+    RpcGrinder grinder{table_of(200), Transport::Udp, 1};
+    EXPECT_EQ(grinder.take_output().size(), 1U);
+    grinder.feed(no_program(1));
+    EXPECT_EQ(grinder.answers(), 1U);
+    (void)grinder.take_output();
+    // The third of the table; the first two may have it, too.
+    if (has_one) grinder.feed(other_version(4, 1, 2));
+    EXPECT_FALSE(grinder.is_done());
+    grinder.run_out();
+    ASSERT_TRUE(grinder.is_done());
+    EXPECT_EQ(grinder.outcome(), has_one ? Outcome::Found : Outcome::Unclear);
+    EXPECT_EQ(grinder.name(), has_one ? "program2" : "");
+    EXPECT_THAT(grinder.take_output(), testing::IsEmpty());
   }
 }
 

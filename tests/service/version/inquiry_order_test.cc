@@ -27,6 +27,7 @@ ports 2
 match a m|C| p/A1/
 softmatch c m|D|
 match b m|E| p/B1/
+match http m|H| p/H1/
 
 Probe TCP P2 q|2|
 rarity 1
@@ -34,6 +35,7 @@ sslports 2
 match a m|E| p/A2/
 match c m|F| p/C2/
 softmatch b m|G|
+match http m|H| p/H2/
 
 Probe TCP P3 q|3|
 rarity 9
@@ -77,7 +79,7 @@ using Random = std::minstd_rand;
 unsigned below(Random& random, unsigned end) { return static_cast<unsigned>(random() % end); }
 
 PlayServer::Reply any_reply(Random& random) {
-  static constexpr std::string_view kLetters = "ABCDEFGSTxyz";
+  static constexpr std::string_view kLetters = "ABCDEFGHSTxyz";
   PlayServer::Reply reply;
   reply.bytes = kLetters[below(random, kLetters.size())];
   if (below(random, 4) == 0) reply.bytes += "\n";
@@ -112,15 +114,21 @@ PlayServer any_server(Random& random) {
   // connection, for Nmap it is for another one.
   const bool is_line = !server.greeting.empty() && server.greeting[0].bytes.ends_with('\n');
   if (is_line && server.hangs_up > milliseconds{400}) server.hangs_up.reset();
+  // Nor does one that answers as only those do that wait to be asked.
+  for (const auto& [payload, reply] : server.replies) {
+    const bool is_web = payload == "1" && reply.bytes.starts_with('H');
+    const bool is_hello = payload == "4" && reply.bytes.starts_with('T');
+    if (is_web || is_hello || reply.bytes.starts_with('S')) server.hangs_up.reset();
+  }
   return server;
 }
 
-// Of one answer that counts, which comes within 1.6 s.
+// Of one answer that counts, which comes within 0.9 s.
 PlayServer any_slow_server(Random& random) {
   PlayServer server;
   const std::array<const char*, 5> payloads{"1", "2", "3", "4", "5"};
   PlayServer::Reply reply = any_reply(random);
-  reply.delay = milliseconds{1 + below(random, 1600)};
+  reply.delay = milliseconds{1 + below(random, 900)};
   // One that nothing matches may show that it serves two at once.
   server.replies[payloads.at(below(random, payloads.size()))] = {
       .bytes = "x", .delay = milliseconds{1 + below(random, 150)}};

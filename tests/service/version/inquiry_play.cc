@@ -127,6 +127,7 @@ class Play {
   void send(const InquiryCommand& command) {
     const Probe& probe = file_.probes[command.probe];
     result_.sent.push_back(std::to_string(command.attempt) + ":" + probe.name);
+    result_.sent_at.push_back(std::chrono::duration_cast<milliseconds>(now_ - kStart));
     const auto found = connections_.find(command.attempt);
     if (found == connections_.end() || probe.is_null()) return;
     if (!found->second.is_accepted) {

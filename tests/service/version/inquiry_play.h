@@ -45,7 +45,8 @@ struct PlayResult {
   milliseconds took{0};
   std::size_t most_open = 0;           // Connections at once.
   std::size_t opened = 0;              // In all.
-  std::vector<std::string> sent;       // "1:NULL" "1:One" "2:Two": attempts and probes.
+  std::vector<std::string> sent;       // "1:NULL" "1:One" "2:Two": attempts and probes...
+  std::vector<milliseconds> sent_at;   // ...and when.
   std::vector<std::string> told;       // "One/One is http", "NULL/NULL softly is smtp".
   std::vector<std::string> responses;  // "NULL=...".
   bool ended = false;                  // False: it hung, or never came to an end.

@@ -33,6 +33,7 @@ match beta m|ONEBETA| p/Beta/ v/4/
 match beta m|BETA\nHELLO| p/BetaAfterBanner/
 match gamma m|GAMMA| p/Gamma/
 softmatch delta m|DELTA|
+match http m|HTTP| p/Web/
 
 Probe TCP TlsHello q|TLSQ|
 rarity 1
@@ -44,6 +45,7 @@ rarity 2
 ports 7002
 sslports 7021
 match gamma m|TWOGAMMA| p/Gamma2/
+match http m|HTTP| p/Web2/
 match beta m|TWOBETA| p/Beta2/
 
 Probe TCP Three q|THREE|
@@ -141,12 +143,14 @@ TEST(PortInquiry, WaitsOverlapOnAtMostThreeConnections) {
   EXPECT_EQ(two.most_open, 2U);
 }
 
-// NULL takes 6 s and One, which follows on its connection, 5 s: by then the two others are done.
 TEST(PortInquiry, NoConnectionIsIdleWhileTheFirstProbeFollowsNull) {
   const PlayResult result = play(probes(), {}, {.intensity = 2});
   ASSERT_TRUE(result.ended);
-  EXPECT_EQ(result.sent.size(), 5U);  // One twice.
-  EXPECT_LT(result.took, milliseconds{12'000});
+  ASSERT_THAT(result.sent, ElementsAre("1:NULL", "2:One", "3:TlsHello", "1:One", "4:Two"));
+  EXPECT_EQ(result.sent_at.at(3), milliseconds{6000});
+  EXPECT_LT(result.sent_at.at(4), milliseconds{6500});
+  // One ends then. TlsHello, which many answer, has its whole wait after it; Two has a turn.
+  EXPECT_EQ(result.took, milliseconds{11'000 + 5000 + 1000});
 }
 
 TEST(PortInquiry, AnAnswerToAProbeWaitsForTheSilenceOfNull) {
@@ -158,6 +162,47 @@ TEST(PortInquiry, AnAnswerToAProbeWaitsForTheSilenceOfNull) {
     EXPECT_EQ(result.took, milliseconds{6000});
   }
   EXPECT_EQ(play(probes(), server, kStrict).took, milliseconds{6006});
+}
+
+// A server of HTTP sends nothing unasked, so half a second of NULL's silence will do.
+TEST(PortInquiry, AnAnswerThatIsOnlyGivenWhenAskedForNeedsAShortSilence) {
+  const PlayServer web{.replies = {{"ONE", reply("HTTP")}}};
+  const PlayResult fast = play(probes(), web);
+  EXPECT_EQ(fast.finding.product, "Web");
+  EXPECT_EQ(fast.took, milliseconds{500});
+  EXPECT_EQ(play(probes(), web, kStrict).took, milliseconds{6006});
+  // The probe is not meant for this port.
+  EXPECT_EQ(play(probes(), web, {}, 7500).took, milliseconds{6000});
+  // A probe before it may be answered yet: One's wait began at 0.2 s.
+  const PlayServer second{.replies = {{"TWO", reply("HTTP")}, {"ONE", reply("xyz")}}};
+  EXPECT_EQ(play(probes(), second, {}, 7002).took, milliseconds{500});
+  EXPECT_GE(play(probes(), {.replies = second.replies}, {}, 7001).took, milliseconds{5000});
+  // From afar an answer takes longer, and so does a banner.
+  const PlayServer far{.round_trip = milliseconds{400}, .replies = web.replies};
+  EXPECT_GE(play(probes(), far).took, milliseconds{1600});
+  // Who speaks or hangs up in that time is believed.
+  const PlayServer greets{.greeting = {{.bytes = "ALPHA", .delay = milliseconds{450}}},
+                          .replies = web.replies};
+  EXPECT_EQ(play(probes(), greets).finding.name, "alpha");
+  const PlayServer wrapped{.replies = web.replies, .hangs_up = milliseconds{450}};
+  EXPECT_EQ(play(probes(), wrapped).finding.name, "tcpwrapped");
+}
+
+TEST(PortInquiry, TlsIsGoneOnWithAfterAShortSilence) {
+  const PlayServer server{.replies = {{"TLSQ", reply("IAMSSL")}},
+                          .tls_replies = {{"ONE", reply("HTTP")}, {"TWO", reply("TWOGAMMA")}},
+                          .has_tls = true};
+  // Two is before One there, and gamma may be what greets late.
+  const PlayResult slow = play(probes(), server, {}, 7021);
+  EXPECT_EQ(slow.finding.name, "gamma");
+  EXPECT_GE(slow.took, milliseconds{6500});
+  EXPECT_LT(slow.took, milliseconds{6700});
+  const PlayServer web{
+      .replies = server.replies, .tls_replies = {{"TWO", reply("HTTP")}}, .has_tls = true};
+  const PlayResult fast = play(probes(), web, {}, 7021);
+  EXPECT_EQ(fast.finding.product, "Web2");
+  EXPECT_TRUE(fast.finding.is_tls);
+  EXPECT_LT(fast.took, milliseconds{1200});
 }
 
 TEST(PortInquiry, ALateBannerWinsOverALaterProbe) {

@@ -303,6 +303,12 @@ TEST(VersionScan, GrindsServersOfRpc) {
   EXPECT_EQ(finding.rpc->number, 100'003U);
   EXPECT_EQ(finding.rpc->low, 3U);
   EXPECT_EQ(finding.rpc->high, 4U);
+  // Of one that is asked for too long the rest is known. The first answer takes that long.
+  ScanGuard hasty{kUngreeted, {.rpc_programs = table, .rpc_patience = -std::chrono::hours{1}}};
+  const ServiceFinding rest = hasty.ask(port_of(server.port()));
+  EXPECT_EQ(rest.outcome, Outcome::Matched);
+  EXPECT_EQ(rest.name, "rpcbind");
+  EXPECT_FALSE(rest.rpc);
 }
 
 }  // namespace
