@@ -27,6 +27,10 @@ TALK = ("ssh=0.08,http=0.3,tls=0.2,smtp=0.03,slow=0.01,big=0.002,mute-close=0.02
 RATE, SMALL_RATE = 200_000, 20_000
 MASSCAN_RATE = 20_000
 LOSS = 0.01
+MASSCAN_PORTS = "40000-41023"
+KEEP_OUT = ("add table inet peers; add chain inet peers arrival "
+            "{ type filter hook input priority 0; }; "
+            f"add rule inet peers arrival tcp dport {MASSCAN_PORTS} drop")
 REAL, FAKES, PACKETS = 0.99, 0.01, 2.0
 FAKE_TALKS = {"zero-window", "reset", "tarpit", "syn-proxy", "middlebox"}
 
@@ -104,7 +108,9 @@ def tell(figures: Figures, truth: Truth, facts: dict[Where, dict]) -> None:
 
 def masscan(figures: Figures, work: pathlib.Path, space: str, truth: Truth) -> None:
     listed = work / "masscan"
-    with LinkPair(drops=True) as pair:
+    with LinkPair(drops=False) as pair:
+        # As masscan(8) asks: the kernel would reset the connections.
+        subprocess.run([*pair.within(), "nft", KEEP_OUT], check=True)
         with Simulation(work, population(space), ("--spin",), device="rx0",
                         within=pair.within_receiver()):
             murmur = [*pair.within(), "bash", "-c", MURMUR]
@@ -114,7 +120,7 @@ def masscan(figures: Figures, work: pathlib.Path, space: str, truth: Truth) -> N
                 subprocess.run(
                     [*pair.within(), "masscan", space, f"-p{PORTS}", "--banners", "--rate",
                      str(MASSCAN_RATE), "-e", "tx0", "--source-ip", SOURCE, "--source-port",
-                     "40000-41023", "--router-mac", pair.receiver_mac, "--wait", "10", "-oL",
+                     MASSCAN_PORTS, "--router-mac", pair.receiver_mac, "--wait", "10", "-oL",
                      str(listed)], stdin=subprocess.DEVNULL, stdout=said, stderr=said, timeout=900)
             seconds = time.monotonic() - begun
     heard = set()
