@@ -37,7 +37,7 @@ class OpenPortStage {
     // Absent where only version detection asks. The scanner was given its plan.
     std::shared_ptr<const BannerRecogniser> recogniser;
     CheckpointKeeper* keeper = nullptr;  // Notes whose banners are written.
-    // Of networks that are known to answer everything from now on, all of them.
+    // Of networks that are known to answer everything, all of them, when there are more.
     std::function<void(const AddressList&)> skip{};
   };
   explicit OpenPortStage(Parts parts);
@@ -60,6 +60,8 @@ class OpenPortStage {
   // Once the polling cores have stopped: the rest. Fails with Output.
   [[nodiscard]] Result<void> finish();
 
+  // Networks and hosts that answer everything, as far as they were told.
+  [[nodiscard]] const AddressList& skipped() const noexcept { return skipped_; }
   [[nodiscard]] PortCensus& census() noexcept { return census_; }
   [[nodiscard]] OpenPortProgress progress() const;
 

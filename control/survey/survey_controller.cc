@@ -267,7 +267,10 @@ Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
   if (reload_wanted_.exchange(false)) {
     (void)reload_guard(blocklist_, [this](const AddressList& blocked) {
       scanner_.block(blocked.v4, blocked.v6);
-      if (handoff_) handoff_->block(blocked);
+      if (!handoff_) return;
+      AddressList all = blocked;
+      all.add(stage_->skipped());
+      handoff_->block(all);
     });
   }
   const auto before = Clock::now();
