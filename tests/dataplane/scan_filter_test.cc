@@ -92,7 +92,9 @@ Bytes frame_of(const Bytes& packet, unsigned vlan = 0) {
 
 bool wants(const ScanTraffic& scan, const Bytes& frame) {
   const ScanFilterConfig config = scan_filter_config(scan);
-  return scan_filter_wants(&config, frame.data(), frame.data() + frame.size()) != 0;
+  const __u8 nothing = 0;  // An empty frame is somewhere, too.
+  const __u8* const start = frame.empty() ? &nothing : frame.data();
+  return scan_filter_wants(&config, start, start + frame.size()) != 0;
 }
 
 Bytes reply(__u8 protocol, unsigned port, const char* to = "198.18.0.1") {

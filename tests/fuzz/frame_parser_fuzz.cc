@@ -75,6 +75,7 @@ bool is_redirected(std::span<const std::byte> frame, const IpAddress& source, Pr
                    VlanId vlan) {
   const ScanFilterConfig config =
       scan_filter_config({.kind = kind, .ports = kPorts, .vlan = vlan, .sources = {source}});
+  if (frame.empty()) return false;
   const auto* const start = reinterpret_cast<const __u8*>(frame.data());
   return scan_filter_wants(&config, start, start + frame.size()) != 0;
 }
