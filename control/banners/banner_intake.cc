@@ -148,8 +148,13 @@ Result<void> BannerIntake::finish(bool all_asked) {
     fact.time = std::chrono::system_clock::now();
     fact.ip = ip;
     fact.port = port;
-    fact.port_class = PortClass::Middlebox;
-    fact.evidence = "never acknowledged our data";
+    const dataplane::ConversationPlan& plan = *recogniser_->questions().plan;
+    if (plan.first[port] == 0 && plan.second[port] == 0) {
+      fact.trouble = "the probe file excludes this port";
+    } else {
+      fact.port_class = PortClass::Middlebox;
+      fact.evidence = "never acknowledged our data";
+    }
     if (parts_.census.judge(*index, fact)) facts_.push_back(std::move(fact));
     if (facts_.size() < kFacts) continue;
     if (auto written = write(); !written) return written;

@@ -17,6 +17,7 @@ using dataplane::Banner;
 using dataplane::BannerEnd;
 
 constexpr const char* kProbes =
+    "Exclude T:900\n"
     "Probe TCP NULL q||\n"
     "match ssh m|^SSH-2\\.0-(\\S+)| p/$1/ cpe:/a:openbsd:openssh/\n"
     "Probe TCP GetRequest q|GET / HTTP/1.0\\r\\n\\r\\n|\n"
@@ -123,7 +124,7 @@ TEST_F(BannerIntakeTest, ToldIsWhatTheLinesOfTheQuestionSay) {
   EXPECT_EQ(fact(22).service, "ssh");
   EXPECT_EQ(fact(22).product, "OpenSSH_9.2p1");
   EXPECT_EQ(fact(22).probe, "");
-  EXPECT_EQ(fact(22).line, 2U);
+  EXPECT_EQ(fact(22).line, 3U);
   EXPECT_EQ(fact(22).cpes, std::vector<std::string>{"cpe:/a:openbsd:openssh"});
   EXPECT_EQ(fact(22).banner, "SSH-2.0-OpenSSH_9.2p1\r\n");
   EXPECT_FALSE(fact(22).is_cut);
@@ -164,6 +165,15 @@ TEST_F(BannerIntakeTest, PortsWithoutAWordAreToldByWhatTheyDid) {
   EXPECT_EQ(census_.classes().count(PortClass::Middlebox), 1U);
   EXPECT_EQ(census_.classes().count(PortClass::Unknown), 0U);
   EXPECT_EQ(intake->counts().services, 0U);
+}
+
+TEST_F(BannerIntakeTest, WhoWasToldNothingIsNotCalledAMiddlebox) {
+  (void)census_.found(900, ip_, 900, {});
+  const auto intake = this->intake();
+  ASSERT_TRUE(intake->finish(true));
+  EXPECT_EQ(fact(900).port_class, PortClass::Unknown);
+  EXPECT_NE(fact(900).trouble, "");
+  EXPECT_EQ(census_.classes().count(PortClass::Unknown), 1U);
 }
 
 TEST_F(BannerIntakeTest, ASurveyCutShortCallsNobodyAMiddlebox) {
