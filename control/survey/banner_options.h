@@ -5,7 +5,7 @@
 #include "base/result.h"
 #include "base/units.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): theirs.
 class App;
 }
 

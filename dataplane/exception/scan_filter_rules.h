@@ -10,6 +10,7 @@
 namespace trawl::dataplane {
 #endif
 
+// NOLINTNEXTLINE(readability-identifier-naming): C has no other constants for array sizes.
 enum { kScanFilterRanges = 16, kScanFilterMarkerSize = 16 };
 
 // Addresses first to last, as 128-bit numbers; one of IPv4 has `high` 0 and is the lower half.
