@@ -200,6 +200,18 @@ class BadProxies(Through):
         self.assertEqual(found, {port: ("open", "syn-ack") if port == 80 else
                                  ("filtered", "proxy-refused") for port in range(78, 83)})
 
+    def test_a_port_that_hangs_up_before_the_first_refusal_is_open(self) -> None:
+        def serve(client: socket.socket) -> None:
+            client.recv(999)
+            client.sendall(b"\5\0")
+            is_open = client.recv(999)[-2:] == bytes((0, 80))
+            if not is_open:
+                time.sleep(0.7)
+            client.sendall(bytes((5, 0 if is_open else 5)) + b"\0\1\0\0\0\0\0\0")
+        found = self.scan("--proxies", f"socks5://{self.fake(7009, serve)}", "-p79-81")
+        self.assertEqual(found, {port: ("open", "syn-ack") if port == 80 else
+                                 ("closed", "conn-refused") for port in range(79, 82)})
+
     def test_one_that_fails_now_and_then_is_asked_again(self) -> None:
         count = [0]
 

@@ -23,6 +23,7 @@ constexpr unsigned kMostFinalTroubles = 2;  // In a row, before it is given up.
 constexpr unsigned kMostChecks = 3;
 constexpr Moment kBetweenChecks{300'000};
 constexpr Moment kAfterCheck{1'000'000};  // Silence is no reason to ask so soon again.
+constexpr Moment kEachHop{4'000'000};
 
 ConnectVerdict verdict_of(const HopVerdict& hop) noexcept {
   switch (hop.state) {
@@ -55,8 +56,7 @@ ProxyPool::~ProxyPool() {
 }
 
 Moment ProxyPool::deadline(Moment now, Moment asked) const noexcept {
-  constexpr Moment kEach{4'000'000};
-  return std::max(asked, now + kEach * static_cast<std::int64_t>(options_.hops.size()));
+  return std::max(asked, now + kEachHop * static_cast<std::int64_t>(options_.hops.size()));
 }
 
 void ProxyPool::start(const Owner& owner, const IpAddress& host, std::uint16_t port,
@@ -65,6 +65,7 @@ void ProxyPool::start(const Owner& owner, const IpAddress& host, std::uint16_t p
   auto made = std::make_unique<Connection>(options_.hops, ProxyGoal{host, port});
   made->owner = owner;
   made->deadline = deadline;
+  made->repeated_at = deadline;
   if (connect(std::move(made))) return;
   const int error = errno;
   if (error == EMFILE || error == ENFILE) {
@@ -135,17 +136,23 @@ void ProxyPool::read(Connection& connection) {
   }
 }
 
-void ProxyPool::progress(Connection& connection) {
-  if (connection.is_settling) {
-    char byte = 0;
-    const ssize_t count = ::recv(connection.fd, &byte, 1, MSG_PEEK);
-    if (count > 0) connection.deadline = Moment{0};  // Somebody is there.
-    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
-      connection.has_hung_up = true;
-      connection.deadline = Moment{0};
-    }
-    return;
-  }
+// Whoever hangs up at once may be the port itself, behind a proxy whose first refusal is still
+// under way. So the first ones wait for one, as long as an answer may take; who hangs up later does
+// not.
+void ProxyPool::watch_settling(Connection& connection, Moment now) {
+  char byte = 0;
+  const ssize_t count = ::recv(connection.fd, &byte, 1, MSG_PEEK);
+  if (count > 0) connection.deadline = Moment{0};  // Somebody is there.
+  if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))) return;
+  connection.has_hung_up = true;
+  if (!refusals_until_) refusals_until_ = deadline(now, now);
+  constexpr Moment kBeforeRepeat{100'000};
+  connection.deadline = std::min(*refusals_until_, connection.repeated_at - kBeforeRepeat);
+  (void)::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, connection.fd, nullptr);
+}
+
+void ProxyPool::progress(Connection& connection, Moment now) {
+  if (connection.is_settling) return watch_settling(connection, now);
   if (!connection.is_connected) {
     const int error = connect_error(connection.fd);
     if (error != 0) {
@@ -191,7 +198,7 @@ void ProxyPool::end_check(const Connection& connection, Moment now) {
 // cannot. Until one has refused anything, its word is taken when the connection stays.
 bool ProxyPool::settles(Connection& connection, Moment now) {
   constexpr Moment kSettled{1'000'000};
-  if (connection.is_settling) return connection.deadline > now;
+  if (connection.is_settling) return !has_refused_ && connection.deadline > now;
   const auto& answer = connection.chain.answer();
   const bool socks = options_.hops.back().kind != ProxyHop::Kind::Http;
   if (connection.is_check || !socks || !answer->verdict) return false;
@@ -241,7 +248,7 @@ void ProxyPool::poll(Moment now, std::vector<Result>& results) {
   for (int count = most; count == most;) {
     count = ::epoll_wait(epoll_fd_, events_.data(), most, 0);
     for (int i = 0; i < count; ++i) {
-      progress(*static_cast<Connection*>(events_[static_cast<std::size_t>(i)].data.ptr));
+      progress(*static_cast<Connection*>(events_[static_cast<std::size_t>(i)].data.ptr), now);
     }
     for (std::size_t i = connections_.size(); i-- > 0;) {
       if (!connections_[i]->chain.answer() || settles(*connections_[i], now)) continue;
@@ -249,7 +256,8 @@ void ProxyPool::poll(Moment now, std::vector<Result>& results) {
     }
   }
   for (std::size_t i = connections_.size(); i-- > 0;) {
-    if (connections_[i]->deadline <= now) end(i, now, results);
+    const Connection& each = *connections_[i];
+    if (each.deadline <= now || (each.is_settling && has_refused_)) end(i, now, results);
   }
   const bool checks =
       std::ranges::any_of(connections_, [](const auto& each) { return each->is_check; });

@@ -56,6 +56,7 @@ class ProxyPool final : public ConnectionPool {
     int fd = -1;
     Owner owner;
     Moment deadline{0};
+    Moment repeated_at{0};  // Without a result by then.
     bool is_check = false;
     bool is_connected = false;
     bool is_settling = false;  // A SOCKS proxy says that it is open: whether that stays so...
@@ -67,7 +68,8 @@ class ProxyPool final : public ConnectionPool {
   ProxyPool(int fd, Options options);
   [[nodiscard]] bool connect(std::unique_ptr<Connection> connection);
   void start_check(Moment now);
-  void progress(Connection& connection);
+  void progress(Connection& connection, Moment now);
+  void watch_settling(Connection& connection, Moment now);
   void read(Connection& connection);
   void send(Connection& connection);
   [[nodiscard]] bool settles(Connection& connection, Moment now);
@@ -81,10 +83,11 @@ class ProxyPool final : public ConnectionPool {
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<epoll_event> events_;
   std::string broken_;
-  bool has_refused_ = false;  // The last proxy says so when it cannot connect.
-  bool is_alive_ = false;     // As the last sign of life said.
-  bool is_doubted_ = true;    // A sign of life is wanted.
-  Moment next_check_{0};      // Not before.
+  bool has_refused_ = false;              // The last proxy says so when it cannot connect.
+  std::optional<Moment> refusals_until_;  // Those who hang up wait for the first one.
+  bool is_alive_ = false;                 // As the last sign of life said.
+  bool is_doubted_ = true;                // A sign of life is wanted.
+  Moment next_check_{0};                  // Not before.
   unsigned failed_checks_ = 0;
   unsigned troubles_ = 0;        // In a row.
   unsigned final_troubles_ = 0;  // Of them, those that will not pass.
