@@ -100,9 +100,15 @@ class OneLink:
         self.assertEqual({}, self.lab.traces())
 
     def test_interface_down_and_up(self) -> None:
-        checkpoint = self.lab.folder / "checkpoint"
-        survey = self.begin("--service", "--version-light", "--rate", "2000", "--checkpoint",
-                            str(checkpoint), "-p", SSH, SSH_TARGETS)
+        self.down_and_up("--service", "--version-light")
+
+    def test_interface_down_and_up_while_the_dataplane_talks(self) -> None:
+        self.down_and_up("--banners")
+
+    def down_and_up(self, *options: str) -> None:
+        checkpoint = self.lab.folder / f"checkpoint{options[0]}"
+        survey = self.begin(*options, "--rate", "2000", "--checkpoint", str(checkpoint), "-p", SSH,
+                            SSH_TARGETS)
         survey.wait_for_lines(2)
         self.lab.ip("link", "set", "scan0", "down")
         survey.wait()
