@@ -52,6 +52,7 @@ struct Texts {
   std::string network_rate, shard, probes, retries, retry_delay, memory;
   ServiceTexts services;
   BannerTexts banners;
+  bool no_reset = false;
 };
 
 void add_target_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
@@ -162,6 +163,11 @@ void add_network_options(CLI::App& app, SurveyOptions& options, Texts& texts) {
       "mss: the segment size alone, in the smallest Ethernet frame,\n"
       "without round-trip times",
       "LAYOUT");
+  app.add_flag("--no-reset", texts.no_reset,
+               "Leave the handshakes of open ports half open: one packet less\n"
+               "for each, and servers repeat their SYN-ACKs for a minute")
+      ->disable_flag_override()
+      ->group("How to send");
   add("--vlan", texts.vlan,
       "Send and take frames with this 802.1Q tag; needs --source-ip\n"
       "and --gateway on an interface of the system",
@@ -350,9 +356,18 @@ Result<void> check_ports(const SurveyOptions& options) {
 }
 
 Result<void> check_syn_options(const CLI::App& app, const SurveyOptions& options) {
-  if (app.count("--tcp-options") == 0 || options.probe == dataplane::ProbeKind::TcpSyn) return {};
-  return usage(fmt::format("--tcp-options is about TCP SYNs; --probe {} sends none",
-                           to_string(options.probe)));
+  if (!options.resets && options.banners.is_wanted) {
+    return usage(
+        "--no-reset leaves handshakes half open, which --banners does not; leave one of "
+        "them out");
+  }
+  if (options.probe == dataplane::ProbeKind::TcpSyn) return {};
+  for (const char* const option : {"--tcp-options", "--no-reset"}) {
+    if (app.count(option) == 0) continue;
+    return usage(fmt::format("{} is about TCP SYNs; --probe {} sends none", option,
+                             to_string(options.probe)));
+  }
+  return {};
 }
 
 // Options that are each in order, but not together.
@@ -545,8 +560,9 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   options.rate_given = app.count("--rate") > 0;
   if (auto taken = take_values(app, texts, options); !taken) return Failure{taken.error()};
   if (auto taken = take_outputs(app, texts, options); !taken) return Failure{taken.error()};
-  if (auto fits = check_together(app, options); !fits) return Failure{fits.error()};
   options.banners.is_wanted = texts.banners.is_wanted;
+  options.resets = !texts.no_reset;
+  if (auto fits = check_together(app, options); !fits) return Failure{fits.error()};
   if (auto taken = take_service_options(app, texts.services, options); !taken) {
     return Failure{taken.error()};
   }
