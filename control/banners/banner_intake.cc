@@ -92,6 +92,11 @@ void BannerIntake::add_fact(const Banner& banner, const Recognition* known, Resu
     (void)parts_.census.watch().spoke(banner.ip, banner.port, banner.port_class);
     return;
   }
+  // A peer that speaks on and on after its end is soon taken for a new one.
+  if (!parts_.census.classes().tell_once(*index)) {
+    ++counts_.repeats;
+    return;
+  }
   ServiceFact fact = fact_of(banner, known);
   if (parts_.note) {
     if (auto done = parts_.note(*index); !done && noted) noted = done;

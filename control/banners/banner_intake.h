@@ -68,6 +68,7 @@ class BannerIntake {
     std::uint64_t tls = 0;
     std::uint64_t bytes = 0;
     std::uint64_t outside = 0;  // Of ports that are none of the survey's.
+    std::uint64_t repeats = 0;  // Of ports that are told already.
   };
   [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
 

@@ -17,10 +17,10 @@ PortClass class_of(const OpenPort& port, const service::ServiceFinding& finding)
     case Outcome::Incomplete:
     case Outcome::Unknown: return PortClass::Service;
     case Outcome::Wrapped: return PortClass::Resets;
-    // Of UDP only an answer tells that a port is open.
+    // Of UDP only an answer tells that a port is open. Of TCP taking a connection is one, too, so
+    // `answered` says nothing here.
     case Outcome::Silent:
-      return port.protocol == Protocol::Udp || finding.answered ? PortClass::Service
-                                                                : PortClass::Accepts;
+      return port.protocol == Protocol::Udp ? PortClass::Service : PortClass::Accepts;
     case Outcome::Excluded:
     case Outcome::Failed: break;
   }

@@ -86,6 +86,7 @@ class SurveyController {
   void send(dataplane::Sweep sweep);
   [[nodiscard]] Result<void> flush();
   [[nodiscard]] TotalsMark totals();
+  [[nodiscard]] std::vector<OutputMark::Place> places() const;
   [[nodiscard]] Result<void> once_a_second();
   [[nodiscard]] Result<void> check_health();
   void note_rate();

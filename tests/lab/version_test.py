@@ -466,6 +466,41 @@ class BadInput(Case):
         self.assertEqual(self.found()["tcp", 3009]["state"], "open")
 
 
+class Pipeline(Case):
+    """A host moves on when its own stage is complete, whatever the others of its group do."""
+    FAST, DROPS = "198.18.1.7", "198.19.0.1"  # The last one is silent on every port.
+
+    def test_slow_hosts_hold_up_nobody(self) -> None:
+        asked, speaks = threading.Event(), threading.Event()
+
+        def is_late(client: socket.socket) -> None:
+            asked.set()
+            if speaks.wait(labs.PATIENCE):
+                says(b"A2 late")(client)
+        self.play({3001: is_late})
+        self.enterContext(Players(self.pair, {3001: says(b"A1")}, address=self.FAST))
+        log = self.folder / "ours.nmap"
+        probes = PROBES.replace("totalwaitms 3000", "totalwaitms 600000")
+        process = self.pair.start("-Pn", "-sV", "-p1-3001", "--max-retries", "10", "-oN", str(log),
+                                  "--versiondb", self.probes(probes), self.DROPS, HOST, self.FAST)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+
+        def tells_of(service: str) -> None:
+            line = re.compile(rf"^3001/tcp open +{service} ", re.MULTILINE)
+            labs.wait_until(lambda: log.exists() and line.search(log.read_text()), service)
+        tells_of("s1")
+        self.assertTrue(asked.wait(labs.PATIENCE))
+        self.assertNotIn(HOST, log.read_text().partition("Nmap scan report")[2])
+        speaks.set()
+        tells_of("s2")
+        self.assertIsNone(process.poll(), "the host that drops everything should take longest")
+        process.send_signal(signal.SIGINT)
+        audit_pair.finish(process)
+        reported = re.findall(r"^Nmap scan report for (\S+)$", log.read_text(), re.MULTILINE)
+        self.assertEqual([self.FAST, HOST], reported[:2])
+
+
 class Interruptions(Case):
     def start(self, *words: str) -> subprocess.Popen:
         return self.pair.start("-Pn", "-sV", "-v", "-p3001,3009", "--versiondb",
