@@ -67,6 +67,7 @@ BasicRxLoop<Address>::BasicRxLoop(BasicScanPlan<Address>& plan, SharedState& sha
                                   const RxSeat& seat, CoreCounters& counters,
                                   BasicConverser<Address>* converser)
     : plan_{plan}, shared_{shared}, seat_{seat}, counters_{counters}, converser_{converser} {
+  if (!seat.resets.empty()) reset_choice_.emplace(plan.clock);
   if (seat.capture != nullptr) heads_ = std::make_unique<std::array<CapturedFrame, kBurst>>();
 }
 
@@ -195,15 +196,38 @@ void BasicRxLoop<Address>::validate(Ticks now, unsigned claims) noexcept {
     if (several && claims_[i].source != sources_[i]) continue;
     if (!is_genuine(claims_[i], cookies_[i])) continue;
     if (heads_ && valid != i) (*heads_)[valid] = (*heads_)[i];
-    replies_[valid++] = to_reply(claims_[i], now, now_us, time_mask);
+    if (valid != i) claims_[valid] = claims_[i];
+    replies_[valid] = to_reply(claims_[valid], now, now_us, time_mask);
+    ++valid;
   }
   counters_.add(Counter::RxValid, valid);
   counters_.add(Counter::RxForged, claims - valid);
+  if (reset_choice_) ask_for_resets(now, {claims_.data(), valid});
   if (valid > 0) {
     // First: whoever takes a reply finds its frame waiting.
     if (heads_) seat_.capture->put({heads_->data(), valid});
     rte_ring_sp_enqueue_bulk_elem(seat_.replies, replies_.data(), sizeof(Reply), valid, nullptr);
   }
+}
+
+// Senders take turns, so that each has its part of the rate to spend on it.
+template <typename Address>
+void BasicRxLoop<Address>::ask_for_resets(
+    Ticks now, std::span<const BasicReplyClaim<Address>> genuine) noexcept {
+  unsigned count = 0;
+  for (const auto& claim : genuine) {
+    if (claim.reason != Reason::SynAck) continue;
+    if (reset_choice_->allow(claim.sequence, claim.peer_sequence, now)) {
+      targets_[count++] = claim.target;
+    } else {
+      counters_.add(Counter::ResetsWithheld);
+    }
+  }
+  if (count == 0) return;
+  const unsigned put = rte_ring_sp_enqueue_burst_elem(seat_.resets[reset_turn_], targets_.data(),
+                                                      sizeof(BasicTarget<Address>), count, nullptr);
+  if (++reset_turn_ == seat_.resets.size()) reset_turn_ = 0;
+  counters_.add(Counter::ResetsDropped, count - put);
 }
 
 template class BasicRxLoop<Ipv4Address>;
