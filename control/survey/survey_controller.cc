@@ -68,14 +68,16 @@ void SurveyController::follow_open_ports(const Parts& parts) {
       .recogniser = parts.banners,
       // Of two that ask, it is version detection whose answers a resumed survey goes by.
       .keeper = parts.services == nullptr ? keeper_.get() : nullptr,
-      .skip = [this](const AddressList& networks) {
-        if (!handoff_) return;
-        handoff_->block(blocklist_.blocked(), networks);
-      },
-      .is_blocked = [this](const IpAddress& ip) {
-        const AddressList& list = blocklist_.blocked();
-        return ip.is_v4() ? list.v4.contains(ip.v4()) : list.v6.contains(ip.v6());
-      }});
+      .skip =
+          [this](const AddressList& networks) {
+            if (!handoff_) return;
+            handoff_->block(blocklist_.blocked(), networks);
+          },
+      .is_blocked =
+          [this](const IpAddress& ip) {
+            const AddressList& list = blocklist_.blocked();
+            return ip.is_v4() ? list.v4.contains(ip.v4()) : list.v6.contains(ip.v6());
+          }});
   intake_.set_stage(stage_.get());
   if (parts.services == nullptr) return;
   handoff_ = std::make_unique<ServiceHandoff>(
