@@ -211,6 +211,23 @@ class LeftBehind(Case):
                                          "62000-62063", link=link)
                 self.assertEqual(0, survey.code, survey.stderr)
 
+    def test_a_socket_that_comes_later_is_deaf_and_named(self) -> None:
+        for number, (driver, link) in enumerate(LINKS.items()):
+            with self.subTest(driver):
+                survey = self.lab.start("198.19.0.0/20", "-p", "80", "--rate", "2k", link=link)
+                survey.wait_for_lines(1)
+                port = 61010 + number
+                taken = labs.in_namespace(self.lab.namespace("scan"),
+                                          lambda: socket.create_server(("0.0.0.0", port)))
+                survey.wait()
+                taken.close()
+                self.assertEqual(0, survey.code, survey.stderr)
+                self.assertIn(f"TCP port {port}", survey.stderr)
+                truth = {item for item in self.lab.truth("80")
+                         if item[0].startswith("198.19.") and int(item[0].split(".")[2]) < 16}
+                self.assertEqual(truth, set(survey.found()))
+                self.assert_clean(b"\n")
+
     def test_interface_goes_down_and_up(self) -> None:
         scan = self.lab.namespace("scan")
         for driver, link in LINKS.items():

@@ -102,9 +102,6 @@ class OneLink:
     def test_interface_down_and_up(self) -> None:
         self.down_and_up("--service", "--version-light")
 
-    def test_interface_down_and_up_while_the_dataplane_talks(self) -> None:
-        self.down_and_up("--banners")
-
     def down_and_up(self, *options: str) -> None:
         checkpoint = self.lab.folder / f"checkpoint{options[0]}"
         survey = self.begin(*options, "--rate", "2000", "--checkpoint", str(checkpoint), "-p", SSH,
@@ -135,7 +132,14 @@ class OneLink:
         self.assertEqual({}, self.lab.traces())
 
 
-class AfXdp(OneLink, unittest.TestCase):
+class OneInterface(OneLink):
+    """It is the kernel's as well."""
+
+    def test_interface_down_and_up_while_the_dataplane_talks(self) -> None:
+        self.down_and_up("--banners")
+
+
+class AfXdp(OneInterface, unittest.TestCase):
     kind = pipeline_lab.AF_XDP
     changes = {"xdp", "reserved"}
     left_by_kill = changes
@@ -160,7 +164,7 @@ class Tap(OneLink, unittest.TestCase):
         self.expect_identified(survey)
 
 
-class AfPacket(OneLink, unittest.TestCase):
+class AfPacket(OneInterface, unittest.TestCase):
     kind = pipeline_lab.AF_PACKET
     changes = {"firewall", "reserved"}
     left_by_kill = changes
