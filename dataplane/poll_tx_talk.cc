@@ -10,22 +10,25 @@
 
 namespace trawl::dataplane::internal {
 
-// A burst of frames that conversations want sent. They count for the rate, and go before probes: a
-// peer waits for them.
+// Frames that conversations want sent, as many as one burst received and one look at the clock make
+// at most. They count for the rate, and go before probes: a peer waits for them.
 template <typename Address>
 void BasicTxLoop<Address>::send_talk() noexcept {
-  if (talk_held_ == 0) {
-    talk_first_ = 0;
-    talk_held_ = take_talk();
-    if (talk_held_ == 0) return;
+  constexpr unsigned kMostBursts = 5;
+  for (unsigned burst = 0; burst < kMostBursts; ++burst) {
+    if (talk_held_ == 0) {
+      talk_first_ = 0;
+      talk_held_ = take_talk();
+      if (talk_held_ == 0) return;
+    }
+    const std::uint16_t sent =
+        sender_.send(talk_.data() + talk_first_, static_cast<std::uint16_t>(talk_held_));
+    counters_.add(Counter::TalkFrames, sent);
+    pacer_.sent(sent);
+    talk_first_ += sent;
+    talk_held_ -= sent;
+    if (talk_held_ > 0) return counters_.add(Counter::TxRingFull);
   }
-  const std::uint16_t sent =
-      sender_.send(talk_.data() + talk_first_, static_cast<std::uint16_t>(talk_held_));
-  counters_.add(Counter::TalkFrames, sent);
-  pacer_.sent(sent);
-  talk_first_ += sent;
-  talk_held_ -= sent;
-  if (talk_held_ > 0) counters_.add(Counter::TxRingFull);
 }
 
 // The next frames from the ring that the egress guard lets go, as they are: it is asked about the
