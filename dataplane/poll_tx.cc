@@ -96,6 +96,8 @@ bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
   }
   asked_ = 0;
   is_behind_ = false;
+  // A peer repeats what it gets no answer to; a probe can wait.
+  if (talk_.count > 0) return false;
   if (held_ > 0) {
     const unsigned sent = send_held();
     if (held_ > 0) return sent > 0;

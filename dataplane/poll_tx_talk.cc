@@ -6,17 +6,22 @@
 
 namespace trawl::dataplane::internal {
 
-// A burst of frames that conversations want sent. They count for the rate and for the budgets of
-// their networks, and go before probes: a peer waits for them.
+// Frames that conversations want sent, as many as one burst received and one look at the clock make
+// at most. They count for the rate and for the budgets of their networks, and go before probes: a
+// peer waits for them.
 template <typename Address>
 void BasicTxLoop<Address>::send_talk(Ticks now) noexcept {
-  if (talk_.count == 0) {
-    talk_.first = 0;
-    talk_.guard = nullptr;
-    talk_.count = take_talk(now);
-    if (talk_.count == 0) return;
+  constexpr unsigned kMostBursts = 5;
+  for (unsigned burst = 0; burst < kMostBursts; ++burst) {
+    if (talk_.count == 0) {
+      talk_.first = 0;
+      talk_.guard = nullptr;
+      talk_.count = take_talk(now);
+      if (talk_.count == 0) return;
+    }
+    (void)send_made(talk_, Counter::TalkFrames, Counter::TalkBlocked);
+    if (talk_.count > 0) return;
   }
-  (void)send_made(talk_, Counter::TalkFrames, Counter::TalkBlocked);
 }
 
 // The next frames that may go, from the line or the ring. Those of networks that have had their

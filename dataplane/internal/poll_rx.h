@@ -53,7 +53,8 @@ class BasicRxLoop {
  private:
   static constexpr bool kIsV4 = std::is_same_v<Address, Ipv4Address>;
 
-  bool has_room() noexcept;
+  bool has_room(Ticks now) noexcept;
+  bool must_wait_for_talk(Ticks now) noexcept;
   bool answer_neighbour(rte_mbuf* frame) noexcept;
   bool pass_to_kernel(std::span<const std::byte> frame) noexcept;
   void validate(Ticks now, unsigned claims) noexcept;
@@ -65,6 +66,8 @@ class BasicRxLoop {
   const RxSeat seat_;
   CoreCounters& counters_;
   BasicConverser<Address>* const converser_;
+  const Ticks longest_talk_wait_;
+  Ticks talk_wait_ = 0;  // When the present one began; 0: none.
   std::uint16_t queue_ = 0;
   ReceiveRest rest_;
   std::array<BasicReplyClaim<Address>, kBurst> claims_;
