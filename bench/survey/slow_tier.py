@@ -39,7 +39,7 @@ def measure(figures: Figures, work: pathlib.Path, small: bool) -> None:
         figures.tell("packets sent a second, once the tier was full",
                      (last["sent"] - first["sent"]) / seconds)
     figures.at_least("seconds in which --status-json says that sending is held", len(held), 1)
-    figures.exactly("packets sent in them", sum(b["sent"] - a["sent"] for a, b in held), 0)
+    figures.at_most("packets sent in them", sum(b["sent"] - a["sent"] for a, b in held), lab.BURST)
     figures.at_most("most open ports that waited", max(
         status["services"]["waiting"] for status in run.statuses), room)
     figures.at_most("memory at the end, less when it was full",

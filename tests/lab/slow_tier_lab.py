@@ -21,6 +21,7 @@ match never m|^nobody says this|
 """
 PORTS_WAITING, FACTS_WAITING = 65536, 2048  # Of control/pipeline/service_tier.h.
 REPLIES = 65536  # Room for replies, in the ring and in a batch.
+BURST = 64  # Probes that were on their way to a full link when sending was held.
 
 Where = tuple[str, int]
 
