@@ -276,7 +276,7 @@ std::string format_summary(const SurveyProgress& progress) {
     row("waited", progress.limited, "for --per-network-rate of their network");
   }
   if (progress.resets + progress.resets_dropped > 0) {
-    row("resets", progress.resets,
+    row("resets sent", progress.resets,
         fmt::format("to end the handshakes of open ports, {} left out", progress.resets_dropped));
   }
   row("valid replies", progress.replies);

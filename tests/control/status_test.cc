@@ -202,7 +202,7 @@ TEST(Summary, TellsOfResetsWhereThereWereHandshakes) {
   progress.resets_dropped = 2;
   EXPECT_NE(
       format_summary(progress).find(
-          "  resets                     40  to end the handshakes of open ports, 2 left out\n"),
+          "  resets sent                40  to end the handshakes of open ports, 2 left out\n"),
       std::string::npos)
       << format_summary(progress);
 }
