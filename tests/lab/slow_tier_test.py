@@ -34,12 +34,12 @@ class SlowTier(unittest.TestCase):
             self.assertNotEqual([], held, "sending was never held for a second")
             for first, last in held:
                 self.assertLessEqual(last["sent"] - first["sent"], slow_tier_lab.BURST)
-                self.assertGreater(last["services"]["per_second"], 0)
             first_held = run.statuses.index(held[0][0])
             self.assertLess(run.resident[-1] - run.resident[first_held], GROWTH)
             self.assertIn("for the service tier, which had no room for more ports", run.said)
             self.assertRegex(run.said, r"not asked +[1-9].*trawl resume")
             found, facts = tier.lines()
+            self.assertGreater(len(facts), 0)
             self.assertEqual(run.statuses[-1]["open"], len(found))
             self.assertEqual(run.services["answered"], len(facts))
 
