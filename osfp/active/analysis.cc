@@ -160,7 +160,7 @@ void Filler::set_ip_ids() {
 void Filler::fill_sequences() {
   for (std::size_t i = 0; i < kSeqProbes; ++i) {
     const auto* const tcp = answer_to<TcpResponse>(round_, probe_at(i));
-    if (tcp == nullptr || !tcp->is_syn_ack()) continue;
+    if (tcp == nullptr || !tcp->is_syn_ack() || round_.exchanges[i].tries > 1) continue;
     SequenceSample sample{.number = i,
                           .sent_at = round_.at(probe_at(i)).sent_at,
                           .isn = tcp->sequence,

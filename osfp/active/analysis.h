@@ -16,6 +16,7 @@ namespace trawl::osfp {
 // What became of one probe.
 struct Exchange {
   bool was_sent = false;
+  unsigned tries = 0;
   // Of the last try: the one that was answered, when one was.
   Moment sent_at{};
   std::uint8_t sent_ttl = 0;
@@ -48,8 +49,9 @@ struct Analysis {
 };
 
 // All tests of the Nmap book's "Response Tests". A test is absent when what it needs is: probes to
-// an open port that is not known, answers that did not come. R is N for a probe that was sent and
-// not answered, but of T5 to T7 only when the closed port is known to be closed, as silence of a
+// an open port that is not known, answers that did not come. SEQ probes that were sent again are
+// left out of sequences, as other probes went before them. R is N for a probe that was sent and not
+// answered, but of T5 to T7 only when the closed port is known to be closed, as silence of a
 // filtered one says nothing.
 [[nodiscard]] Analysis analyse(const Round& round);
 
