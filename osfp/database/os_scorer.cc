@@ -62,7 +62,9 @@ void OsScorer::add_test(const TestExpression& expression) {
     added.kind = one.kind;
     added.low = one.low;
     added.high = one.high;
-    if (one.kind == TestExpression::Kind::Literal) {
+    if (one.is_prefix) {
+      added.prefix = &one;
+    } else if (one.kind == TestExpression::Kind::Literal) {
       const auto number = static_cast<std::uint32_t>(literals_.size());
       added.literal = literals_.emplace(one.text, number).first->second;
     }
@@ -101,7 +103,10 @@ void OsScorer::judge_place(std::size_t place, const std::string& value,
   const auto number = hexadecimal(value);
   for (std::uint32_t test = place_tests_[place]; test < place_tests_[place + 1]; ++test) {
     const auto matches = [&](const Alternative& one) {
-      if (one.kind == TestExpression::Kind::Literal) return has_literal && one.literal == literal;
+      if (one.kind == TestExpression::Kind::Literal) {
+        return one.prefix != nullptr ? one.prefix->has(value)
+                                     : has_literal && one.literal == literal;
+      }
       return number && holds(one.kind, one.low, one.high, *number);
     };
     const auto begin = alternatives_.begin();

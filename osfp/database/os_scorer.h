@@ -47,12 +47,14 @@ class OsScorer {
   [[nodiscard]] const OsDatabase& database() const noexcept { return *database_; }
 
  private:
-  // One alternative of a test. Literals are numbered, so that they compare as numbers do.
+  // One alternative of a test. Literals are numbered, so that they compare as numbers do; but for
+  // those that are prefixes.
   struct Alternative {
     TestExpression::Kind kind = TestExpression::Kind::Literal;
     std::uint32_t literal = 0;
     std::uint64_t low = 0;
     std::uint64_t high = 0;
+    const TestExpression::Alternative* prefix = nullptr;  // Of database_.
   };
   // The points matched (lower half) and possible (upper half), which add up as one number.
   using Points = std::uint64_t;

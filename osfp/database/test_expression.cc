@@ -25,7 +25,8 @@ bool is_value_byte(char byte) noexcept {
 }
 
 tl::expected<Alternative, std::string> read_alternative(std::string_view text) {
-  Alternative read{.kind = Kind::Literal, .low = 0, .high = 0, .text = std::string{text}};
+  Alternative read{
+      .kind = Kind::Literal, .low = 0, .high = 0, .text = std::string{text}, .is_prefix = false};
   if (text.starts_with('>') || text.starts_with('<')) {
     const auto bound = hexadecimal(text.substr(1));
     if (!bound) return wrong("no hexadecimal number after the comparison", text);
@@ -71,8 +72,10 @@ tl::expected<TestExpression, std::string> TestExpression::parse(std::string_view
       return tl::unexpected<std::string>{
           fmt::format("more than {} alternatives", kMostAlternatives)};
     }
+    const bool is_last = part.size() == text.size();
+    alternative->is_prefix = alternative->kind == Kind::Literal && !is_last;
     expression.alternatives_.push_back(std::move(*alternative));
-    if (part.size() == text.size()) return expression;
+    if (is_last) return expression;
     text.remove_prefix(part.size() + 1);
   }
 }
@@ -80,7 +83,7 @@ tl::expected<TestExpression, std::string> TestExpression::parse(std::string_view
 bool TestExpression::matches(std::string_view value) const noexcept {
   const auto number = hexadecimal(value);
   return std::any_of(alternatives_.begin(), alternatives_.end(), [&](const Alternative& one) {
-    if (one.kind == Kind::Literal) return one.text == value;
+    if (one.kind == Kind::Literal) return one.has(value);
     return number && holds(one.kind, one.low, one.high, *number);
   });
 }

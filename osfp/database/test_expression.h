@@ -15,11 +15,12 @@ namespace trawl::osfp {
 
 // What a reference fingerprint asks of one test's value (Nmap book, "Test expressions"):
 // alternatives between bars, of which one must hold. "1-6|64|>400" is one to six, exactly "64", or
-// more than 0x400; an empty alternative asks for the empty value.
+// more than 0x400. An empty expression, and an empty alternative at the end, ask for the empty
+// value.
 class TestExpression {
  public:
   enum class Kind : std::uint8_t {
-    Literal,  // The very text; "40" is not "040".
+    Literal,  // A text; "40" is not "040".
     Range,    // `low` to `high`, both among them.
     Above,    // More than `low`.
     Below     // Less than `high`.
@@ -29,6 +30,13 @@ class TestExpression {
     std::uint64_t low = 0;
     std::uint64_t high = 0;
     std::string text;  // As written.
+    // Of a literal with another alternative behind it: values that begin with it match as well. The
+    // book says nothing of it; nmap 7.93 does so, and other entries would be named (decisions.md).
+    bool is_prefix = false;
+    // Whether a Literal holds.
+    [[nodiscard]] bool has(std::string_view value) const noexcept {
+      return is_prefix ? value.starts_with(text) : value == text;
+    }
   };
 
   static constexpr std::size_t kMostAlternatives = 256;
@@ -49,7 +57,7 @@ class TestExpression {
   std::vector<Alternative> alternatives_;
 };
 
-// Whether a number is what a Range, Above or Below asks for.
+// Whether a number is what a Range, Above or Below asks for; never a Literal.
 [[nodiscard]] constexpr bool holds(TestExpression::Kind kind, std::uint64_t low, std::uint64_t high,
                                    std::uint64_t number) noexcept {
   using enum TestExpression::Kind;

@@ -172,6 +172,7 @@ TEST(OsDatabase, ReadsTheInstalledFileOfNmapWhole) {
       }
     }
     lines += of_entry.size();
+    EXPECT_FALSE(entry.classes.empty()) << entry.name;
     for (const OsClass& one : entry.classes) {
       ++classes;
       general += one.type == "general purpose" ? 1U : 0U;

@@ -59,7 +59,9 @@ Fingerprint draw_sample(const OsDatabase& database, const OsEntry& entry, Strayi
 bool matches_plainly(std::string_view expression, std::string_view value) {
   const std::size_t bar = expression.find('|');
   if (bar != std::string_view::npos) {
-    return matches_plainly(expression.substr(0, bar), value) ||
+    const std::string_view first = expression.substr(0, bar);
+    const bool is_literal = first.find_first_of("<>-") == std::string_view::npos;
+    return (is_literal ? value.starts_with(first) : matches_plainly(first, value)) ||
            matches_plainly(expression.substr(bar + 1), value);
   }
   if (expression.empty()) return value.empty();

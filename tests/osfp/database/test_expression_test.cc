@@ -33,6 +33,18 @@ TEST(TestExpression, AnEmptyOneAsksForTheEmptyValue) {
   EXPECT_FALSE(match("0-5", ""));
 }
 
+// As nmap 7.93 does; see docs/decisions.md.
+TEST(TestExpression, ALiteralBeforeOthersTakesWhatBeginsWithIt) {
+  EXPECT_TRUE(match("|M5B4", "M400"));
+  EXPECT_TRUE(match("M5B4||M1", "M400"));
+  EXPECT_FALSE(match("M5B4|", "M400"));
+  EXPECT_TRUE(match("A|AS", "AR"));
+  EXPECT_FALSE(match("AS|A", "AR"));
+  EXPECT_TRUE(match("10|20", "1000"));
+  EXPECT_FALSE(match("1-6|20", "1000"));
+  EXPECT_EQ(TestExpression::parse("|M5B4|")->text(), "|M5B4|");
+}
+
 TEST(TestExpression, RangesHaveBothEndsAndAreHexadecimal) {
   EXPECT_TRUE(match("FA-104", "FA"));
   EXPECT_TRUE(match("FA-104", "100"));
@@ -57,7 +69,7 @@ TEST(TestExpression, OneOfTheAlternativesMustHold) {
   for (const char* const value : {"1", "6", "64", "256", "1025"}) {
     EXPECT_TRUE(match("1-6|64|256|>1024", value)) << value;
   }
-  for (const char* const value : {"0", "7", "65", "1024"}) {
+  for (const char* const value : {"0", "7", "65", "1024", "26"}) {
     EXPECT_FALSE(match("1-6|64|256|>1024", value)) << value;
   }
 }
