@@ -49,13 +49,13 @@ Result<void> check_ports(const SurveyOptions& options) {
 }
 
 Result<void> check_syn_options(const CLI::App& app, const SurveyOptions& options) {
-  if (!options.resets && options.banners.is_wanted) {
+  if (options.resets && options.banners.is_wanted) {
     return usage(
-        "--no-reset leaves handshakes half open, which --banners does not; leave one of "
+        "--reset ends a handshake that --banners goes on with, and ends by itself; leave one of "
         "them out");
   }
   if (options.probe == dataplane::ProbeKind::TcpSyn) return {};
-  for (const char* const option : {"--tcp-options", "--no-reset"}) {
+  for (const char* const option : {"--tcp-options", "--reset"}) {
     if (app.count(option) == 0) continue;
     return usage(fmt::format("{} is about TCP SYNs; --probe {} sends none", option,
                              to_string(options.probe)));
