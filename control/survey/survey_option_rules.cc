@@ -167,6 +167,7 @@ Result<void> check_files(const SurveyOptions& options) {
   inputs.insert(inputs.end(), options.blocklist_files.begin(), options.blocklist_files.end());
   inputs.insert(inputs.end(), options.exclude_files.begin(), options.exclude_files.end());
   if (!options.payload_file.empty()) inputs.push_back(options.payload_file);
+  for (const BannerPayload& payload : options.banners.payloads) inputs.push_back(payload.path);
   if (std::ranges::count(inputs, "-") > 1) {
     return usage("standard input (-) is named more than once, but can be read only once");
   }
