@@ -44,9 +44,13 @@ constexpr auto kFirstPlaces = [] {
 }();
 static_assert(kFirstPlaces.back() == kFingerprintPlaces);
 
+bool is_printable(char c) noexcept { return c >= 0x20 && c < 0x7f; }
+
 Failure wrong(std::string_view what, std::string_view where) {
-  return fail(ExitCode::BadInput,
-              fmt::format("{} in a fingerprint: '{}'", what, where.substr(0, 40)));
+  std::string shown{where.substr(0, 40)};
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return !is_printable(c); }, '?');
+  return fail(ExitCode::BadInput, fmt::format("{} in a fingerprint: '{}'", what, shown));
 }
 
 // Line breaks are no part of a fingerprint, nor is what a scanner writes before each line.
@@ -71,6 +75,9 @@ Result<void> read_tests(FingerprintLine line, std::string_view body, Fingerprint
     const std::size_t equals = item.find('=');
     if (equals == std::string_view::npos) return wrong("a test without a value", item);
     const auto test = find_test(item.substr(0, equals));
+    if (!std::all_of(item.begin(), item.end(), is_printable)) {
+      return wrong("a value that cannot be printed", item);
+    }
     if (!test || !place_of(line, *test)) return wrong("no such test on its line", item);
     if (fingerprint.find(line, *test) != nullptr) return wrong("a test that is there twice", item);
     fingerprint.set(line, *test, std::string{item.substr(equals + 1)});

@@ -17,6 +17,7 @@ BUILD = pathlib.Path(os.environ.get("TRAWL_BUILD", ROOT / "build"))
 TRAWL = str(BUILD / "trawl")
 SIMNET = str(BUILD / "bench/simnet/trawl-simnet")
 TARGET_CHECK = str(BUILD / "bench/survey/target-check")
+BANNER_RATE = str(BUILD / "bench/survey/banner-rate")
 PACKAGES = {"dpdk-testpmd": "dpdk-dev", "masscan": "masscan", "zmap": "zmap", "ip": "iproute2",
             "nft": "nftables", "taskset": "util-linux", TRAWL: "", SIMNET: "",
             TARGET_CHECK: ""}

@@ -1,6 +1,7 @@
 """The simulated network at the other end of a link: started, stopped, and asked for the truth."""
 import itertools
 import json
+import os
 import pathlib
 import subprocess
 from collections.abc import Sequence
@@ -66,6 +67,12 @@ class Simulation:
     def link(self) -> str:
         """The other end of the shared memory, as DPDK names it."""
         return f"net_memif0,role=client,socket={self._socket},socket-abstract=no,{BUFFERS}"
+
+    def cpu_seconds(self) -> float:
+        """Processor time that it took so far. Needs options without --spin: with it, all there is."""
+        stat = pathlib.Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii")
+        user, system = map(int, stat.rpartition(")")[2].split()[11:13])
+        return (user + system) / os.sysconf("SC_CLK_TCK")
 
     def stop(self) -> dict[str, int]:
         """Ends it and returns its counters."""

@@ -2,12 +2,14 @@
 loses one packet in a hundred; masscan --banners beside it.
 
 What each port really is comes from the simulated network; so do the packets that were spent on
-ports with no service behind them.
+ports with no service behind them. And how many banners a second one polling thread and one simulated
+network make of services alone.
 """
 import collections
 import dataclasses
 import json
 import pathlib
+import statistics
 import subprocess
 import time
 
@@ -32,6 +34,11 @@ KEEP_OUT = ("add table inet peers; add chain inet peers arrival "
             "{ type filter hook input priority 0; }; "
             f"add rule inet peers arrival tcp dport {MASSCAN_PORTS} drop")
 REAL, FAKES, PACKETS = 0.99, 0.01, 2.0
+# For the rate: services alone, each on its own port, nothing lost.
+SERVICE_PORTS = "22,25,80,443"
+SERVICES = ["--talk", "ssh=0.25,http=0.35,tls=0.25,smtp=0.15", "--talk-ports",
+            "22=ssh,25=smtp,80=http,443=tls"]
+BANNER_RATE = 300_000
 FAKE_TALKS = {"zero-window", "reset", "tarpit", "syn-proxy", "middlebox"}
 
 Where = tuple[str, int]
@@ -65,14 +72,14 @@ def population(space: str) -> list[str]:
             "--loss-in", str(LOSS), "--loss-out", str(LOSS), "--talk-limit", "4194304"]
 
 
-def survey(figures: Figures, work: pathlib.Path, space: str, rate: int, truth: Truth) -> None:
+def survey(figures: Figures, work: pathlib.Path, space: str, pace: int, truth: Truth) -> None:
     found = work / "found.jsonl"
     with Simulation(work, population(space), ("--spin",)) as simulation:
         # Whole segments in one buffer, where a survey alone would have small ones.
         link = simulation.link.split(",bsize=")[0] + ",rsize=13"
         run = programs.run_survey(
             ["--link", link, "--lcores", str(programs.SENDER_CPU), "-p", PORTS, "--banners",
-             "--contact", programs.CONTACT, "--rate", str(rate),
+             "--contact", programs.CONTACT, "--rate", str(pace),
              "--retries", "all", "-q", "-o", str(found), space], codes=(0, 5))
         counters = simulation.stop()
     facts: dict[Where, dict] = {}
@@ -94,6 +101,41 @@ def survey(figures: Figures, work: pathlib.Path, space: str, rate: int, truth: T
     named = sum(bool(facts[at].get("service")) for at in services & real)
     figures.tell("real services with a name", named / len(real))
     figures.tell("seconds", run.counters["elapsed_s"])
+
+
+def rate(figures: Figures, work: pathlib.Path, space: str, runs: int) -> None:
+    """One thread converses, this program's other one only counts: no recognising, no lines."""
+    opened = ",".join(f"{port}=1" for port in SERVICE_PORTS.split(","))
+    there = ["--prefix", space, "--gateway", GATEWAY, "--silent", SOURCE, "--live", "1", "--open",
+             opened, *SERVICES, "--seed", "3", "--talk-limit", "4194304"]
+    taken = []
+    for _ in range(runs):
+        with Simulation(work, there, ()) as simulation:
+            before = simulation.cpu_seconds()
+            link = simulation.link.split(",bsize=")[0] + ",rsize=13"
+            text = subprocess.run(
+                [programs.BANNER_RATE, "--link", link, "--prefix", space, "--ports", SERVICE_PORTS,
+                 "--cpu", str(programs.SENDER_CPU)],
+                stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True).stdout
+            run = json.loads(text)
+            run["simnet_cpu_s"] = simulation.cpu_seconds() - before
+        say(f"banners: {run}")
+        taken.append(run)
+        figures.exactly("services told, of those there are", run["services"], run["targets"])
+        figures.exactly("segments left out for want of room", run["ring_full"], 0)
+
+    def median(of) -> float:
+        return statistics.median(map(of, taken))
+
+    # The last ones end by silence, which is most of the time of a few.
+    figures.at_least("banners/s, one core, from the first probe to the last banner",
+                     median(lambda run: run["banners"] / run["seconds"]),
+                     BANNER_RATE if space == SPACE else 0)
+    figures.tell("banners/s, the middle 80 %", median(lambda run: run["middle_rate"]))
+    figures.tell("banners a second of the polling core's processor time",
+                 median(lambda run: run["banners"] / run["polling_cpu_s"]))
+    figures.tell("banners a second of simnet's processor time",
+                 median(lambda run: run["banners"] / max(run["simnet_cpu_s"], 0.01)))
 
 
 def tell(figures: Figures, truth: Truth, facts: dict[Where, dict]) -> None:
@@ -137,10 +179,11 @@ def masscan(figures: Figures, work: pathlib.Path, space: str, truth: Truth) -> N
 
 def measure(figures: Figures, work: pathlib.Path, small: bool) -> None:
     programs.need("masscan", "ip", "nft")
-    space, rate = (SMALL_SPACE, SMALL_RATE) if small else (SPACE, RATE)
+    rate(figures, work, SMALL_SPACE if small else SPACE, 1 if small else 3)
+    space, pace = (SMALL_SPACE, SMALL_RATE) if small else (SPACE, RATE)
     write_truth(work / "truth", population(space), PORTS)
     truth = read_truth(work / "truth")
-    survey(figures, work, space, rate, truth)
+    survey(figures, work, space, pace, truth)
     part = SMALL_SPACE if small else MASSCAN_SPACE
     write_truth(work / "part", population(part), PORTS)
     masscan(figures, work, part, read_truth(work / "part"))

@@ -156,6 +156,8 @@ Result<void> BannerIntake::finish(bool all_asked) {
     const dataplane::ConversationPlan& plan = *recogniser_->questions().plan;
     if (plan.first[port] == 0 && plan.second[port] == 0) {
       fact.trouble = "the probe file excludes this port";
+    } else if (parts_.is_blocked && parts_.is_blocked(ip)) {
+      fact.trouble = "blocked before it could answer";
     } else {
       fact.port_class = PortClass::Middlebox;
       fact.evidence = "never acknowledged our data";

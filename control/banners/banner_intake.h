@@ -39,6 +39,8 @@ class BannerIntake {
     PortCensus& census;
     // Notes that the fact of a target is about to be written; may be absent.
     std::function<Result<void>(std::uint64_t)> note{};
+    // Whom nothing more was said to; may be absent.
+    std::function<bool(const IpAddress&)> is_blocked{};
   };
 
   BannerIntake(std::shared_ptr<const BannerRecogniser> recogniser, unsigned threads, Parts parts)

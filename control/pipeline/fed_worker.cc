@@ -1,6 +1,7 @@
 #include "control/pipeline/fed_worker.h"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,13 +12,46 @@
 #include "control/pipeline/finding_fact.h"
 
 namespace trawl::control {
+namespace {
+
+constexpr std::size_t kMostReads = 64;  // As many as a turn of the loop ends.
+
+}  // namespace
+
+Result<std::shared_ptr<PortRings>> PortRings::open(std::size_t ports, std::size_t facts) {
+  auto asked = service::PacketSource::open({.packets = ports, .most_bytes = 1});
+  if (!asked) return Failure{asked.error()};
+  return std::shared_ptr<PortRings>{
+      new PortRings{.asked = std::move(*asked), .answered = SpscRing<PortAnswer>{facts}}};
+}
+
+service::SeenPacket port_packet(const OpenPort& port, std::byte& protocol) noexcept {
+  protocol = static_cast<std::byte>(port.protocol == Protocol::Udp ? IPPROTO_UDP : IPPROTO_TCP);
+  return {.details = {.wire_length = 1, .tag = port.index},
+          .from = {.ip = port.ip, .port = port.port},
+          .bytes = {&protocol, 1}};
+}
+
+OpenPort port_of(const service::Event& event) noexcept {
+  const bool is_udp =
+      !event.bytes.empty() && static_cast<unsigned char>(event.bytes.front()) == IPPROTO_UDP;
+  return {.ip = event.from.ip,
+          .index = event.packet.tag,
+          .port = event.from.port,
+          .protocol = is_udp ? Protocol::Udp : Protocol::Tcp};
+}
 
 std::unique_ptr<ServiceWorker> FedWorker::make(service::Loop& loop, const Hooks& hooks,
                                                const MakeInner& make,
                                                std::shared_ptr<PortRings> rings,
                                                std::shared_ptr<const SocketGuard> guard,
                                                std::size_t most) {
-  std::unique_ptr<FedWorker> made{new FedWorker{std::move(rings), std::move(guard), most}};
+  std::unique_ptr<FedWorker> made{new FedWorker{loop, std::move(rings), std::move(guard), most}};
+  made->ports_ = loop.new_socket();
+  if (auto opened = loop.open_packets(made->ports_, made->rings_->asked); !opened) {
+    hooks.warn(fmt::format("no port can be asked: {}", opened.error().message));
+    made->most_ = 0;
+  }
   Hooks own = hooks;
   own.done = [worker = made.get()](const service::ServicePort& port,
                                    service::ServiceFinding&& finding) {
@@ -33,34 +67,39 @@ std::unique_ptr<ServiceWorker> FedWorker::make(service::Loop& loop, const Hooks&
   return made;
 }
 
+FedWorker::~FedWorker() { loop_.close(ports_); }
+
+// An answer may come while its port is given to whoever asks. With each read a port comes at most,
+// so reads, ports and answers together never need more room than there is.
 void FedWorker::turn() {
-  if (!inner_) {
-    fail_all();
-    return;
-  }
   if (guard_->generation() != generation_) drop_blocked();
   const std::size_t room = rings_->answered.capacity() - rings_->answered.size();
   const std::size_t most = std::min(most_, room);
-  OpenPort port;
-  while (asking_.size() < most && rings_->asked.pop(port)) {
-    // A port that is being asked is not asked twice.
-    if (!asking_.emplace(port.index, port).second) continue;
-    inner_->add({.host = port.ip,
-                 .port = port.port,
-                 .transport = port.protocol == Protocol::Udp ? service::Transport::Udp
-                                                             : service::Transport::Tcp,
-                 .tag = port.index});
+  for (; reads_ < kMostReads && asking_.size() + reads_ < most; ++reads_) {
+    (void)loop_.read_packet(ports_, service::kForever,
+                            [this](const service::Event& event) { take(event); });
   }
 }
 
-void FedWorker::fail_all() {
-  OpenPort port;
-  while (rings_->answered.size() < rings_->answered.capacity() && rings_->asked.pop(port)) {
-    service::ServiceFinding finding;
-    finding.outcome = service::ServiceFinding::Outcome::Failed;
-    finding.trouble = failure_;
-    answer(port, std::move(finding));
-  }
+void FedWorker::take(const service::Event& event) {
+  --reads_;
+  if (event.status != service::EventStatus::Success) return;
+  const OpenPort port = port_of(event);
+  if (!inner_) return fail(port, failure_);
+  // A port that is being asked is not asked twice.
+  if (!asking_.emplace(port.index, port).second) return;
+  inner_->add({.host = port.ip,
+               .port = port.port,
+               .transport = port.protocol == Protocol::Udp ? service::Transport::Udp
+                                                           : service::Transport::Tcp,
+               .tag = port.index});
+}
+
+void FedWorker::fail(const OpenPort& port, std::string_view trouble) {
+  service::ServiceFinding finding;
+  finding.outcome = service::ServiceFinding::Outcome::Failed;
+  finding.trouble = trouble;
+  answer(port, std::move(finding));
 }
 
 void FedWorker::done(const service::ServicePort& port, service::ServiceFinding&& finding) {
@@ -84,16 +123,19 @@ void FedWorker::drop_blocked() {
   for (const auto& [index, port] : asking_) {
     if (!guard_->allows(port.ip)) blocked.insert(port.ip);
   }
-  for (const IpAddress& host : blocked) inner_->drop(host);
+  for (const IpAddress& host : blocked) {
+    if (guard_->is_blocked(host)) {
+      inner_->abandon(host);
+    } else {
+      inner_->drop(host);
+    }
+  }
   for (auto at = asking_.begin(); at != asking_.end();) {
     if (!blocked.contains(at->second.ip)) {
       ++at;
       continue;
     }
-    service::ServiceFinding finding;
-    finding.outcome = service::ServiceFinding::Outcome::Failed;
-    finding.trouble = "blocked while it was asked";
-    answer(at->second, std::move(finding));
+    fail(at->second, "blocked while it was asked");
     at = asking_.erase(at);
   }
 }

@@ -13,7 +13,9 @@ Result<std::unique_ptr<ServiceTier>> ServiceTier::open(Settings settings) {
   settings.loop.may_send = [guard](const IpAddress& ip) { return guard->allows(ip); };
   const std::size_t most = std::clamp<std::size_t>(settings.ports_at_once, 1, kFactsWaiting);
   for (unsigned i = 0; i < settings.threads; ++i) {
-    auto rings = std::make_shared<PortRings>(settings.ports_waiting, kFactsWaiting);
+    auto opened = PortRings::open(settings.ports_waiting, kFactsWaiting);
+    if (!opened) return Failure{opened.error()};
+    std::shared_ptr<PortRings> rings = std::move(*opened);
     auto thread = ServiceThread::open(
         {.loop = settings.loop,
          .make = [make = settings.make, rings, guard, most](
@@ -37,17 +39,15 @@ ServiceTier::Core& ServiceTier::core_of(const IpAddress& ip) noexcept {
 }
 
 bool ServiceTier::offer(const OpenPort& port) noexcept {
-  Core& core = core_of(port.ip);
-  OpenPort given = port;
-  if (!core.rings->asked.push(std::move(given))) return false;
-  core.has_news = true;
+  std::byte protocol{};
+  if (!core_of(port.ip).rings->asked->offer(port_packet(port, protocol))) return false;
   ++offered_;
   return true;
 }
 
 void ServiceTier::wake() noexcept {
   for (Core& core : cores_) {
-    if (std::exchange(core.has_news, false)) core.thread->wake();
+    if (std::exchange(core.has_room, false)) core.thread->wake();
   }
 }
 
@@ -58,30 +58,30 @@ std::size_t ServiceTier::take(std::span<PortAnswer> into) noexcept {
     const std::size_t before = count;
     while (count < into.size() && core.rings->answered.pop(into[count])) ++count;
     // There may be room for more of them now.
-    if (count > before) core.has_news = true;
+    if (count > before) core.has_room = true;
   }
   next_ = (next_ + 1) % cores_.size();
   taken_ += count;
   return count;
 }
 
-void ServiceTier::block(const AddressList& blocked) {
-  guard_->replace(blocked);
+void ServiceTier::block(const AddressList& blocked, const AddressList& skipped) {
+  guard_->replace(blocked, skipped);
   for (const Core& core : cores_) core.thread->wake();
 }
 
 double ServiceTier::fullness() const noexcept {
   double most = 0.0;
   for (const Core& core : cores_) {
-    most = std::max(most, static_cast<double>(core.rings->asked.size()) /
-                              static_cast<double>(core.rings->asked.capacity()));
+    most = std::max(most, static_cast<double>(core.rings->asked->size()) /
+                              static_cast<double>(core.rings->asked->capacity()));
   }
   return most;
 }
 
 std::size_t ServiceTier::capacity() const noexcept {
   std::size_t sum = 0;
-  for (const Core& core : cores_) sum += core.rings->asked.capacity();
+  for (const Core& core : cores_) sum += core.rings->asked->capacity();
   return sum;
 }
 

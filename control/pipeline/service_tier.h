@@ -18,7 +18,8 @@ namespace trawl::control {
 
 // The threads that ask open ports what they are, while others find more of them.
 //
-// Each thread has an event loop, a bounded ring of ports to ask and one of answers. A host belongs
+// Each thread has an event loop, which reads ports to ask from a bounded PacketSource as it reads
+// anything else, and a bounded ring of answers. A host belongs
 // to one thread, by a hash of its address, so all that is done with it is done there, without
 // locks. What is in the rings and being asked is all the memory that the tier takes, however many
 // ports are open.
@@ -43,12 +44,13 @@ class ServiceTier {
 
   // Puts a port where its thread finds it; false when that one's ring is full.
   [[nodiscard]] bool offer(const OpenPort& port) noexcept;
-  // Tells threads of the ports that were offered. After a batch of them.
+  // Tells threads that there is room for more answers. After take().
   void wake() noexcept;
   // Moves answers out; returns how many.
   [[nodiscard]] std::size_t take(std::span<PortAnswer> into) noexcept;
-  // No socket reaches these from now on; what is under way with them is broken off.
-  void block(const AddressList& blocked);
+  // No socket reaches these from now on. What is under way with them is broken off, with those that
+  // are blocked and not merely skipped without a packet.
+  void block(const AddressList& blocked, const AddressList& skipped = {});
 
   // Offered and not answered yet. What is in answer rings counts.
   [[nodiscard]] std::uint64_t pending() const noexcept { return offered_ - taken_; }
@@ -63,7 +65,7 @@ class ServiceTier {
   struct Core {
     std::shared_ptr<PortRings> rings;
     std::unique_ptr<ServiceThread> thread;
-    bool has_news = false;  // To be told to the thread.
+    bool has_room = false;  // For answers, which is to be told to the thread.
   };
 
   explicit ServiceTier(std::shared_ptr<SocketGuard> guard) : guard_{std::move(guard)} {}

@@ -44,7 +44,8 @@ OpenPortStage::OpenPortStage(Parts parts)
             return std::pair{target.ip, target.port};
           },
       .sink = parts_.sink,
-      .census = census_};
+      .census = census_,
+      .is_blocked = parts_.is_blocked};
   if (parts_.keeper != nullptr) {
     intake.note = [this](std::uint64_t index) { return parts_.keeper->record_answer(index); };
   }

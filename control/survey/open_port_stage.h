@@ -40,6 +40,8 @@ class OpenPortStage {
     CheckpointKeeper* keeper = nullptr;  // Notes whose banners are written.
     // Of networks that are known to answer everything, all of them, when there are more.
     std::function<void(const AddressList&)> skip{};
+    // Whom nothing is sent to any more; may be absent.
+    std::function<bool(const IpAddress&)> is_blocked{};
   };
   explicit OpenPortStage(Parts parts);
 

@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstring>
 #include <type_traits>
+#include <vector>
 
 #include "dataplane/exception/port_users.h"
 #include "dataplane/internal/arp_frame.h"
@@ -44,6 +45,34 @@ constexpr sock_filter kDiscovery[] = {
     {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, wire::kNeighbourAdvertisement},
     {BPF_RET | BPF_K, 0, 0, 0xffff},
     {BPF_RET | BPF_K, 0, 0, 0}};
+
+// Which frames the socket is given: those of one protocol that came in with the tag of one VLAN, or
+// without any. A socket of that protocol alone would not do: the kernel shows the tag only to
+// sockets of all protocols, and gives the others the frames of every VLAN as if they had none.
+template <typename Address>
+std::vector<sock_filter> filter_of(VlanId vlan) {
+  constexpr std::uint32_t kType = SKF_AD_OFF + SKF_AD_PKTTYPE;
+  constexpr std::uint32_t kHasTag = SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT;
+  constexpr std::uint32_t kTag = SKF_AD_OFF + SKF_AD_VLAN_TAG;
+  constexpr std::uint32_t kProtocol = SKF_AD_OFF + SKF_AD_PROTOCOL;
+  std::vector<sock_filter> filter{
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, kType},
+      {BPF_JMP | BPF_JEQ | BPF_K, 7, 0, PACKET_OUTGOING},
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, kHasTag},
+      {BPF_JMP | BPF_JEQ | BPF_K, 2, 0, 0},
+      {BPF_LD | BPF_H | BPF_ABS, 0, 0, kTag},
+      {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xfff},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 2, vlan.id()},
+      {BPF_LD | BPF_H | BPF_ABS, 0, 0, kProtocol},
+      {BPF_JMP | BPF_JEQ | BPF_K, 1, 0, kIsV4<Address> ? ETH_P_ARP : ETH_P_IPV6},
+      {BPF_RET | BPF_K, 0, 0, 0}};
+  if constexpr (kIsV4<Address>) {
+    filter.push_back({BPF_RET | BPF_K, 0, 0, 0xffff});
+  } else {
+    filter.insert(filter.end(), std::begin(kDiscovery), std::end(kDiscovery));
+  }
+  return filter;
+}
 
 bool set(int fd, int level, int option, const void* value, socklen_t size) noexcept {
   return setsockopt(fd, level, option, value, size) == 0;
@@ -107,27 +136,29 @@ Result<std::unique_ptr<BasicNeighbourWatch<Address>>> BasicNeighbourWatch<Addres
 
 template <typename Address>
 Result<void> BasicNeighbourWatch<Address>::open_socket(const std::string& interface) {
-  const int type = kIsV4<Address> ? ETH_P_ARP : ETH_P_IPV6;
   // Of no protocol at first: nothing may come before the filter is there.
   socket_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const int on = 1;
-  const sock_fprog filter{std::size(kDiscovery), const_cast<sock_filter*>(kDiscovery)};
+  std::vector<sock_filter> program = filter_of<Address>(plan_.vlan);
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
   packet_mreq groups{};
   groups.mr_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
   groups.mr_type = PACKET_MR_ALLMULTI;
   sockaddr_ll name{};
   name.sll_family = AF_PACKET;
-  name.sll_protocol = htons(static_cast<std::uint16_t>(type));
+  name.sll_protocol = htons(ETH_P_ALL);
   name.sll_ifindex = groups.mr_ifindex;
-  bool ready =
-      socket_ >= 0 && stop_ >= 0 && set(socket_, SOL_PACKET, PACKET_AUXDATA, &on, sizeof on);
+  bool ready = socket_ >= 0 && stop_ >= 0 &&
+               set(socket_, SOL_PACKET, PACKET_AUXDATA, &on, sizeof on) &&
+               set(socket_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+  // Spares the kernel a copy of each; the filter does not need it.
+  if (ready) (void)set(socket_, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
   if (ready && !set(socket_, SOL_SOCKET, SO_RCVBUFFORCE, &kBufferBytes, sizeof kBufferBytes)) {
     (void)set(socket_, SOL_SOCKET, SO_RCVBUF, &kBufferBytes, sizeof kBufferBytes);
   }
   if constexpr (!kIsV4<Address>) {
     // Whoever looks for an address that the kernel does not have asks a group it is not in.
-    ready = ready && set(socket_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) &&
-            set(socket_, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof groups);
+    ready = ready && set(socket_, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof groups);
   }
   ready = ready && bind(socket_, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
   if (ready) return {};

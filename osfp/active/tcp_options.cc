@@ -18,6 +18,7 @@ enum Kind : std::uint8_t {
   kMss = 2,
   kScale = 3,
   kSackPermitted = 4,
+  kSack = 5,
   kTimestamps = 8,
 };
 
@@ -34,12 +35,17 @@ constexpr std::size_t length_of(std::uint8_t kind) noexcept {
   }
 }
 
+constexpr std::size_t kSackBlock = 8;  // RFC 2018 section 3.
+
 // The option at the start of `rest`, nullopt when its length is wrong.
 std::optional<std::span<const std::byte>> first_option(std::span<const std::byte> rest) noexcept {
   const std::size_t expected = length_of(wire::read8(rest.data()));
   if (expected == 1) return rest.first(1);
   if (rest.size() < 2) return std::nullopt;
   const std::size_t said = wire::read8(rest.data() + 1);
+  if (wire::read8(rest.data()) == kSack && (said < 2 + kSackBlock || said % kSackBlock != 2)) {
+    return std::nullopt;
+  }
   if (said < 2 || said > rest.size() || (expected != 0 && said != expected)) return std::nullopt;
   return rest.first(said);
 }

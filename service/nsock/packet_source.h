@@ -53,6 +53,11 @@ class PacketSource {
   void end() noexcept;
 
   [[nodiscard]] std::size_t capacity() const noexcept { return slots_.size(); }
+  // To who offers, never less than there are; to others, about as many.
+  [[nodiscard]] std::size_t size() const noexcept {
+    const std::uint64_t taken = taken_.load(std::memory_order_acquire);
+    return static_cast<std::size_t>(put_.load(std::memory_order_acquire) - taken);
+  }
   [[nodiscard]] std::size_t most_bytes() const noexcept { return most_bytes_; }
   // How many times the loop was woken. Of the producer's thread.
   [[nodiscard]] std::uint64_t wakes() const noexcept { return wakes_; }

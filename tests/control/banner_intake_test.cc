@@ -101,7 +101,8 @@ class BannerIntakeTest : public ::testing::Test {
             .note = [this](std::uint64_t index) -> Result<void> {
               noted_.insert(index);
               return {};
-            }});
+            },
+            .is_blocked = [this](const IpAddress&) { return blocked_; }});
   }
   const ServiceFact& fact(std::uint16_t port) { return sink_.by_port.find(port)->second; }
 
@@ -111,6 +112,7 @@ class BannerIntakeTest : public ::testing::Test {
   std::deque<Banner*> waiting_;
   std::set<Banner*> out_;
   std::set<std::uint64_t> noted_;
+  bool blocked_ = false;
   std::vector<std::unique_ptr<std::byte[]>> memory_;
 };
 
@@ -174,6 +176,15 @@ TEST_F(BannerIntakeTest, WhoWasToldNothingIsNotCalledAMiddlebox) {
   EXPECT_EQ(fact(900).port_class, PortClass::Unknown);
   EXPECT_NE(fact(900).trouble, "");
   EXPECT_EQ(census_.classes().count(PortClass::Unknown), 1U);
+}
+
+TEST_F(BannerIntakeTest, WhoWasBlockedMeanwhileIsNotCalledAMiddlebox) {
+  (void)census_.found(4, ip_, 4, {});
+  const auto intake = this->intake();
+  blocked_ = true;
+  ASSERT_TRUE(intake->finish(true));
+  EXPECT_EQ(fact(4).port_class, PortClass::Unknown);
+  EXPECT_NE(fact(4).trouble.find("blocked"), std::string::npos);
 }
 
 TEST_F(BannerIntakeTest, ASurveyCutShortCallsNobodyAMiddlebox) {

@@ -124,6 +124,52 @@ TEST_F(ServiceTierTest, WhereNothingCanBeAskedEveryPortSaysWhy) {
   EXPECT_THAT((*opened)->take_warnings(), testing::ElementsAre(HasSubstr("no patterns")));
 }
 
+// Version detection answers ports that the probe file excludes before it asks anything.
+TEST_F(ServiceTierTest, AnswersThatComeAtOnceFindTheirPlaceToo) {
+  class AtOnce final : public ServiceWorker {
+   public:
+    explicit AtOnce(Hooks hooks) : hooks_{std::move(hooks)} {}
+    void add(service::ServicePort port) override {
+      service::ServiceFinding finding;
+      finding.outcome = service::ServiceFinding::Outcome::Excluded;
+      hooks_.done(port, std::move(finding));
+    }
+    void drop(const IpAddress& /*host*/) override {}
+
+   private:
+    Hooks hooks_;
+  };
+  auto opened = ServiceTier::open({.threads = 1,
+                                   .make = [](service::Loop&, ServiceWorker::Hooks hooks)
+                                       -> Result<std::unique_ptr<ServiceWorker>> {
+                                     return std::make_unique<AtOnce>(std::move(hooks));
+                                   }});
+  ASSERT_TRUE(opened);
+  constexpr std::uint32_t kPorts = 3 * ServiceTier::kFactsWaiting;
+  for (std::uint32_t host = 0; host < kPorts; ++host) {
+    ASSERT_TRUE((*opened)->offer(port(host, 9100)));
+  }
+  std::set<std::uint64_t> answered;
+  for (const PortAnswer& answer : take(**opened, kPorts)) answered.insert(answer.index);
+  EXPECT_EQ(answered.size(), kPorts);
+}
+
+TEST_F(ServiceTierTest, ProtocolsAndFamiliesArriveAsTheyWere) {
+  const auto tier = open(1);
+  const OpenPort udp{.ip = *IpAddress::parse("2001:db8::53"),
+                     .index = ~std::uint64_t{0},
+                     .port = 65'535,
+                     .protocol = Protocol::Udp};
+  ASSERT_TRUE(tier->offer(udp));
+  ASSERT_TRUE(tier->offer(port(7, 1)));
+  for (const PortAnswer& answer : take(*tier, 2)) {
+    const bool is_udp = answer.index == udp.index;
+    EXPECT_EQ(answer.fact.protocol, is_udp ? Protocol::Udp : Protocol::Tcp);
+    EXPECT_EQ(answer.fact.ip, is_udp ? udp.ip : port(7, 1).ip);
+    EXPECT_EQ(answer.fact.port, is_udp ? 65'535 : 1);
+  }
+}
+
 TEST(SocketGuard, BlocksWhatTheListSaysNow) {
   AddressList first;
   first.v4.add({Ipv4Address{0xc6120005U}, Ipv4Address{0xc6120006U}});
@@ -134,8 +180,13 @@ TEST(SocketGuard, BlocksWhatTheListSaysNow) {
   EXPECT_TRUE(guard.allows(*IpAddress::parse("2001:db8::5")));
   AddressList second;
   second.v6.add(*Ipv6Prefix::parse("2001:db8::/64"));
-  guard.replace(second);
+  AddressList third;
+  third.v4.add({Ipv4Address{0xc6120007U}, Ipv4Address{0xc6120007U}});
+  guard.replace(second, third);
   EXPECT_NE(guard.generation(), before);
+  EXPECT_FALSE(guard.allows(*IpAddress::parse("198.18.0.7")));
+  EXPECT_FALSE(guard.is_blocked(*IpAddress::parse("198.18.0.7"))) << "it is skipped";
+  EXPECT_TRUE(guard.is_blocked(*IpAddress::parse("2001:db8::5")));
   EXPECT_TRUE(guard.allows(*IpAddress::parse("198.18.0.5")));
   EXPECT_FALSE(guard.allows(*IpAddress::parse("2001:db8::5")));
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_ring_elem.h>
 
 #include <array>
 #include <chrono>
@@ -16,6 +17,8 @@
 
 #include "dataplane/conversation/conversation_stamp.h"
 #include "dataplane/eal.h"
+#include "dataplane/internal/converser.h"
+#include "dataplane/internal/poll_rx.h"
 #include "dataplane/link.h"
 #include "dataplane/scanner.h"
 #include "tests/dataplane/counted_new.h"
@@ -339,6 +342,65 @@ TEST(Conversing, ResetsOfConversationsAreNoReplies) {
   Banner* banner = nullptr;
   ASSERT_EQ(scanner.take_banners({&banner, 1}), 1U);
   EXPECT_EQ(banner->port_class, PortClass::Resets);
+}
+
+// Nobody sends what is said. Frames stay with the link until it has waited long enough to show that
+// it takes none before its own are taken.
+TEST(Conversing, FramesWaitForRoomToAnswerThemButNotForEver) {
+  constexpr unsigned kRoom = 256;
+  constexpr std::uint32_t kTargets = 400;
+  constexpr std::uint32_t kMore = 600;
+  constexpr unsigned kBurst = internal::BasicRxLoop<Ipv4Address>::kBurst;
+  const auto link = open_link("net_ring10", 1);
+  ASSERT_TRUE(link);
+  for (std::uint32_t i = 0; i < kTargets; ++i) inject(*link, syn_ack(target_of(i)));
+  const auto ring = [](const char* name, unsigned size, unsigned count) {
+    return std::unique_ptr<rte_ring, decltype(&rte_ring_free)>{
+        rte_ring_create_elem(name, size, count, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ),
+        &rte_ring_free};
+  };
+  const auto replies = ring("test_replies", sizeof(Reply), 4096);
+  const auto frames = ring("test_frames", sizeof(void*), 2 * kRoom);
+  ScanPlan plan = make_plan(conversations());
+  CoreCounters counters;
+  internal::SharedState shared;
+  auto converser =
+      internal::BasicConverser<Ipv4Address>::make(plan, link->rx_pool(), frames.get(), counters);
+  ASSERT_TRUE(converser);
+  internal::BasicRxLoop<Ipv4Address> loop{
+      plan, shared, {.port = link->port(), .replies = replies.get()}, counters, converser->get()};
+  const auto count = [&counters](Counter counter) {
+    CounterValues sums{};
+    counters.add_to(sums);
+    return sums[static_cast<std::size_t>(counter)];
+  };
+  const Ticks begun = TscClock::now();
+  const Ticks longest = plan.clock.ticks_in(50ms);
+  unsigned taken = 0;
+  while (loop.poll(begun)) ++taken;
+  EXPECT_LT(taken * kBurst, kTargets);
+  EXPECT_GE(taken * kBurst, kRoom);
+  EXPECT_EQ(count(Counter::RxWaits), 1U);
+  EXPECT_FALSE(loop.poll(begun + longest / 2));
+  EXPECT_EQ(count(Counter::TalkRingFull), 0U);
+  // They leave: the rest is taken at once.
+  void* frame = nullptr;
+  while (rte_ring_dequeue(frames.get(), &frame) == 0)
+    rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
+  EXPECT_TRUE(loop.poll(begun + longest / 2));
+  while (loop.poll(begun + longest / 2)) {
+  }
+  for (std::uint32_t i = 0; i < kMore; ++i) inject(*link, syn_ack(target_of(kTargets + i)));
+  while (loop.poll(begun + longest)) {
+  }
+  EXPECT_EQ(count(Counter::TalkRingFull), 0U);
+  unsigned more = 0;
+  while (loop.poll(begun + 3 * longest)) ++more;
+  EXPECT_GT(more, 0U);
+  EXPECT_GT(count(Counter::TalkRingFull), 0U);
+  EXPECT_EQ(count(Counter::RxFrames), kTargets + kMore);
+  while (rte_ring_dequeue(frames.get(), &frame) == 0)
+    rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
 }
 
 TEST(Conversing, OnlySynScansConverse) {

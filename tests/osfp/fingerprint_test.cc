@@ -61,6 +61,7 @@ TEST(Fingerprint, SaysWhatIsWrong) {
   EXPECT_EQ(reason("T2(R)"), "a test without a value in a fingerprint: 'R'");
   EXPECT_EQ(reason("T2(R=N%R=N)"), "a test that is there twice in a fingerprint: 'R=N'");
   EXPECT_EQ(reason("T2(R=N)T2(R=N)"), "a line that is there twice in a fingerprint: 'T2'");
+  EXPECT_EQ(reason("T2(R=\x1b[0m)"), "a value that cannot be printed in a fingerprint: 'R=?[0m'");
   EXPECT_FALSE(Fingerprint::parse(std::string(70000, 'x')));
 }
 

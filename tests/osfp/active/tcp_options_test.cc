@@ -35,12 +35,13 @@ TEST(TcpOptions, ReadsOnBehindTheEndOfTheList) {
 
 TEST(TcpOptions, GivesOtherKindsNoLetter) {
   EXPECT_EQ(signature("fd040102020405b401010303070101"), "M5B4NNW7NN");
+  EXPECT_EQ(signature("0101050a0000000100000002"), "NN");  // Selective acknowledgments.
 }
 
 TEST(TcpOptions, DoesNotReadWrongLengths) {
-  for (const char* const hex :
-       {"01010102", "020405", "0203050101010101", "0200050101010101", "0304050101010101",
-        "0808000000010000", "040300010101", "1e010102", "1e000102", "1e0a0102"}) {
+  for (const char* const hex : {"01010102", "020405", "0203050101010101", "0200050101010101",
+                                "0304050101010101", "0808000000010000", "040300010101", "1e010102",
+                                "05020204ffff0101", "1e000102", "1e0a0102"}) {
     EXPECT_EQ(signature(hex), "unreadable") << hex;
   }
 }

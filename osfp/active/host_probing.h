@@ -1,0 +1,92 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "osfp/active/analysis.h"
+
+namespace trawl::osfp {
+
+// Between two SEQ probes: six of them see the ticks of a clock of 2 Hz.
+inline constexpr Moment kSeqSpacing = std::chrono::milliseconds{100};
+
+struct ProbingSettings {
+  unsigned retransmissions = 3;  // Of a probe without answer, in each round.
+  unsigned restarts = 2;         // Of SEQ probes that left at the wrong times, in each round.
+  Moment timeout = std::chrono::milliseconds{1000};  // For an answer.
+  Moment spacing = std::chrono::milliseconds{25};    // Least, between the other probes to one host.
+  Moment tolerance = std::chrono::milliseconds{1};   // Of the spacing of SEQ probes.
+};
+
+// What to send now.
+struct DueProbe {
+  Probe probe = Probe::Seq1;
+  ProbeStamp stamp;
+};
+
+// When to send which probe to one host. Knows the time only from its callers, so a simulated
+// network can run it faster than real time.
+//
+// A round begins with the six SEQ probes, each at its own moment counted from the first, so that
+// lateness does not add up; nothing else is sent between them, as it would count into the sequences
+// they measure. When they left more than `tolerance` off their spacing, the round begins again with
+// other source ports. The other probes follow, then those without an answer again, until all are
+// answered or have been sent often enough.
+//
+// Thread: one user.
+class HostProbing {
+ public:
+  // `series` tells addresses and ports; its numbers are chosen here. It needs room above its source
+  // port: kProbes for each batch, of which there are at most rounds * (1 + restarts).
+  HostProbing(const ProbeSeries& series, bool knows_closed_port, const ProbingSettings& settings,
+              std::uint64_t seed, Moment start);
+
+  // When next() has something to do; nullopt once the round is complete.
+  [[nodiscard]] std::optional<Moment> due() const noexcept;
+  // The probe to send, nullopt when none is due. The caller sends it at once and calls sent();
+  // until then no other is given.
+  [[nodiscard]] std::optional<DueProbe> next(Moment now);
+  void sent(const DueProbe& probe, Moment at) noexcept;
+  // Whether the IPv4 packet answers a probe of this round. Only the first answer to each counts.
+  bool receive(std::span<const std::byte> packet);
+  // For a path whose round trip time became known.
+  void set_timeout(Moment timeout) noexcept { settings_.timeout = timeout; }
+
+  [[nodiscard]] bool is_complete() const noexcept { return !due(); }
+  [[nodiscard]] const Round& round() const noexcept { return round_; }
+  // What write_probe() needs for the probe that next() gave.
+  [[nodiscard]] const ProbeSeries& series() const noexcept { return round_.series; }
+  // Over what time the SEQ probes left, as a share of what it should be; 1 without an open port.
+  [[nodiscard]] double timing_ratio() const noexcept;
+  // Whether each left at its time, within the tolerance.
+  [[nodiscard]] bool kept_time() const noexcept { return kept_time_; }
+  // Another round, with other source ports and numbers.
+  void begin_round(Moment start);
+
+ private:
+  [[nodiscard]] bool is_wanted(Probe probe) const noexcept;
+  // When the probe is to be sent, sent again or given up; nullopt when it is done with.
+  [[nodiscard]] std::optional<Moment> deadline_of(Probe probe) const noexcept;
+  [[nodiscard]] std::optional<DueProbe> next_other(Moment now);
+  [[nodiscard]] DueProbe stamped(Probe probe) noexcept;
+  void begin_batch(Moment start) noexcept;
+  void check_spacing(Probe probe, Moment at) noexcept;
+  [[nodiscard]] std::uint32_t random() noexcept;
+
+  ProbingSettings settings_;
+  std::uint64_t random_state_;
+  Round round_;
+  std::size_t seq_next_ = 0;  // kSeqProbes when all have been sent.
+  unsigned restarts_left_ = 0;
+  bool kept_time_ = true;
+  Moment start_{};  // Of the SEQ probes.
+  Moment seq_last_{};
+  Moment last_sent_{};
+  std::array<bool, kProbes> given_up_{};
+};
+
+}  // namespace trawl::osfp
