@@ -111,14 +111,14 @@ TEST(OsDatabase, LinesOfALeftOutEntryBelongToNoOther) {
 }
 
 TEST(OsDatabase, ReasonsArePrintable) {
-  EXPECT_EQ(problems_after("\x1b[2J\n"),
-            "3: neither a directive nor a line of tests: '?[2J'\n");
+  EXPECT_EQ(problems_after("\x1b[2J\n"), "3: neither a directive nor a line of tests: '?[2J'\n");
   const std::string text = problems_after(std::string(10'000, 'x') + "\n");
   EXPECT_EQ(text, "3: the line is over 8192 bytes long\n");
 }
 
 TEST(OsDatabase, PointsAreBoundedNumbers) {
-  const auto text = problems_of(parse_os_database("MatchPoints\nT5(R=-1%DF=10001%T=x%TG=10000)", "x"));
+  const auto text =
+      problems_of(parse_os_database("MatchPoints\nT5(R=-1%DF=10001%T=x%TG=10000)", "x"));
   EXPECT_EQ(text,
             "2: in T5: points are numbers up to 10000, not '-1'; the test is left out\n"
             "2: in T5: points are numbers up to 10000, not '10001'; the test is left out\n"

@@ -49,14 +49,10 @@ TEST(OsScorer, ALineOfOneTestNeverAnswersForAnother) {
 TEST(OsScorer, AKnownDistanceLeavesTheGuessedOneOut) {
   const std::string entry = "Fingerprint a\nT5(R=Y%T=3B-45%TG=40)\n";
   // T is there when the distance is known, TG when it is not; entries have both.
-  EXPECT_EQ(score(kPoints + entry, "T5(R=Y%T=40)")[0],
-            (OsScore{.matched = 115, .possible = 115}));
-  EXPECT_EQ(score(kPoints + entry, "T5(R=Y%T=46)")[0],
-            (OsScore{.matched = 100, .possible = 115}));
-  EXPECT_EQ(score(kPoints + entry, "T5(R=Y%TG=40)")[0],
-            (OsScore{.matched = 115, .possible = 115}));
-  EXPECT_EQ(score(kPoints + entry, "T5(R=Y%TG=3B)")[0],
-            (OsScore{.matched = 100, .possible = 115}));
+  EXPECT_EQ(score(kPoints + entry, "T5(R=Y%T=40)")[0], (OsScore{.matched = 115, .possible = 115}));
+  EXPECT_EQ(score(kPoints + entry, "T5(R=Y%T=46)")[0], (OsScore{.matched = 100, .possible = 115}));
+  EXPECT_EQ(score(kPoints + entry, "T5(R=Y%TG=40)")[0], (OsScore{.matched = 115, .possible = 115}));
+  EXPECT_EQ(score(kPoints + entry, "T5(R=Y%TG=3B)")[0], (OsScore{.matched = 100, .possible = 115}));
 }
 
 TEST(OsScore, IsPerfectOnlyWhenWhole) {
@@ -116,10 +112,9 @@ TEST_F(InstalledScorer, ASampleOfAnEntryIsAmongItsPerfectMatches) {
     const OsMatches matches = pick_matches(*database_, scores);
     if (matches.outcome == OsOutcome::TooMany) continue;
     ASSERT_EQ(matches.outcome, OsOutcome::Perfect);
-    EXPECT_TRUE(std::any_of(matches.matches.begin(), matches.matches.end(),
-                            [&](const OsMatch& match) {
-                              return database_->entries[match.entry].name == entry.name;
-                            }))
+    EXPECT_TRUE(std::any_of(
+        matches.matches.begin(), matches.matches.end(),
+        [&](const OsMatch& match) { return database_->entries[match.entry].name == entry.name; }))
         << entry.name;
   }
 }
