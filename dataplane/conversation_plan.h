@@ -34,6 +34,9 @@ struct ConversationPlan {
   std::size_t most_open = 1U << 20U;                 // Conversations remembered at once.
   ByteCount most_memory{std::uint64_t{256} << 20U};  // For banners on their way to control.
   std::uint8_t ttl = 64;                             // Of what is sent; of IPv6 the hop limit.
+  // A process before this one may have left connections of the same key behind: what peers that
+  // still believe in one say of it, when they are asked again, is reset instead of believed.
+  bool is_resumed = false;
 };
 
 }  // namespace trawl::dataplane

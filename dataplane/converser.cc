@@ -65,7 +65,7 @@ void BasicConverser<Address>::hold(Ticks now) noexcept {
     noticed_ = 0;
   }
   // A wait can be over a little later; what it leads to would not be repeated.
-  if (rte_ring_free_count(frames_) >= BasicOutbox<Address>::kMost) engine_->tick(now, outbox_);
+  if (has_room()) engine_->tick(now, outbox_);
   if (!outbox_.frames().empty()) send();
 }
 

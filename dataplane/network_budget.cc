@@ -100,8 +100,9 @@ typename BasicNetworkBudget<Address>::Units BasicNetworkBudget<Address>::units_a
 
 template <typename Address>
 Ticks BasicNetworkBudget<Address>::take(Address address, Ticks now) noexcept {
-  const auto rank = *networks_.rank(Address{address.value() >> kHostBits});
-  std::atomic<Units>& full_at = full_at_[static_cast<std::size_t>(rank)];
+  const auto rank = networks_.rank(Address{address.value() >> kHostBits});
+  if (!rank) return kNever;
+  std::atomic<Units>& full_at = full_at_[static_cast<std::size_t>(*rank)];
   const Units at = units_at(now);
   Units before = full_at.load(std::memory_order_relaxed);
   for (;;) {

@@ -39,8 +39,10 @@ class BasicNetworkBudget {
   BasicNetworkBudget(const RankedSet<Address>& addresses, PacketsPerSecond rate,
                      const TscClock& clock, Ticks now);
 
+  static constexpr Ticks kNever = ~Ticks{0};
+
   // 0 when a packet to `address` may go at `now`; it counts as sent. Otherwise the ticks until one
-  // may. Needs an address of the set.
+  // may: kNever to a network without any address of the set.
   [[nodiscard]] Ticks take(Address address, Ticks now) noexcept;
 
   [[nodiscard]] PacketsPerSecond rate() const noexcept { return rate_; }

@@ -6,6 +6,7 @@
 #include <rte_ring_elem.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "dataplane/internal/arp_frame.h"
@@ -20,6 +21,9 @@ std::span<std::byte> bytes_of(rte_mbuf* frame) noexcept {
 
 // No reply takes longer; a stamp that says so is not ours.
 constexpr std::uint32_t kLongestRttUs = 60'000'000;
+
+// How long frames stay with the link because what conversations said before has not left.
+constexpr std::chrono::milliseconds kLongestTalkWait{50};
 
 // A tag that the driver or the kernel took out of the frame goes in again, so that there is one way
 // to see it.
@@ -66,13 +70,19 @@ template <typename Address>
 BasicRxLoop<Address>::BasicRxLoop(BasicScanPlan<Address>& plan, SharedState& shared,
                                   const RxSeat& seat, CoreCounters& counters,
                                   BasicConverser<Address>* converser)
-    : plan_{plan}, shared_{shared}, seat_{seat}, counters_{counters}, converser_{converser} {
+    : plan_{plan},
+      shared_{shared},
+      seat_{seat},
+      counters_{counters},
+      converser_{converser},
+      longest_talk_wait_{plan.clock.ticks_in(kLongestTalkWait)} {
+  if (!seat.resets.empty()) reset_choice_.emplace(plan.clock);
   if (seat.capture != nullptr) heads_ = std::make_unique<std::array<CapturedFrame, kBurst>>();
 }
 
 template <typename Address>
 bool BasicRxLoop<Address>::poll(Ticks now) noexcept {
-  if (!has_room()) return false;
+  if (!has_room(now)) return false;
   std::array<rte_mbuf*, kBurst> frames;
   const std::uint16_t received = rte_eth_rx_burst(seat_.port, queue_, frames.data(), kBurst);
   if (++queue_ == seat_.queues) queue_ = 0;
@@ -117,7 +127,7 @@ bool BasicRxLoop<Address>::poll(Ticks now) noexcept {
 }
 
 template <typename Address>
-bool BasicRxLoop<Address>::has_room() noexcept {
+bool BasicRxLoop<Address>::has_room(Ticks now) noexcept {
   unsigned room = rte_ring_free_count(seat_.replies);
   bool piling = room < rte_ring_get_capacity(seat_.replies) / 4;
   if (seat_.capture != nullptr) {
@@ -129,9 +139,21 @@ bool BasicRxLoop<Address>::has_room() noexcept {
   if (piling != shared_.replies_piling.load(std::memory_order_relaxed)) {
     shared_.replies_piling.store(piling, std::memory_order_relaxed);
   }
-  if (room >= kBurst) return true;
+  if (room >= kBurst && !must_wait_for_talk(now)) return true;
   counters_.add(Counter::RxWaits);
   return false;
+}
+
+// Whether the answers to a burst would find no room while the link takes none. Not for long: one
+// that first wants its own frames taken would never take ours.
+template <typename Address>
+bool BasicRxLoop<Address>::must_wait_for_talk(Ticks now) noexcept {
+  if (converser_ == nullptr || converser_->has_room()) {
+    talk_wait_ = 0;
+    return false;
+  }
+  if (talk_wait_ == 0) talk_wait_ = now;
+  return now - talk_wait_ < longest_talk_wait_;
 }
 
 // What a capture gets of the frame, should its claim be genuine.
@@ -195,15 +217,38 @@ void BasicRxLoop<Address>::validate(Ticks now, unsigned claims) noexcept {
     if (several && claims_[i].source != sources_[i]) continue;
     if (!is_genuine(claims_[i], cookies_[i])) continue;
     if (heads_ && valid != i) (*heads_)[valid] = (*heads_)[i];
-    replies_[valid++] = to_reply(claims_[i], now, now_us, time_mask);
+    if (valid != i) claims_[valid] = claims_[i];
+    replies_[valid] = to_reply(claims_[valid], now, now_us, time_mask);
+    ++valid;
   }
   counters_.add(Counter::RxValid, valid);
   counters_.add(Counter::RxForged, claims - valid);
+  if (reset_choice_) ask_for_resets(now, {claims_.data(), valid});
   if (valid > 0) {
     // First: whoever takes a reply finds its frame waiting.
     if (heads_) seat_.capture->put({heads_->data(), valid});
     rte_ring_sp_enqueue_bulk_elem(seat_.replies, replies_.data(), sizeof(Reply), valid, nullptr);
   }
+}
+
+// Senders take turns, so that each has its part of the rate to spend on it.
+template <typename Address>
+void BasicRxLoop<Address>::ask_for_resets(
+    Ticks now, std::span<const BasicReplyClaim<Address>> genuine) noexcept {
+  unsigned count = 0;
+  for (const auto& claim : genuine) {
+    if (claim.reason != Reason::SynAck) continue;
+    if (reset_choice_->allow(claim.sequence, claim.peer_sequence, now)) {
+      targets_[count++] = claim.target;
+    } else {
+      counters_.add(Counter::ResetsWithheld);
+    }
+  }
+  if (count == 0) return;
+  const unsigned put = rte_ring_sp_enqueue_burst_elem(seat_.resets[reset_turn_], targets_.data(),
+                                                      sizeof(BasicTarget<Address>), count, nullptr);
+  if (++reset_turn_ == seat_.resets.size()) reset_turn_ = 0;
+  counters_.add(Counter::ResetsDropped, count - put);
 }
 
 template class BasicRxLoop<Ipv4Address>;

@@ -1,15 +1,14 @@
 #include "dataplane/internal/poll_tx.h"
 
 #include <rte_mempool.h>
-#include <rte_ring_elem.h>
+#include <rte_ring.h>
 
 #include <algorithm>
 #include <bit>
 #include <chrono>
 #include <type_traits>
 
-#include "dataplane/internal/arp_frame.h"
-#include "dataplane/internal/neighbour_frame.h"
+#include "dataplane/internal/tx_frame.h"
 
 namespace trawl::dataplane::internal {
 namespace {
@@ -19,29 +18,16 @@ using namespace std::chrono_literals;
 // How long a probe waits in each queue for its next hop. A request goes out on arrival and again
 // after the third and the fourth wait; after the last, the neighbour counts as absent.
 constexpr std::array<std::chrono::milliseconds, 5> kPatience{1ms, 10ms, 250ms, 500ms, 1000ms};
-constexpr unsigned kFirstRepeat = 3;
 // The control plane asks for more every 50 ms; what it asked for has left by then.
 constexpr auto kRequestInterval = 40ms;
-constexpr auto kGatewayRepeat = 250ms;
-constexpr auto kGatewayRefresh = 10s;  // Another router may have taken over.
-
-// Where the frame of a pool buffer lies: behind the mbuf and the headroom. Worked out rather than
-// read from the mbuf, which is in no near cache when a burst is stamped.
-std::byte* frame_of(rte_mbuf* buffer) noexcept {
-  return reinterpret_cast<std::byte*>(buffer) + sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM;
-}
+// What waits for the budget of its network, at most: frames of conversations hold buffers that are
+// missing elsewhere, and all of it is looked at again and again.
+constexpr std::size_t kMostWaiting = 1024;
 
 // Frames of UDP probes differ in size and are written whole; those of others are prepared once.
 template <typename Probe>
 constexpr bool kWritesAll = std::is_same_v<Probe, BasicUdpTemplate<Ipv4Address>> ||
                             std::is_same_v<Probe, BasicUdpTemplate<Ipv6Address>>;
-
-void set_length(rte_mbuf* buffer, std::size_t size) noexcept {
-  buffer->data_off = RTE_PKTMBUF_HEADROOM;
-  buffer->data_len = static_cast<std::uint16_t>(size);
-  buffer->pkt_len = static_cast<std::uint32_t>(size);
-  buffer->ol_flags = 0;
-}
 
 }  // namespace
 
@@ -56,7 +42,9 @@ BasicTxLoop<Address>::BasicTxLoop(BasicScanPlan<Address>& plan, const SharedStat
       pacer_{plan.clock},
       request_spread_{plan.clock.ticks_in(kRequestInterval)},
       first_lane_{seat.sender * kLanes / seat.senders},
-      last_lane_{(seat.sender + 1) * kLanes / seat.senders} {
+      last_lane_{(seat.sender + 1) * kLanes / seat.senders},
+      talk_line_{plan.budget && seat.talk != nullptr ? kMostWaiting : 0},
+      reset_line_{plan.budget && seat.resets != nullptr ? kMostWaiting : 0} {
   for (unsigned i = 0; i < kStages; ++i) patience_[i] = plan.clock.ticks_in(kPatience[i]);
   prepare_pool();
 }
@@ -88,41 +76,6 @@ void BasicTxLoop<Address>::begin(Ticks now) noexcept {
   if (plan_.max_runtime) deadline_ = now + plan_.clock.ticks_in(*plan_.max_runtime);
 }
 
-// Starts with the lane that lags most, so that a run with one sender keeps to the order.
-template <typename Address>
-void BasicTxLoop<Address>::adopt(const SweepRun* run) noexcept {
-  run_ = run;
-  exhausted_ = false;
-  block_left_ = 0;
-  lane_due_.fill(0);
-  lane_ = first_lane_;
-  std::uint64_t lowest = ~std::uint64_t{0};
-  for (unsigned lane = first_lane_; lane < last_lane_; ++lane) {
-    const LaneShare share{run->sweep.first, run->sweep.last, lane, kLanes};
-    const std::uint64_t taken = (*run->lanes)[lane].taken.load(std::memory_order_relaxed);
-    if (taken >= share.own_total() || share.position(taken) >= lowest) continue;
-    lowest = share.position(taken);
-    lane_ = lane;
-  }
-  lane_ = lane_ == first_lane_ ? last_lane_ - 1 : lane_ - 1;  // next_block() goes one on.
-}
-
-// Moves on to the next lane with positions left; false when there is none.
-template <typename Address>
-bool BasicTxLoop<Address>::next_block() noexcept {
-  const unsigned lanes = last_lane_ - first_lane_;
-  for (unsigned tried = 0; tried < lanes; ++tried) {
-    lane_ = lane_ + 1 == last_lane_ ? first_lane_ : lane_ + 1;
-    share_ = LaneShare{run_->sweep.first, run_->sweep.last, lane_, kLanes};
-    const std::uint64_t taken = (*run_->lanes)[lane_].taken.load(std::memory_order_relaxed);
-    if (taken >= share_.own_total()) continue;
-    block_left_ = share_.run(taken, LaneShare::kBlock);
-    return true;
-  }
-  exhausted_ = true;
-  return false;
-}
-
 template <typename Address>
 void BasicTxLoop<Address>::follow_rate(Ticks now) noexcept {
   const double rate = shared_.rate.load(std::memory_order_relaxed);
@@ -135,14 +88,16 @@ void BasicTxLoop<Address>::follow_rate(Ticks now) noexcept {
 template <typename Address>
 bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
   if (seat_.answers != nullptr) send_answers();
-  if (seat_.kernel != nullptr) send_for_kernel(*seat_.kernel);
-  if (seat_.talk != nullptr) send_talk();
+  if (seat_.kernel != nullptr) send_for_kernel();
+  if (seat_.talk != nullptr) send_talk(now);
   if (now >= deadline_) {
     give_up();
-    return false;
+    return send_resets_alone(now) > 0;
   }
   asked_ = 0;
   is_behind_ = false;
+  // A peer repeats what it gets no answer to; a probe can wait.
+  if (talk_.count > 0) return false;
   if (held_ > 0) {
     const unsigned sent = send_held();
     if (held_ > 0) return sent > 0;
@@ -155,6 +110,30 @@ bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
     adopt(run);
   }
   follow_rate(now);
+  if (!may_probe(now)) return send_resets_alone(now) > 0;
+  unsigned want = pacer_.allow(now, kBurst);
+  if (want == 0) {
+    is_behind_ = pacer_.is_behind();
+    return false;
+  }
+  unsigned sent = 0;
+  if (resets_wait(now)) [[unlikely]] {
+    sent = send_resets(now, share_of_resets(want));
+    want -= std::min(sent, want);
+    if (want == 0) return true;
+  }
+  if (!have_buffers(want)) return sent > 0;
+  if (const unsigned count = take_request(now); count > 0) {
+    sent += send_burst(now, count, request_attempt_);
+  } else if (run_ != nullptr) {
+    sent += send_sweep(now, want);
+  }
+  return sent > 0;
+}
+
+// Whether nothing but the rate holds probes back.
+template <typename Address>
+bool BasicTxLoop<Address>::may_probe(Ticks now) noexcept {
   if (shared_.replies_piling.load(std::memory_order_relaxed)) {
     counters_.add(Counter::TxBackPressure);
     return false;
@@ -163,20 +142,7 @@ bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
     counters_.add(Counter::TxHeld);
     return false;
   }
-  if (!gateway_ready(now)) return false;
-  const unsigned want = pacer_.allow(now, kBurst);
-  if (want == 0) {
-    is_behind_ = pacer_.is_behind();
-    return false;
-  }
-  if (!have_buffers(want)) return false;
-  unsigned sent = 0;
-  if (const unsigned count = take_request(now); count > 0) {
-    sent = send_burst(now, count, request_attempt_);
-  } else if (run_ != nullptr) {
-    sent = send_sweep(now, want);
-  }
-  return sent > 0;
+  return gateway_ready(now);
 }
 
 // A burst of the sweep. True to the order: what waited for its next hop goes first.
@@ -241,160 +207,6 @@ void BasicTxLoop<Address>::finish_if_done() noexcept {
   finished_run_.store(run_->number, std::memory_order_release);
 }
 
-// Nothing is generated for a gateway that has not answered yet when every probe needs it.
-template <typename Address>
-bool BasicTxLoop<Address>::gateway_ready(Ticks now) noexcept {
-  const Neighbours& neighbours = plan_.neighbours;
-  if (!neighbours.gateway_address()) return true;  // Nobody to ask.
-  const bool known = neighbours.gateway_known();
-  if (now >= next_gateway_request_ && seat_.sender == 0) {
-    (void)request(*neighbours.gateway_address());
-    next_gateway_request_ = now + plan_.clock.ticks_in(known ? kGatewayRefresh : kGatewayRepeat);
-  }
-  return known || !neighbours.only_gateway();
-}
-
-// Fills targets_ from the waiting queues with probes whose wait is over and whose hop is known.
-template <typename Address>
-unsigned BasicTxLoop<Address>::take_waiting(Ticks now, unsigned want) noexcept {
-  unsigned count = 0;
-  for (unsigned stage = 0; stage < kStages; ++stage) {
-    auto& queue = waiting_[stage];
-    for (unsigned looked = 0; looked < kBurst && !queue.empty(); ++looked) {
-      if (count + asked_ >= want) return count;
-      if (queue.front().due > now) break;
-      if (stage + 1 < kStages && waiting_[stage + 1].room() == 0) break;
-      const Target target = queue.front().target;
-      if (plan_.budget && network_must_wait(target, now)) break;
-      queue.pop();
-      if (resolve(target, stage + 1, now, heads_[count])) targets_[count++] = target;
-    }
-  }
-  return count;
-}
-
-// Puts the next target that the control plane asked for besides the sweep in targets_[0], when its
-// time has come; returns how many that are.
-template <typename Address>
-unsigned BasicTxLoop<Address>::take_request(Ticks now) noexcept {
-  if (seat_.requests == nullptr) return 0;
-  if (!request_spread_.allow(now, rte_ring_count(seat_.requests))) return 0;
-  ProbeRequest<Address> request;
-  if (rte_ring_sc_dequeue_elem(seat_.requests, &request, sizeof request) != 0) return 0;
-  request_attempt_ = static_cast<std::uint8_t>(request.attempt);
-  Target& target = targets_[0];
-  target = request.target;
-  const auto* const word = plan_.neighbours.next_hop(target.ip);
-  const std::uint64_t known = word == nullptr ? 0 : word->load(std::memory_order_relaxed);
-  if ((known & Neighbours::kResolved) == 0) {
-    counters_.add(Counter::ProbesNoNeighbour);
-    return 0;
-  }
-  heads_[0] = plan_.probe.frame_head(MacAddress::from_integer(known));
-  return 1;
-}
-
-// Takes the next positions of this loop's lanes, at most `want`, and writes the indexes of those
-// that are not left out.
-template <typename Address>
-unsigned BasicTxLoop<Address>::take_positions(unsigned want,
-                                              std::span<std::uint64_t> indexes) noexcept {
-  if (block_left_ == 0 && !next_block()) return 0;
-  const Sweep& sweep = run_->sweep;
-  Lane& lane = (*run_->lanes)[lane_];
-  const std::uint64_t cursor = lane.taken.load(std::memory_order_relaxed);
-  const std::uint64_t position = share_.position(cursor);
-  const std::uint64_t skipped = sweep.skip ? sweep.skip->mask_from(position - sweep.first) : 0;
-  const std::uint64_t rest = block_left_ == 64 ? ~std::uint64_t{0} : (1ULL << block_left_) - 1;
-  // What is left out costs nothing of the rate.
-  const auto taken = static_cast<unsigned>(
-      (skipped & rest) == rest ? block_left_ : std::min<std::uint64_t>(want, block_left_));
-  block_left_ -= taken;
-  unsigned count = 0;
-  if ((skipped & rest) != rest) {
-    sweep.order.forward_batch(position, indexes.first(taken));
-    for (unsigned i = 0; i < taken; ++i) {
-      indexes[count] = indexes[i];
-      count += static_cast<unsigned>((skipped >> i & 1U) == 0);
-    }
-  }
-  // Published before the frames leave: a reply can not overtake it.
-  lane.taken.store(cursor + taken, std::memory_order_release);
-  return count;
-}
-
-// Fills targets_ with the next positions of the sweep, less what must wait.
-template <typename Address>
-unsigned BasicTxLoop<Address>::take_new(Ticks now, unsigned want) noexcept {
-  const bool may_wait = !plan_.neighbours.only_gateway();
-  if (may_wait) want = static_cast<unsigned>(std::min<std::size_t>(want, waiting_[0].room()));
-  if (want == 0) return 0;
-  unsigned taken = 0;
-  if (plan_.budget) [[unlikely]] {
-    taken = take_within_budget(now, want);
-  } else {
-    std::array<std::uint64_t, kBurst> indexes;
-    taken = take_positions(want, indexes);
-    run_->sweep.space->at_batch({indexes.data(), taken}, {targets_.data(), taken});
-  }
-  if (taken == 0) return 0;
-  if (!may_wait) {
-    const auto word = plan_.neighbours.gateway()->load(std::memory_order_relaxed);
-    std::fill_n(heads_.begin(), taken, plan_.probe.frame_head(MacAddress::from_integer(word)));
-    return taken;
-  }
-  // Before anything is asked for: a blocked neighbour is not asked for either.
-  const unsigned allowed = drop_blocked(taken);
-  unsigned count = 0;
-  for (unsigned i = 0; i < allowed; ++i) {
-    const Target target = targets_[i];
-    if (resolve(target, 0, now, heads_[count])) targets_[count++] = target;
-  }
-  return count;
-}
-
-// True and `head` set when the next hop is known. Otherwise the probe waits on in queue
-// `stage`, or is given up after the last one.
-template <typename Address>
-bool BasicTxLoop<Address>::resolve(Target target, unsigned stage, Ticks now,
-                                   std::uint64_t& head) noexcept {
-  const bool is_new = stage == 0;
-  auto* const word = plan_.neighbours.next_hop(target.ip);
-  std::uint64_t known =
-      word == nullptr ? Neighbours::kSilent : word->load(std::memory_order_relaxed);
-  if ((known & Neighbours::kResolved) != 0) {
-    head = plan_.probe.frame_head(MacAddress::from_integer(known));
-    return true;
-  }
-  const bool is_gateway = word == plan_.neighbours.gateway();
-  if ((known & Neighbours::kSilent) != 0 || (stage == kStages && !is_gateway)) {
-    if (word != nullptr) word->compare_exchange_strong(known, Neighbours::kSilent);
-    counters_.add(Counter::ProbesNoNeighbour);
-    return false;
-  }
-  // Who opted out while the probe waited is not asked for again either.
-  if (!is_new && !is_gateway && !plan_.guard.allows(target.ip)) {
-    counters_.add(Counter::ProbesOptedOut);
-    return false;
-  }
-  const unsigned requests = stage < kFirstRepeat ? 1 : stage - kFirstRepeat + 2;
-  if (!is_gateway && known < requests && word->compare_exchange_strong(known, requests)) {
-    if (request(target.ip)) {
-      pacer_.sent(1);
-      ++asked_;
-    } else {
-      // Not asked: whoever looks next may try, this probe among them.
-      std::uint64_t claimed = requests;
-      word->compare_exchange_strong(claimed, known);
-      stage = stage == 0 ? 0 : stage - 1;
-    }
-  }
-  const unsigned queue = std::min(stage, kStages - 1);
-  waiting_[queue].push(WaitingProbe<Address>{target, now + patience_[queue]});
-  if (is_new) counters_.add(Counter::ProbesDeferred);
-  return false;
-}
-
 // Closes the gaps that blocked targets leave; returns how many of `count` stay.
 template <typename Address>
 unsigned BasicTxLoop<Address>::drop_blocked(unsigned count) noexcept {
@@ -417,6 +229,7 @@ unsigned BasicTxLoop<Address>::drop_blocked(unsigned count) noexcept {
 template <typename Address>
 unsigned BasicTxLoop<Address>::send_burst(Ticks now, unsigned count,
                                           std::uint8_t attempt) noexcept {
+  held_guard_ = &plan_.guard.current();
   const unsigned allowed = drop_blocked(count);
   if (allowed == 0) return 0;
   spare_ -= allowed;
@@ -468,8 +281,32 @@ void BasicTxLoop<Address>::write_frames(std::span<const Cookie> cookies,
   }
 }
 
+// Frames that the link had no room for may have waited for long. What the guard of now does not let
+// go is taken out of them: targets_ is as it was when they were made.
+template <typename Address>
+void BasicTxLoop<Address>::check_held_again() noexcept {
+  held_guard_ = &plan_.guard.current();
+  const auto answer = plan_.guard.check({targets_.data() + held_first_, held_});
+  const std::uint64_t stopped = answer.blocked | answer.opted_out;
+  unsigned kept = 0;
+  for (unsigned i = 0; i < held_; ++i) {
+    const unsigned at = held_first_ + i;
+    if ((stopped >> i & 1U) != 0) {
+      rte_mempool_put(seat_.pool, frames_[at]);
+      continue;
+    }
+    frames_[held_first_ + kept] = frames_[at];
+    targets_[held_first_ + kept++] = targets_[at];
+  }
+  held_ = kept;
+  counters_.add(Counter::ProbesBlocked, static_cast<unsigned>(std::popcount(answer.blocked)));
+  counters_.add(Counter::ProbesOptedOut, static_cast<unsigned>(std::popcount(answer.opted_out)));
+}
+
 template <typename Address>
 unsigned BasicTxLoop<Address>::send_held() noexcept {
+  if (held_guard_ != &plan_.guard.current()) [[unlikely]]
+    check_held_again();
   const std::uint16_t sent =
       sender_.send(frames_.data() + held_first_, static_cast<std::uint16_t>(held_));
   counters_.add(Counter::ProbesSent, sent);
@@ -480,78 +317,15 @@ unsigned BasicTxLoop<Address>::send_held() noexcept {
 }
 
 template <typename Address>
-void BasicTxLoop<Address>::send_answers() noexcept {
-  rte_mbuf* answer = nullptr;
-  while (rte_ring_sc_dequeue(seat_.answers, reinterpret_cast<void**>(&answer)) == 0) {
-    if (sender_.send(&answer, 1) == 1) {
-      counters_.add(kIsV4 ? Counter::ArpAnswers : Counter::NeighbourAnswers);
-    } else {
-      rte_pktmbuf_free(answer);  // Who asked will ask again.
-    }
-  }
-}
-
-// What the link does not take stays in the ring; when that is full, the kernel waits, or drops and
-// counts.
-template <typename Address>
-void BasicTxLoop<Address>::send_for_kernel(FrameRing& frames) noexcept {
-  const unsigned count = std::min<unsigned>(frames.waiting(), kKernelBurst);
-  if (count == 0) [[likely]]
-    return;
-  std::array<rte_mbuf*, kKernelBurst> buffers;
-  if (rte_pktmbuf_alloc_bulk(seat_.control_pool, buffers.data(), count) != 0) {
-    counters_.add(Counter::TxNoBuffer);
-    return;
-  }
-  for (unsigned i = 0; i < count; ++i) {
-    const auto frame = frames.frame(i);
-    set_length(buffers[i], frame.size());
-    std::copy_n(frame.data(), frame.size(), frame_of(buffers[i]));
-  }
-  const unsigned sent = sender_.send(buffers.data(), static_cast<std::uint16_t>(count));
-  frames.pop(sent);
-  counters_.add(Counter::TxKernel, sent);
-  if (sent == count) return;
-  counters_.add(Counter::TxRingFull);
-  rte_pktmbuf_free_bulk(buffers.data() + sent, count - sent);
-}
-
-// False when the link has no room for it.
-template <typename Address>
-bool BasicTxLoop<Address>::request(Address address) noexcept {
-  rte_mbuf* buffer = rte_pktmbuf_alloc(seat_.control_pool);
-  if (buffer == nullptr) {
-    counters_.add(Counter::TxNoBuffer);
-    return false;
-  }
-  constexpr std::size_t kSize = kIsV4 ? kArpFrameSize : kMostNeighbourFrame;
-  const std::span<std::byte> frame{frame_of(buffer), kSize};
-  if constexpr (kIsV4) {
-    set_length(buffer, kArpFrameSize);
-    write_arp_request(frame, plan_.mac, plan_.source, address, plan_.vlan);
-  } else {
-    set_length(buffer, kNeighbourFrameSize + plan_.vlan.tag_size());
-    write_neighbour_request(frame, plan_.mac, plan_.source, address, plan_.vlan);
-  }
-  if (sender_.send(&buffer, 1) == 1) {
-    counters_.add(kIsV4 ? Counter::ArpRequests : Counter::NeighbourRequests);
-    return true;
-  }
-  counters_.add(Counter::TxRingFull);
-  rte_pktmbuf_free(buffer);
-  return false;
-}
-
-template <typename Address>
 void BasicTxLoop<Address>::release() noexcept {
   if (held_ > 0) {
     rte_mempool_put_bulk(seat_.pool, reinterpret_cast<void**>(frames_.data() + held_first_), held_);
   }
   rte_mempool_put_bulk(seat_.pool, reinterpret_cast<void**>(spares_.data()), spare_);
-  rte_pktmbuf_free_bulk(talk_.data() + talk_first_, talk_held_);
-  talk_held_ = 0;
   held_ = 0;
   spare_ = 0;
+  abandon_talk();
+  abandon_resets();
 }
 
 template class BasicTxLoop<Ipv4Address>;

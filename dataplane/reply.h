@@ -46,10 +46,11 @@ struct BasicReplyClaim {
   std::uint32_t sequence = 0;
   std::uint32_t sequence_mask = 0;  // Which bits of sequence it tells.
   std::uint16_t source_port = 0;
-  std::uint16_t port_mask = 0;  // Which bits of source_port: all or none.
-  std::uint16_t ip_id = 0;      // Of IPv6, from the flow label.
-  std::uint16_t id_mask = 0;    // Which bits of ip_id: all or none.
-  std::uint32_t stamp = 0;      // Timestamp it echoes, 0 for none.
+  std::uint16_t port_mask = 0;      // Which bits of source_port: all or none.
+  std::uint16_t ip_id = 0;          // Of IPv6, from the flow label.
+  std::uint16_t id_mask = 0;        // Which bits of ip_id: all or none.
+  std::uint32_t stamp = 0;          // Timestamp it echoes, 0 for none.
+  std::uint32_t peer_sequence = 0;  // Of a SYN-ACK: where its sender begins to count.
   PortState state = PortState::Open;
   Reason reason = Reason::SynAck;
   std::uint8_t ttl = 0;

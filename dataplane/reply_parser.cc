@@ -218,6 +218,7 @@ Counter BasicReplyParser<Address>::parse_tcp(std::span<const std::byte> segment,
   claim.sequence = wire::read32(segment.data() + wire::kTcpAck) - 1;
   claim.state = is_syn_ack ? PortState::Open : PortState::Closed;
   claim.reason = is_syn_ack ? Reason::SynAck : Reason::Reset;
+  claim.peer_sequence = wire::read32(segment.data() + wire::kTcpSequence);
   claim.stamp = echoed_timestamp(segment.subspan(wire::kTcpSize, header - wire::kTcpSize));
   return Counter::RxValid;
 }

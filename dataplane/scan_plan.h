@@ -14,6 +14,7 @@
 #include "dataplane/network_budget.h"
 #include "dataplane/probe_template.h"
 #include "dataplane/reply.h"
+#include "dataplane/reset_template.h"
 #include "dataplane/swappable_guard.h"
 #include "dataplane/vlan.h"
 
@@ -40,6 +41,9 @@ struct BasicScanPlan {
   std::optional<std::chrono::nanoseconds> max_runtime;
   // What is said to open ports, by TCP SYN scans that receive; absent: nothing.
   std::shared_ptr<const ConversationPlan> conversations = nullptr;
+  // What ends the handshakes of open ports, in TCP SYN scans that receive and talk to nobody;
+  // absent: they stay half open.
+  std::optional<BasicResetTemplate<Address>> reset = std::nullopt;
   bool capture = false;     // Valid replies are wanted as frames, too.
   bool receive = true;      // False on a link that nothing answers on.
   bool shares_cpu = false;  // More polling threads than CPUs: yield when idle.

@@ -37,6 +37,8 @@ constexpr unsigned kReplyRing = 1U << 16U;
 constexpr unsigned kAnswerRing = 256;
 constexpr unsigned kRequestRing = 1024;
 constexpr unsigned kTalkRing = 4096;
+// As many SYN-ACKs as come in a round trip before resets take their half of the rate.
+constexpr unsigned kResetRing = 1U << 15U;
 
 struct FreeRing {
   void operator()(rte_ring* ring) const noexcept { rte_ring_free(ring); }
@@ -132,6 +134,8 @@ struct Scanner::Impl {
   Ring answers;
   Ring requests;
   Ring talk;                                      // With conversations alone.
+  std::vector<Ring> resets;                       // One for each sender, where there are resets.
+  std::vector<rte_ring*> reset_rings;             // The same.
   std::optional<internal::CaptureRing> captured;  // With a capture alone.
   // The present sweep and the one before it, which a sender may still be leaving.
   std::unique_ptr<SweepRun> run, last_run;
@@ -151,12 +155,21 @@ struct Scanner::ImplOf final : Impl {
   }
   Result<void> build();
   Result<void> build_conversations(CoreCounters& core);
+  Result<void> build_resets();
   Result<void> build_loops();
   Result<void> watch_neighbours();
 
   void launch() override;
   void release() noexcept override {
     for (auto& sender : senders) sender->release();
+    rte_mbuf* frame = nullptr;
+    while (rte_ring_sc_dequeue(answers.get(), reinterpret_cast<void**>(&frame)) == 0) {
+      rte_pktmbuf_free(frame);
+    }
+    while (talk && rte_ring_sc_dequeue(talk.get(), reinterpret_cast<void**>(&frame)) == 0) {
+      rte_pktmbuf_free(frame);
+      counters.front()->add(Counter::TalkAbandoned);
+    }
   }
   bool finished() const noexcept override {
     return std::all_of(senders.begin(), senders.end(), [this](const auto& sender) {
@@ -226,7 +239,28 @@ Result<void> Scanner::ImplOf<Address>::build() {
                   fmt::format("not enough memory for rings ({})", rte_strerror(rte_errno)));
     }
   }
+  if (plan.reset && plan.receive) {
+    if (auto built = build_resets(); !built) return built;
+  }
   return build_loops();
+}
+
+template <typename Address>
+Result<void> Scanner::ImplOf<Address>::build_resets() {
+  if (plan.cookies.kind() != ProbeKind::TcpSyn || plan.conversations) {
+    return fail(ExitCode::Usage, "only handshakes of TCP SYN scans without words can be reset");
+  }
+  for (unsigned i = 0; i < senders_for(threads, plan.receive); ++i) {
+    resets.emplace_back(rte_ring_create_elem(
+        fmt::format("resets{}", i).c_str(), sizeof(BasicTarget<Address>), kResetRing,
+        static_cast<int>(rte_socket_id()), RING_F_SP_ENQ | RING_F_SC_DEQ));
+    if (!resets.back()) {
+      return fail(ExitCode::Runtime,
+                  fmt::format("not enough memory for rings ({})", rte_strerror(rte_errno)));
+    }
+    reset_rings.push_back(resets.back().get());
+  }
+  return {};
 }
 
 template <typename Address>
@@ -251,9 +285,10 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
                       .pool = link.tx_pool(i),
                       .control_pool = link.rx_pool(),
                       .answers = i == 0 ? answers.get() : nullptr,
-                      .kernel = i == 0 && plan.kernel ? &plan.kernel->down() : nullptr,
+                      .kernel = i == 0 ? plan.kernel.get() : nullptr,
                       .talk = i == 0 ? talk.get() : nullptr,
                       .requests = i == 0 ? requests.get() : nullptr,
+                      .resets = reset_rings.empty() ? nullptr : reset_rings[i],
                       .sender = i,
                       .senders = wanted};
     senders.push_back(std::make_unique<BasicTxLoop<Address>>(plan, shared, seat, *counters.back()));
@@ -273,6 +308,7 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
                       .queues = link.queues(),
                       .replies = replies.get(),
                       .answers = answers.get(),
+                      .resets = reset_rings,
                       .capture = captured ? &*captured : nullptr};
     if (plan.conversations) {
       if (auto built = build_conversations(*counters.back()); !built) return built;
@@ -340,12 +376,6 @@ Result<std::unique_ptr<Scanner>> Scanner::make(ScanPlan6 plan, Link& link, unsig
 Scanner::~Scanner() {
   stop();
   impl_->release();
-  for (rte_ring* const ring : {impl_->answers.get(), impl_->talk.get()}) {
-    rte_mbuf* frame = nullptr;
-    while (ring != nullptr && rte_ring_sc_dequeue(ring, reinterpret_cast<void**>(&frame)) == 0) {
-      rte_pktmbuf_free(frame);
-    }
-  }
 }
 
 void Scanner::start() {
@@ -357,6 +387,7 @@ void Scanner::stop() {
   if (!std::exchange(impl_->running, false)) return;
   impl_->shared.stop.store(true);
   Eal::join();
+  impl_->release();
 }
 
 void Scanner::begin_sweep(Sweep sweep, Lanes* lanes) {

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "bench/simnet/host_style.h"
+#include "bench/simnet/stand_in.h"
 
 namespace trawl::simnet {
 namespace {
@@ -58,6 +59,11 @@ Conversations::Turn Conversations::turn(Conversation& c, std::span<std::byte> bu
   HostStyle style = host_style(*population_, host, now);
   narrow(style, talk_of(c), host, c.key.host_port);
   return {.c = c, .buffer = buffer, .host = host, .style = style, .now = now};
+}
+
+Host Conversations::host_of(const Conversation& c) const noexcept {
+  if (StandIns::is_peer(Ipv4Address{c.key.peer})) return population_->host6(c.key.host);
+  return population_->host(Ipv4Address{c.key.host});
 }
 
 std::optional<std::uint8_t> Conversations::mac_number(std::uint64_t mac) noexcept {

@@ -24,7 +24,8 @@ namespace trawl::simnet {
 // A host takes data in order only, acknowledges each segment at once, and has at most ten full
 // segments on the way (RFC 6928), within the window of the peer. A quarter of the hosts drop
 // segments that lack a timestamp although the handshake agreed on them, as RFC 7323 section 3.2
-// asks; the others do not mind. Nothing said is kept: see Speech.
+// asks; the others do not mind. Nothing said is kept: see Speech. Hosts and peers may be StandIns
+// of IPv6 ones.
 //
 // Thread: one polling core. Cost: a segment takes a few cache misses, timed by
 // simnet_conversations_bench; allocates nothing.
@@ -80,6 +81,7 @@ class Conversations {
   [[nodiscard]] Turn turn(Conversation& c, std::span<std::byte> buffer, const Host& host,
                           Nanoseconds now) const noexcept;
   [[nodiscard]] const Speech& speech(Turn& turn) const noexcept;
+  [[nodiscard]] Host host_of(const Conversation& c) const noexcept;
   [[nodiscard]] std::optional<std::uint8_t> mac_number(std::uint64_t mac) noexcept;
   void count_extra(Conversation* c, bool is_reset) noexcept;
 

@@ -181,7 +181,7 @@ std::size_t Conversations::emit(std::span<std::byte> buffer, Nanoseconds now) no
   for (unsigned i = 0; i < kMostLooks; ++i) {
     Conversation* const c = table_.take_due(grain_of(now));
     if (c == nullptr) return 0;
-    Turn due = turn(*c, buffer, population_->host(Ipv4Address{c->key.host}), now);
+    Turn due = turn(*c, buffer, host_of(*c), now);
     if (const std::size_t size = fire(due); size > 0) return size;
   }
   return 0;

@@ -147,6 +147,13 @@ std::size_t write_reset6(std::span<std::byte> buffer, const Ipv6Frame& probe,
   return seal_reply(buffer.data(), probe, style, size, wire::kTcpChecksum);
 }
 
+std::size_t write_tcp6(std::span<std::byte> buffer, const Ipv6Frame& probe, std::size_t size,
+                       const HostStyle& style) noexcept {
+  Ipv6Frame asked = probe;
+  asked.protocol = wire::kProtocolTcp;
+  return seal_reply(buffer.data(), asked, style, size, wire::kTcpChecksum);
+}
+
 std::uint64_t host_mac6(Ipv6Address address) noexcept {
   const std::uint64_t mixed = mix64(static_cast<std::uint64_t>(address.value() >> 64U) ^
                                     mix64(static_cast<std::uint64_t>(address.value())));

@@ -51,6 +51,10 @@ inline constexpr std::size_t kIpv6Payload = wire::kEthernetSize + wire::kIpv6Siz
                                        const TcpSegment& segment, bool with_ack,
                                        const HostStyle& style) noexcept;
 
+// Around a TCP segment of `size` bytes that is in place. Needs room for it.
+[[nodiscard]] std::size_t write_tcp6(std::span<std::byte> buffer, const Ipv6Frame& probe,
+                                     std::size_t size, const HostStyle& style) noexcept;
+
 // The Ethernet address of a simulated host on the link: locally administered, 02:56.
 [[nodiscard]] std::uint64_t host_mac6(Ipv6Address address) noexcept;
 

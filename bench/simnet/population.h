@@ -57,6 +57,10 @@ class Population {
     if (address < bounds_.first || address > bounds_.last) return {Presence::Outside, drawn, {}};
     return {presence(drawn), drawn, {}};
   }
+  // The IPv6 host of this number.
+  [[nodiscard]] Host host6(std::uint32_t number) const noexcept {
+    return {Presence::Live, ipv6_hosts_.draw(ipv6_hosts_.addresses()[number]), {}};
+  }
   // Needs host.presence Live or Router.
   [[nodiscard]] PortAnswer port(const Host& host, std::uint16_t port) const noexcept;
   [[nodiscard]] PortAnswer udp_port(const Host& host, std::uint16_t port) const noexcept;

@@ -54,13 +54,13 @@ std::uint64_t Population6::draw(Ipv6Address address) const noexcept {
   return mix64(mix64(key_ ^ high(address)) + low(address));
 }
 
-bool Population6::is_live(Ipv6Address address) const noexcept {
-  if (empty()) return false;
+std::optional<std::uint32_t> Population6::number(Ipv6Address address) const noexcept {
+  if (empty()) return std::nullopt;
   std::size_t at = draw(address) % slots_.size();
   for (; slots_[at] != 0; at = (at + 1) % slots_.size()) {
-    if (addresses_[slots_[at] - 1] == address) return true;
+    if (addresses_[slots_[at] - 1] == address) return slots_[at] - 1;
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace trawl::simnet

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,7 +21,11 @@ class Population6 {
   explicit Population6(const PopulationOptions& options);
 
   [[nodiscard]] bool empty() const noexcept { return addresses_.empty(); }
-  [[nodiscard]] bool is_live(Ipv6Address address) const noexcept;
+  // Which of addresses() it is; nullopt when nobody has it.
+  [[nodiscard]] std::optional<std::uint32_t> number(Ipv6Address address) const noexcept;
+  [[nodiscard]] bool is_live(Ipv6Address address) const noexcept {
+    return number(address).has_value();
+  }
   [[nodiscard]] bool is_router(Ipv6Address address) const noexcept {
     return !empty() && address == router_;
   }

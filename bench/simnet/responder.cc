@@ -54,7 +54,8 @@ Responder::Responder(const Population& population, MacAddress router_mac, Counte
       in_{std::move(in)},
       out_{std::move(out)},
       limits_{std::move(limits)},
-      forger_{population} {
+      forger_{population},
+      stand_ins_{population.ipv6_hosts()} {
   const StormOptions& storm = population.options().storm;
   const ResetFirstOptions& late = population.options().reset_first;
   if (storm.share == 0 && late.share == 0) return;
@@ -320,6 +321,9 @@ std::optional<Answer> Responder::emit(std::span<std::byte> buffer, Nanoseconds n
   const Ipv4Address address{wire::read32(ip + wire::kIpSource)};
   counters_->add(Counter::RepliesMade);
   counters_->add(Counter::TimerReplies);
+  if (StandIns::is_peer(Ipv4Address{wire::read32(ip + wire::kIpDestination)})) {
+    return emitted6(buffer, size, now);
+  }
   return send(ReplyKind::Answer, buffer.first(size), population_->host(address), address, now);
 }
 

@@ -17,6 +17,7 @@
 #include "bench/simnet/host_timers.h"
 #include "bench/simnet/population.h"
 #include "bench/simnet/reply_limits.h"
+#include "bench/simnet/stand_in.h"
 #include "bench/simnet/way.h"
 
 namespace trawl::simnet {
@@ -83,6 +84,10 @@ class Responder {
   Answer deliver6(std::span<std::byte> buffer, const Ipv6Frame& probe, Nanoseconds now) noexcept;
   Answer tcp6(std::span<std::byte> buffer, const Ipv6Frame& probe, const Host& host,
               Nanoseconds now) noexcept;
+  Answer converse6(std::span<std::byte> buffer, const Ipv6Frame& probe, const Host& host,
+                   TcpSegment segment, Nanoseconds now) noexcept;
+  // Of a frame that a conversation over IPv6 has put into `buffer`.
+  Answer emitted6(std::span<std::byte> buffer, std::size_t size, Nanoseconds now) noexcept;
   Answer icmp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
               Nanoseconds now) noexcept;
   Answer udp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
@@ -119,6 +124,7 @@ class Responder {
   Forger forger_;
   std::unique_ptr<HostTimers> timers_;            // Null when no host has any use for one.
   std::unique_ptr<Conversations> conversations_;  // Null when ports answer SYNs only.
+  StandIns stand_ins_;
 };
 
 }  // namespace trawl::simnet

@@ -16,6 +16,11 @@ Ipv4Address network_of(Ipv6Address address) noexcept {
   return Ipv4Address{kReserved | static_cast<std::uint32_t>(drawn % kNetworks << 8U)};
 }
 
+std::uint32_t first_number(const Host& host, const TcpSegment& syn) noexcept {
+  const std::uint64_t ports = (std::uint64_t{syn.from_port} << 16U) | syn.to_port;
+  return static_cast<std::uint32_t>(mix64(mix64(host.draw ^ ports) ^ syn.seq));
+}
+
 bool is_multicast(std::uint64_t mac) noexcept { return (mac >> 40U & 1U) != 0; }
 
 }  // namespace
@@ -84,8 +89,11 @@ Answer Responder::tcp6(std::span<std::byte> buffer, const Ipv6Frame& probe, cons
                        Nanoseconds now) noexcept {
   const auto segment = parse_tcp(buffer.subspan(kIpv6Payload, probe.payload_size));
   if (!segment) return ignore(Counter::Malformed);
-  if ((segment->flags & wire::kRst) != 0) return ignore(Counter::RstIgnored);
   const PortAnswer port = population_->port(host, segment->to_port);
+  if (conversations_ && port == PortAnswer::Open) {
+    return converse6(buffer, probe, host, *segment, now);
+  }
+  if ((segment->flags & wire::kRst) != 0) return ignore(Counter::RstIgnored);
   const bool is_syn = (segment->flags & (wire::kSyn | wire::kAck)) == wire::kSyn;
   if (port == PortAnswer::Dropped) {
     return ignore(is_syn ? Counter::SynDropped : Counter::TcpIgnored);
@@ -93,9 +101,8 @@ Answer Responder::tcp6(std::span<std::byte> buffer, const Ipv6Frame& probe, cons
   const HostStyle style = host_style(*population_, host, now);
   const Ipv4Address network = network_of(probe.to);
   if (is_syn && port == PortAnswer::Open) {
-    const std::uint64_t ports = (std::uint64_t{segment->from_port} << 16U) | segment->to_port;
-    const auto isn = static_cast<std::uint32_t>(mix64(mix64(host.draw ^ ports) ^ segment->seq));
-    const std::size_t size = write_syn_ack6(buffer, probe, *segment, isn, style);
+    const std::size_t size =
+        write_syn_ack6(buffer, probe, *segment, first_number(host, *segment), style);
     return reply(Counter::SynToOpen, ReplyKind::Answer, buffer, size, network, host, now);
   }
   const bool has_ack = (segment->flags & wire::kAck) != 0;
@@ -103,6 +110,39 @@ Answer Responder::tcp6(std::span<std::byte> buffer, const Ipv6Frame& probe, cons
   const std::size_t size = write_reset6(buffer, probe, *segment, !has_ack, style);
   return reply(is_syn ? Counter::SynToClosed : Counter::OtherTcpReset, ReplyKind::Refusal, buffer,
                size, network, host, now);
+}
+
+Answer Responder::converse6(std::span<std::byte> buffer, const Ipv6Frame& probe, const Host& host,
+                            TcpSegment segment, Nanoseconds now) noexcept {
+  constexpr std::uint8_t kHandshake = wire::kSyn | wire::kAck | wire::kRst;
+  const auto frame = stand_ins_.frame(probe);
+  if (!frame) {
+    counters_->add(Counter::ConversationsRefused);
+    return ignore(Counter::TcpIgnored);
+  }
+  Conversations::Step step{Counter::SynToOpen};
+  if ((segment.flags & kHandshake) == wire::kSyn) {
+    StandIns::limit_segments(segment);
+    step.size =
+        conversations_->open(buffer, *frame, host, segment, first_number(host, segment), now);
+  } else {
+    const auto tcp = buffer.subspan(kIpv6Payload, probe.payload_size);
+    const std::size_t header = (std::size_t{wire::read8(tcp.data() + 12)} >> 4U) * 4;
+    step = conversations_->receive(buffer, *frame, host, segment, tcp.subspan(header), now);
+  }
+  if (step.size == 0) return ignore(step.outcome);
+  const std::size_t size = stand_ins_.translate(buffer, step.size, router_mac_);
+  return reply(step.outcome, step.kind, buffer, size, network_of(probe.to), host, now);
+}
+
+Answer Responder::emitted6(std::span<std::byte> buffer, std::size_t size,
+                           Nanoseconds now) noexcept {
+  const std::byte* const ip = buffer.data() + wire::kEthernetSize;
+  const std::uint32_t number = wire::read32(ip + wire::kIpSource);
+  const Host host = population_->host6(number);
+  const Ipv4Address network = network_of(population_->ipv6_hosts().addresses()[number]);
+  const std::size_t written = stand_ins_.translate(buffer, size, router_mac_);
+  return send(ReplyKind::Answer, buffer.first(written), host, network, now);
 }
 
 }  // namespace trawl::simnet

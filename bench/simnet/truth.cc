@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstring>
 #include <iterator>
-#include <type_traits>
 
 #include "bench/simnet/talk_truth.h"
 
@@ -87,7 +86,6 @@ template <typename Address>
 void write_host(LineWriter& writer, const Population& population, const TruthRequest& request,
                 Address address, const Host& host) {
   if (host.presence == Presence::Dead) return;
-  constexpr bool is_ipv4 = std::is_same_v<Address, Ipv4Address>;
   bool is_started = false;
   for (const std::uint16_t port : request.ports) {
     const auto finding = truth_of(population, host, request.probe, port);
@@ -95,7 +93,7 @@ void write_host(LineWriter& writer, const Population& population, const TruthReq
     if (!is_started) writer.start_address(address);
     is_started = true;
     const bool converses = *finding == Finding::Open && tells_talk(population, request) &&
-                           host.presence == Presence::Live && is_ipv4;
+                           host.presence == Presence::Live;
     writer.line(port, *finding,
                 converses ? std::optional{port_truth(population, host, port)} : std::nullopt);
   }

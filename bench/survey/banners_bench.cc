@@ -14,14 +14,13 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "bench/simnet/responder.h"
 #include "bench/simnet/talk.h"
+#include "bench/survey/bench_plan.h"
 #include "dataplane/conversation/conversation_engine.h"
 #include "dataplane/conversation/segment_writer.h"
 #include "dataplane/probe_template.h"
@@ -52,27 +51,6 @@ PopulationOptions population(double loss) {
                  "reset=0.1,tarpit=0.05,syn-proxy=0.15");
   (void)add_talk_ports(options.talk, "22=ssh:0.9,25=smtp:0.9,80=http:0.9,443=tls:0.9");
   return options;
-}
-
-std::shared_ptr<const dp::ConversationPlan> plan() {
-  auto plan = std::make_shared<dp::ConversationPlan>();
-  const auto add = [&plan](std::string_view text) {
-    const auto bytes = std::as_bytes(std::span{text});
-    plan->payloads.emplace_back(bytes.begin(), bytes.end());
-  };
-  add("GET / HTTP/1.0\r\n\r\n");
-  std::string hello{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11};
-  hello.resize(517, 'h');
-  add(hello);
-  plan->first.fill(1);
-  plan->second.fill(2);
-  plan->first[443] = 2;
-  plan->second[443] = 1;
-  for (const std::uint16_t port : {std::uint16_t{22}, std::uint16_t{25}}) {
-    plan->first[port] = 0;
-    plan->second[port] = 1;
-  }
-  return plan;
 }
 
 // Of this thread: a busy machine does not change it.
@@ -246,7 +224,7 @@ class Survey {
   dp::TcpSynTemplate syn_{{MacAddress::from_integer(kScannerMac), kScanner}};
   dp::ProbeTemplate probe_{MacAddress::from_integer(kScannerMac), kScanner};
   std::uint64_t head_ = probe_.frame_head(MacAddress::from_integer(kRouterMac));
-  std::shared_ptr<const dp::ConversationPlan> plan_ = plan();
+  std::shared_ptr<const dp::ConversationPlan> plan_ = survey_bench::bench_plan();
   dp::BasicSegmentWriter<Ipv4Address> writer_{MacAddress::from_integer(kScannerMac), {}, plan_};
   dp::CoreCounters engine_counters_;
   std::unique_ptr<dp::ConversationEngine> engine_;

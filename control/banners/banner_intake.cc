@@ -92,6 +92,11 @@ void BannerIntake::add_fact(const Banner& banner, const Recognition* known, Resu
     (void)parts_.census.watch().spoke(banner.ip, banner.port, banner.port_class);
     return;
   }
+  // A peer that speaks on and on after its end is soon taken for a new one.
+  if (!parts_.census.classes().tell_once(*index)) {
+    ++counts_.repeats;
+    return;
+  }
   ServiceFact fact = fact_of(banner, known);
   if (parts_.note) {
     if (auto done = parts_.note(*index); !done && noted) noted = done;
@@ -151,6 +156,8 @@ Result<void> BannerIntake::finish(bool all_asked) {
     const dataplane::ConversationPlan& plan = *recogniser_->questions().plan;
     if (plan.first[port] == 0 && plan.second[port] == 0) {
       fact.trouble = "the probe file excludes this port";
+    } else if (parts_.is_blocked && parts_.is_blocked(ip)) {
+      fact.trouble = "blocked before it could answer";
     } else {
       fact.port_class = PortClass::Middlebox;
       fact.evidence = "never acknowledged our data";

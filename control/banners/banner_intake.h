@@ -39,6 +39,8 @@ class BannerIntake {
     PortCensus& census;
     // Notes that the fact of a target is about to be written; may be absent.
     std::function<Result<void>(std::uint64_t)> note{};
+    // Whom nothing more was said to; may be absent.
+    std::function<bool(const IpAddress&)> is_blocked{};
   };
 
   BannerIntake(std::shared_ptr<const BannerRecogniser> recogniser, unsigned threads, Parts parts)
@@ -68,6 +70,7 @@ class BannerIntake {
     std::uint64_t tls = 0;
     std::uint64_t bytes = 0;
     std::uint64_t outside = 0;  // Of ports that are none of the survey's.
+    std::uint64_t repeats = 0;  // Of ports that are told already.
   };
   [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
 

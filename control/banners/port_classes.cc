@@ -7,6 +7,8 @@
 namespace trawl::control {
 namespace {
 
+static_assert(kPortClasses < 8, "a class and one bit more are kept in four bits");
+
 constexpr std::uint64_t kInWord = 16;
 constexpr std::size_t kFirstTable = 1024;
 
@@ -85,19 +87,27 @@ void PortClasses::found(std::uint64_t index) {
 }
 
 bool PortClasses::note(std::uint64_t index, PortClass port_class) {
-  const unsigned before = cell(index);
+  const unsigned all = cell(index);
+  const unsigned before = all & ~kTold;
   const auto known = static_cast<PortClass>(before == 0 ? 0 : before - 1);
   if (before != 0) {
     if (rank(port_class) <= rank(known)) return false;
     --counts_[static_cast<std::size_t>(known)];
   }
-  set_cell(index, 1 + static_cast<unsigned>(port_class));
+  set_cell(index, (all & kTold) | (1 + static_cast<unsigned>(port_class)));
   ++counts_[static_cast<std::size_t>(port_class)];
   return true;
 }
 
+bool PortClasses::tell_once(std::uint64_t index) {
+  const unsigned before = cell(index);
+  if ((before & kTold) != 0) return false;
+  set_cell(index, before | kTold);
+  return true;
+}
+
 std::optional<PortClass> PortClasses::at(std::uint64_t index) const {
-  const unsigned value = cell(index);
+  const unsigned value = cell(index) & ~kTold;
   if (value == 0) return std::nullopt;
   return static_cast<PortClass>(value - 1);
 }

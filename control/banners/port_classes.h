@@ -23,13 +23,16 @@ class PortClasses {
 
   PortClasses(std::uint64_t targets, ByteCount memory);
 
-  // An open port, of which nothing is known yet; no news of one that is known. Needs index <
-  // targets.
+  // An open port, of which nothing is known yet; no news of one that is known or told. Needs index
+  // < targets.
   void found(std::uint64_t index);
   // What it is, open before or not. Of two classes of a port the one that rests on more stays:
   // service, tarpit, zero-window, resets, accepts, and last middlebox, which may be nothing but
   // silence. Returns whether it changed.
   bool note(std::uint64_t index, PortClass port_class);
+  // That the fact of a port is told, found open or not: false when it was before, whoever has more
+  // to say then.
+  bool tell_once(std::uint64_t index);
   // nullopt of a port that was not found open.
   [[nodiscard]] std::optional<PortClass> at(std::uint64_t index) const;
 
@@ -48,7 +51,8 @@ class PortClasses {
   [[nodiscard]] std::size_t slot_of(std::uint64_t index) const noexcept;
   void grow();
 
-  static constexpr unsigned kClassBits = 4;  // Of a cell: 0, or 1 + class.
+  static constexpr unsigned kClassBits = 4;  // Of a cell: 0, or 1 + class, and...
+  static constexpr unsigned kTold = 8;       // ...this when it is told.
 
   std::uint64_t targets_;
   ReservedMemory array_memory_;

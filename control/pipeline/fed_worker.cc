@@ -123,7 +123,13 @@ void FedWorker::drop_blocked() {
   for (const auto& [index, port] : asking_) {
     if (!guard_->allows(port.ip)) blocked.insert(port.ip);
   }
-  for (const IpAddress& host : blocked) inner_->drop(host);
+  for (const IpAddress& host : blocked) {
+    if (guard_->is_blocked(host)) {
+      inner_->abandon(host);
+    } else {
+      inner_->drop(host);
+    }
+  }
   for (auto at = asking_.begin(); at != asking_.end();) {
     if (!blocked.contains(at->second.ip)) {
       ++at;

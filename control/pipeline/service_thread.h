@@ -27,6 +27,8 @@ class ServiceWorker {
   virtual ~ServiceWorker() = default;
   virtual void add(service::ServicePort port) = 0;
   virtual void drop(const IpAddress& host) = 0;
+  // The same of a host that must not get a packet more: VersionScan::abandon().
+  virtual void abandon(const IpAddress& host) { drop(host); }
   // Before each turn of the loop.
   virtual void turn() {}
 };

@@ -65,8 +65,8 @@ std::size_t ServiceTier::take(std::span<PortAnswer> into) noexcept {
   return count;
 }
 
-void ServiceTier::block(const AddressList& blocked) {
-  guard_->replace(blocked);
+void ServiceTier::block(const AddressList& blocked, const AddressList& skipped) {
+  guard_->replace(blocked, skipped);
   for (const Core& core : cores_) core.thread->wake();
 }
 

@@ -48,8 +48,9 @@ class ServiceTier {
   void wake() noexcept;
   // Moves answers out; returns how many.
   [[nodiscard]] std::size_t take(std::span<PortAnswer> into) noexcept;
-  // No socket reaches these from now on; what is under way with them is broken off.
-  void block(const AddressList& blocked);
+  // No socket reaches these from now on. What is under way with them is broken off, with those that
+  // are blocked and not merely skipped without a packet.
+  void block(const AddressList& blocked, const AddressList& skipped = {});
 
   // Offered and not answered yet. What is in answer rings counts.
   [[nodiscard]] std::uint64_t pending() const noexcept { return offered_ - taken_; }

@@ -17,19 +17,28 @@ namespace trawl::control {
 class SocketGuard {
  public:
   explicit SocketGuard(AddressList blocked)
-      : blocked_{std::make_shared<const AddressList>(std::move(blocked))} {}
+      : lists_{std::make_shared<const Lists>(Lists{std::move(blocked), {}})} {}
 
-  // In force for every connection that begins from now on.
-  void replace(AddressList blocked);
+  // In force for every connection that begins from now on. `skipped` are those that it makes no
+  // sense to ask, and who may be told so.
+  void replace(AddressList blocked, AddressList skipped = {});
+  // Neither blocked nor skipped.
   [[nodiscard]] bool allows(const IpAddress& ip) const;
+  [[nodiscard]] bool is_blocked(const IpAddress& ip) const;
   // Another number after each replace().
   [[nodiscard]] std::uint64_t generation() const noexcept {
     return generation_.load(std::memory_order_acquire);
   }
 
  private:
+  struct Lists {
+    AddressList blocked;
+    AddressList skipped;
+  };
+  [[nodiscard]] std::shared_ptr<const Lists> lists() const;
+
   mutable std::mutex mutex_;
-  std::shared_ptr<const AddressList> blocked_;
+  std::shared_ptr<const Lists> lists_;
   std::atomic<std::uint64_t> generation_{0};
 };
 

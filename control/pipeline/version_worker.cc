@@ -45,6 +45,7 @@ class VersionWorker final : public ServiceWorker {
 
   void add(service::ServicePort port) override { scan_.add(std::move(port)); }
   void drop(const IpAddress& host) override { scan_.drop(host); }
+  void abandon(const IpAddress& host) override { scan_.abandon(host); }
 
  private:
   // Those that took too long since the last time: each line once.

@@ -9,7 +9,8 @@
 
 namespace trawl::control {
 
-Result<std::shared_ptr<const BannerRecogniser>> open_banners(const SurveyOptions& options) {
+Result<std::shared_ptr<const BannerRecogniser>> open_banners(const SurveyOptions& options,
+                                                             bool is_resumed) {
   if (!options.banners.is_wanted) return nullptr;
   auto file = service::load_probes({.path = options.services.database});
   if (!file) return Failure{file.error()};
@@ -22,9 +23,13 @@ Result<std::shared_ptr<const BannerRecogniser>> open_banners(const SurveyOptions
       service::MatchEngine::open(probes, {.cache_folder = service::default_cache_folder()});
   if (!engine) return Failure{engine.error()};
   if (tells) tell_problems(probes->path, (*engine)->problems(), warn);
+  BannerQuestions questions = make_questions(*probes, options.banners.most_bytes, options.ttl);
+  auto plan = std::make_shared<dataplane::ConversationPlan>(*questions.plan);
+  plan->is_resumed = is_resumed;
+  questions.plan = std::move(plan);
   return std::make_shared<const BannerRecogniser>(
       std::shared_ptr<const service::MatchEngine>{std::move(*engine)}, probes,
-      make_questions(*probes, options.banners.most_bytes, options.ttl));
+      std::move(questions));
 }
 
 }  // namespace trawl::control

@@ -14,6 +14,9 @@ using namespace std::chrono_literals;
 constexpr auto kLinger = 5s;
 constexpr auto kLookInterval = 20ms;
 constexpr std::size_t kBacklogBatch = 64;
+// How often ports are asked that were found open before, and what they have to answer (RFC 6298).
+constexpr unsigned kBacklogTurns = 3;
+constexpr auto kBacklogWait = 1s;
 
 ByteCount share_of(ByteCount memory) noexcept { return ByteCount{memory.count() / 4}; }
 
@@ -41,7 +44,8 @@ OpenPortStage::OpenPortStage(Parts parts)
             return std::pair{target.ip, target.port};
           },
       .sink = parts_.sink,
-      .census = census_};
+      .census = census_,
+      .is_blocked = parts_.is_blocked};
   if (parts_.keeper != nullptr) {
     intake.note = [this](std::uint64_t index) { return parts_.keeper->record_answer(index); };
   }
@@ -54,22 +58,44 @@ bool OpenPortStage::found(std::uint64_t index, const IpAddress& ip, std::uint16_
   return census_.found(index, ip, port, last_news_);
 }
 
+void OpenPortStage::resume(std::shared_ptr<ServiceBacklog> backlog) {
+  backlog_ = std::move(backlog);
+  is_asking_backlog_ = true;
+  for (const std::uint64_t index : backlog_->known()) (void)census_.classes().tell_once(index);
+}
+
 Result<bool> OpenPortStage::ask_backlog() {
-  for (std::size_t i = 0; backlog_ && i < kBacklogBatch; ++i) {
+  for (std::size_t i = 0; is_asking_backlog_ && i < kBacklogBatch; ++i) {
     if (!next_of_backlog_) {
-      auto next = backlog_();
+      auto next = backlog_->next();
       if (!next) return Failure{next.error()};
       next_of_backlog_ = *next;
     }
     if (!next_of_backlog_) {
-      backlog_ = nullptr;
+      is_asking_backlog_ = false;
+      backlog_asked_ = Clock::now();
+      ++backlog_turns_;
       break;
     }
-    if (!parts_.scanner.request_conversation({next_of_backlog_->ip, next_of_backlog_->port})) break;
-    (void)found(next_of_backlog_->index, next_of_backlog_->ip, next_of_backlog_->port);
+    const OpenPort& port = *next_of_backlog_;
+    const auto known = census_.classes().at(port.index);
+    if (known.value_or(PortClass::Unknown) == PortClass::Unknown) {
+      if (!parts_.scanner.request_conversation({port.ip, port.port})) break;
+      if (backlog_turns_ == 0) (void)found(port.index, port.ip, port.port);
+      last_news_ = Clock::now();
+    }
     next_of_backlog_.reset();
   }
   return false;
+}
+
+// Once nobody talks any more; false when they were asked often enough.
+bool OpenPortStage::ask_backlog_again(Clock::time_point now) {
+  if (!backlog_ || backlog_turns_ == kBacklogTurns) return false;
+  if (now - backlog_asked_ < kBacklogWait) return true;
+  backlog_->rewind();
+  is_asking_backlog_ = true;
+  return true;
 }
 
 Result<void> OpenPortStage::tell_networks(Clock::time_point now, bool is_end) {
@@ -102,10 +128,11 @@ Result<bool> OpenPortStage::turn(Clock::time_point now) {
 }
 
 bool OpenPortStage::is_done(Clock::time_point now) {
-  if (backlog_ || census_.watch().is_testing()) return false;
+  if (is_asking_backlog_ || census_.watch().is_testing()) return false;
   if (!banners_) return is_settled_ = true;
   if (!banners_->is_idle() || parts_.scanner.open_conversations() > 0) return false;
   const bool all_heard = census_.classes().count(PortClass::Unknown) == 0;
+  if (!all_heard && ask_backlog_again(now)) return false;
   is_settled_ = all_heard || now - last_news_ >= kLinger;
   return is_settled_;
 }

@@ -14,6 +14,7 @@
 #include "control/pipeline/open_port.h"
 #include "control/steward/address_list.h"
 #include "control/survey/checkpoint/checkpoint_keeper.h"
+#include "control/survey/checkpoint/service_backlog.h"
 #include "control/survey/status.h"
 #include "control/survey/sweep_planner.h"
 #include "dataplane/scanner.h"
@@ -39,6 +40,8 @@ class OpenPortStage {
     CheckpointKeeper* keeper = nullptr;  // Notes whose banners are written.
     // Of networks that are known to answer everything, all of them, when there are more.
     std::function<void(const AddressList&)> skip{};
+    // Whom nothing is sent to any more; may be absent.
+    std::function<bool(const IpAddress&)> is_blocked{};
   };
   explicit OpenPortStage(Parts parts);
 
@@ -48,10 +51,10 @@ class OpenPortStage {
   bool outside(const dataplane::Reply& reply) {
     return census_.watch().answered(reply.ip, reply.port, reply.state);
   }
-  // Ports that a process before this one found open and has no banner of, one a call; they are
-  // probed once more, for a conversation.
-  using Backlog = std::function<Result<std::optional<OpenPort>>()>;
-  void resume(Backlog backlog) { backlog_ = std::move(backlog); }
+  // Ports that a process before this one found open and has no banner of: they are probed once
+  // more, for a conversation, and again while nothing comes of that. A SYN may be lost, and a peer
+  // that still has the connection of that process gives it up first.
+  void resume(std::shared_ptr<ServiceBacklog> backlog);
 
   // Moves everything on; true when there was something to do. Fails with Output.
   [[nodiscard]] Result<bool> turn(Clock::time_point now);
@@ -67,12 +70,16 @@ class OpenPortStage {
 
  private:
   [[nodiscard]] Result<bool> ask_backlog();
+  [[nodiscard]] bool ask_backlog_again(Clock::time_point now);
   [[nodiscard]] Result<void> tell_networks(Clock::time_point now, bool is_end);
 
   Parts parts_;
   PortCensus census_;
-  std::unique_ptr<BannerIntake> banners_;  // Absent where only version detection asks.
-  Backlog backlog_;
+  std::unique_ptr<BannerIntake> banners_;    // Absent where only version detection asks.
+  std::shared_ptr<ServiceBacklog> backlog_;  // Absent where nothing was resumed.
+  unsigned backlog_turns_ = 0;               // Times it was gone through.
+  bool is_asking_backlog_ = false;
+  Clock::time_point backlog_asked_{};        // When that ended last.
   std::optional<OpenPort> next_of_backlog_;  // Found no room.
   AddressList skipped_;
   Clock::time_point last_news_{};  // When a port was found open, or asked again.

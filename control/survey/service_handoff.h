@@ -59,7 +59,9 @@ class ServiceHandoff {
   [[nodiscard]] std::uint64_t waiting() const noexcept;
   [[nodiscard]] bool is_held() const noexcept { return held_since_.has_value(); }
   [[nodiscard]] ServiceProgress progress(Clock::time_point now);
-  void block(const AddressList& blocked) { parts_.tier.block(blocked); }
+  void block(const AddressList& blocked, const AddressList& skipped) {
+    parts_.tier.block(blocked, skipped);
+  }
 
  private:
   [[nodiscard]] Result<bool> offer_backlog();

@@ -275,6 +275,10 @@ std::string format_summary(const SurveyProgress& progress) {
   if (progress.limited > 0) {
     row("waited", progress.limited, "for --per-network-rate of their network");
   }
+  if (progress.resets + progress.resets_dropped > 0) {
+    row("resets", progress.resets,
+        fmt::format("to end the handshakes of open ports, {} left out", progress.resets_dropped));
+  }
   row("valid replies", progress.replies);
   for (const PortState state : states_of(progress)) {
     row(trawl::to_string(state), progress.found_in(state));

@@ -86,6 +86,10 @@ struct SurveyProgress {
   std::chrono::nanoseconds network_time{0};
   std::uint64_t limited = 0;
 
+  // Handshakes of open ports that were ended, and those that were not for want of room or time.
+  std::uint64_t resets = 0;
+  std::uint64_t resets_dropped = 0;
+
   // The course of it so far.
   std::span<const RatePoint> history;
 

@@ -59,12 +59,16 @@ void SurveyController::follow_open_ports(const Parts& parts) {
       .recogniser = parts.banners,
       // Of two that ask, it is version detection whose answers a resumed survey goes by.
       .keeper = parts.services == nullptr ? keeper_.get() : nullptr,
-      .skip = [this](const AddressList& networks) {
-        if (!handoff_) return;
-        AddressList blocked = blocklist_.blocked();
-        blocked.add(networks);
-        handoff_->block(blocked);
-      }});
+      .skip =
+          [this](const AddressList& networks) {
+            if (!handoff_) return;
+            handoff_->block(blocklist_.blocked(), networks);
+          },
+      .is_blocked =
+          [this](const IpAddress& ip) {
+            const AddressList& list = blocklist_.blocked();
+            return ip.is_v4() ? list.v4.contains(ip.v4()) : list.v6.contains(ip.v6());
+          }});
   intake_.set_stage(stage_.get());
   if (parts.services == nullptr) return;
   handoff_ = std::make_unique<ServiceHandoff>(
@@ -119,6 +123,7 @@ Result<void> SurveyController::end_services(const std::atomic<bool>& interrupted
   constexpr int kMostTurns = 64;  // For answers that are there already.
   int turns_left = kMostTurns;
   for (bool over = false; !over;) {
+    reload_lists();
     const bool is_last = is_cut || interrupted.load();
     if (is_last) handoff_->close();
     const auto taken = handoff_->has_room() || is_last ? intake_.take_batch() : std::size_t{0};
@@ -163,17 +168,18 @@ Result<void> SurveyController::end() {
   return first;
 }
 
+// What a SIGHUP asks for.
+void SurveyController::reload_lists() {
+  if (!reload_wanted_.exchange(false)) return;
+  (void)reload_guard(blocklist_, [this](const AddressList& blocked) {
+    scanner_.block(blocked.v4, blocked.v6);
+    if (handoff_) handoff_->block(blocked, stage_->skipped());
+  });
+}
+
 // A batch of replies and a look around; true when the survey is over.
 Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
-  if (reload_wanted_.exchange(false)) {
-    (void)reload_guard(blocklist_, [this](const AddressList& blocked) {
-      scanner_.block(blocked.v4, blocked.v6);
-      if (!handoff_) return;
-      AddressList all = blocked;
-      all.add(stage_->skipped());
-      handoff_->block(all);
-    });
-  }
+  reload_lists();
   const auto before = Clock::now();
   // With no room for open ports, replies wait in their ring, which slows the senders.
   const bool takes = !handoff_ || handoff_->has_room();

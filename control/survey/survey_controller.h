@@ -71,6 +71,7 @@ class SurveyController {
 
   [[nodiscard]] Result<void> begin();
   [[nodiscard]] Result<void> end();
+  void reload_lists();
   [[nodiscard]] Result<bool> step(const std::atomic<bool>& interrupted);
   [[nodiscard]] bool is_over();
   void end_sweep(Clock::time_point now);

@@ -95,6 +95,8 @@ void SurveyMonitor::collect_counters() {
   counters_ = link_.counters();
   progress_.sent = before_.sent + value_of(counters, Counter::ProbesSent);
   progress_.limited = value_of(counters, Counter::ProbesLimited);
+  progress_.resets = value_of(counters, Counter::ResetsSent);
+  progress_.resets_dropped = value_of(counters, Counter::ResetsDropped);
   progress_.no_neighbour = value_of(counters, Counter::ProbesNoNeighbour);
   drops_.clear();
   ignored_.clear();

@@ -138,6 +138,11 @@ void add_network_options(CLI::App& app, SurveyOptions& options, SurveyTexts& tex
       "mss: the segment size alone, in the smallest Ethernet frame,\n"
       "without round-trip times",
       "LAYOUT");
+  app.add_flag("--no-reset", texts.no_reset,
+               "Leave the handshakes of open ports half open: one packet less\n"
+               "for each, and servers repeat their SYN-ACKs for a minute")
+      ->disable_flag_override()
+      ->group("How to send");
   add("--vlan", texts.vlan,
       "Send and take frames with this 802.1Q tag; needs --source-ip\n"
       "and --gateway on an interface of the system",

@@ -49,9 +49,18 @@ Result<void> check_ports(const SurveyOptions& options) {
 }
 
 Result<void> check_syn_options(const CLI::App& app, const SurveyOptions& options) {
-  if (app.count("--tcp-options") == 0 || options.probe == dataplane::ProbeKind::TcpSyn) return {};
-  return usage(fmt::format("--tcp-options is about TCP SYNs; --probe {} sends none",
-                           to_string(options.probe)));
+  if (!options.resets && options.banners.is_wanted) {
+    return usage(
+        "--no-reset leaves handshakes half open, which --banners does not; leave one of "
+        "them out");
+  }
+  if (options.probe == dataplane::ProbeKind::TcpSyn) return {};
+  for (const char* const option : {"--tcp-options", "--no-reset"}) {
+    if (app.count(option) == 0) continue;
+    return usage(fmt::format("{} is about TCP SYNs; --probe {} sends none", option,
+                             to_string(options.probe)));
+  }
+  return {};
 }
 
 // Whether both name one file, however they spell it.

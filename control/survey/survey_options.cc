@@ -159,8 +159,9 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   options.rate_given = app.count("--rate") > 0;
   if (auto taken = take_values(app, texts, options); !taken) return Failure{taken.error()};
   if (auto taken = take_outputs(app, texts, options); !taken) return Failure{taken.error()};
-  if (auto fits = check_together(app, options); !fits) return Failure{fits.error()};
   options.banners.is_wanted = texts.banners.is_wanted;
+  options.resets = !texts.no_reset;
+  if (auto fits = check_together(app, options); !fits) return Failure{fits.error()};
   if (auto taken = take_service_options(app, texts.services, options); !taken) {
     return Failure{taken.error()};
   }

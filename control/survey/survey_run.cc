@@ -169,7 +169,7 @@ Result<ExitCode> run_survey(SurveyJob job) {
   LiveBlocklist blocklist = std::move(job.plan.blocklist);
   auto services = open_services(job.options, blocklist.blocked());
   if (!services) return discard(services.error());
-  auto banners = open_banners(job.options);
+  auto banners = open_banners(job.options, resumed);
   if (!banners) return discard(banners.error());
   if (*banners) job.plan.conversations = (*banners)->questions().plan;
   auto survey = prepare_survey(job.options, std::move(job.plan), job.metadata.seed);

@@ -303,6 +303,15 @@ Result<Circumstances> look_around(const SurveyOptions& options) {
   return Circumstances{std::move(*spec), std::move(kernel), std::move(*cpus), shared};
 }
 
+// Of several addresses each probe gets its own as it is sent.
+template <typename Address>
+dataplane::BasicProbeSource<Address> probe_source(const SurveyOptions& options,
+                                                  const std::vector<Address>& chosen,
+                                                  MacAddress mac) {
+  return {mac, chosen.size() > 1 ? Address{} : chosen.front(), options.vlan, options.ttl,
+          options.syn_options};
+}
+
 template <typename Address>
 dataplane::BasicScanPlan<Address> scan_plan(const SurveyOptions& options, const SurveyPlan& plan,
                                             const std::vector<Address>& chosen, MacAddress mac,
@@ -311,7 +320,6 @@ dataplane::BasicScanPlan<Address> scan_plan(const SurveyOptions& options, const 
   using Guard = dataplane::BasicSwappableGuard<Address>;
   const dataplane::PortRange ports{options.source_ports.first, options.source_ports.last};
   const dataplane::BasicSourceAddresses<Address> sources{chosen};
-  const Address stamped_source = sources.several() ? Address{} : sources.first();
   const auto& blocked = [&plan]() -> const auto& {
     if constexpr (std::is_same_v<Address, Ipv4Address>) {
       return plan.blocked.v4;
@@ -321,9 +329,7 @@ dataplane::BasicScanPlan<Address> scan_plan(const SurveyOptions& options, const 
   }
   ();
   return {.cookies = {scan_key(seed), sources, ports, options.probe},
-          .probe = {options.probe,
-                    {mac, stamped_source, options.vlan, options.ttl, options.syn_options},
-                    plan.payloads},
+          .probe = {options.probe, probe_source(options, chosen, mac), plan.payloads},
           .parser = {sources, ports, options.probe, plan.payloads, options.vlan},
           .guard = Guard{typename Guard::Guard{blocked}},
           .neighbours = std::move(neighbours),
@@ -379,6 +385,10 @@ Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Ui
   scan.capture = std::ranges::any_of(options.outputs, holds_frames);
   scan.receive = receive;
   if (receive) scan.conversations = plan.conversations;
+  if (receive && options.resets && options.probe == dataplane::ProbeKind::TcpSyn &&
+      !plan.conversations) {
+    scan.reset.emplace(probe_source(options, choice.sources, survey.link->mac()));
+  }
   scan.shares_cpu = around.shares_cpu;
   if (survey.tap) scan.kernel = survey.tap->exchange();
   survey.planner = std::make_unique<SweepPlanner>(plan_sweeps(options, plan, seed));

@@ -53,7 +53,7 @@ Result<void> SurveyController::resume_services(Checkpoint& checkpoint) {
   if (!read) return Failure{read.error()};
   const auto backlog = std::make_shared<ServiceBacklog>(std::move(*read));
   if (!handoff_) {
-    stage_->resume([backlog] { return backlog->next(); });
+    stage_->resume(backlog);
     return {};
   }
   handoff_->resume([backlog] { return backlog->next(); }, backlog->count(), backlog->answered());

@@ -171,13 +171,15 @@ bool BasicConversationEngine<Address>::is_over(const Arrival& arrival,
   return known.state == State::Done || known.connection != arrival.connection;
 }
 
-// The peer did not get our reset, or will soon.
+// The peer did not get our reset, or will soon. Who does not stop is remembered for as long.
 template <typename Address>
 void BasicConversationEngine<Address>::on_straggler(Ticks now, const Arrival& arrival,
-                                                    const Conversation& known,
-                                                    Outbox& out) noexcept {
+                                                    Conversation& known, Outbox& out) noexcept {
   counters_.add(Counter::TalkStragglers);
-  if (known.state == State::Done && now - known.begun < in_flight_) return;
+  if (known.state == State::Done) {
+    wait(now, known, Queue::Grace);
+    if (now - known.begun < in_flight_) return;
+  }
   reset_unknown(arrival.segment, out);
 }
 
@@ -192,6 +194,18 @@ void BasicConversationEngine<Address>::reset_unknown(const Segment& segment, Out
   reset.sequence = segment.ack;
   reset.ack =
       segment.sequence + static_cast<std::uint32_t>(segment.data.size()) + (counts_one ? 1U : 0U);
+}
+
+// What a peer says to a SYN for a connection that it has already (RFC 5961 section 4.2): where we
+// know of none, that of a process before this one. Where it has said something that this process
+// never heard, and where it should have been listened to all along, nothing can be made of it.
+template <typename Address>
+bool BasicConversationEngine<Address>::is_of_the_past(const Arrival& arrival) const noexcept {
+  const Segment& segment = arrival.segment;
+  if (!plan_->is_resumed || !segment.data.empty()) return false;
+  if (payload_size(plan_->first[segment.target.port]) == 0) return true;
+  const std::uint32_t said = ConversationStamp::offset(segment.echo, segment.sequence);
+  return segment.has_stamps && said > 0 && said < ConversationStamp::kMostOffset;
 }
 
 template <typename Address>
@@ -316,9 +330,15 @@ template <typename Address>
 void BasicConversationEngine<Address>::on_segment(Ticks now, const Arrival& arrival,
                                                   Conversation* known, Outbox& out) noexcept {
   const Segment& segment = arrival.segment;
+  // A connection that is being opened again has no acknowledgement yet: RFC 9293 section 3.10.7.3.
+  const bool is_calling = known != nullptr && known->state == State::Calling;
+  if (is_calling || (known == nullptr && is_of_the_past(arrival))) {
+    counters_.add(Counter::TalkStragglers);
+    return reset_unknown(segment, out);
+  }
   Conversation* const talk = known != nullptr ? known : begin(now, arrival);
   if (talk == nullptr) return;
-  if (talk->state == State::Calling || talk->state == State::Ending) return;
+  if (talk->state == State::Ending) return;
   if (segment.data.empty() && (segment.flags & wire::kFin) == 0) {
     on_acknowledgement(now, segment, *talk, out);
   } else {

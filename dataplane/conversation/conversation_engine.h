@@ -86,9 +86,9 @@ class BasicConversationEngine {
   [[nodiscard]] std::size_t most_asked(std::uint16_t port, Connection connection) const noexcept;
   void take(Ticks now, const Arrival& arrival, Outbox& out) noexcept;
   [[nodiscard]] bool is_over(const Arrival& arrival, const Conversation& known) const noexcept;
-  void on_straggler(Ticks now, const Arrival& arrival, const Conversation& known,
-                    Outbox& out) noexcept;
+  void on_straggler(Ticks now, const Arrival& arrival, Conversation& known, Outbox& out) noexcept;
   void reset_unknown(const Segment& segment, Outbox& out) noexcept;
+  [[nodiscard]] bool is_of_the_past(const Arrival& arrival) const noexcept;
   void on_syn_ack(Ticks now, const Arrival& arrival, Conversation* known, Outbox& out) noexcept;
   void on_tiny_window(Ticks now, const Arrival& arrival, Conversation* known, Outbox& out) noexcept;
   [[nodiscard]] unsigned attempt_of(Ticks now, const Segment& syn_ack) const noexcept;

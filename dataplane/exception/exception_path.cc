@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <utility>
 
 #include "base/log.h"
@@ -30,6 +31,7 @@ Result<ExceptionPath> ExceptionPath::open(const ScanTraffic& traffic, InterfaceC
                             user->protocol == Protocol::Udp ? 'u' : 't', user->port,
                             traffic.ports.first, traffic.ports.last));
   }
+  path.had_ports_ = true;
   return path;
 }
 
@@ -39,13 +41,28 @@ ExceptionPath::ExceptionPath(ExceptionPath&& other) noexcept
       interface_{std::move(other.interface_)},
       table_{std::exchange(other.table_, {})},
       reserved_{std::exchange(other.reserved_, false)},
+      had_ports_{std::exchange(other.had_ports_, false)},
       generic_{std::move(other.generic_)} {
   other.generic_.reset();
 }
 
 ExceptionPath::~ExceptionPath() {
+  if (had_ports_) tell_of_others();
   if (!table_.empty()) (void)remove_firewall_table(table_);
   if (reserved_) (void)ReservedPorts::give_back(interface_);
+}
+
+// Whoever asks for a port by its number gets it, reserved or not.
+void ExceptionPath::tell_of_others() const noexcept try {
+  const auto user = find_disturbed(traffic_);
+  if (!user) return;
+  log_warning(
+      "another program took {} port {} while ports {}-{} were scanned from: the scan lost "
+      "nothing by it, and that program got none of its packets",
+      user->protocol == Protocol::Udp ? "UDP" : "TCP", user->port, traffic_.ports.first,
+      traffic_.ports.last);
+} catch (const std::exception&) {
+  // It is a courtesy.
 }
 
 Result<void> ExceptionPath::filter_in_generic_mode() {

@@ -13,7 +13,8 @@ namespace trawl::dataplane {
 
 // Keeps apart what of a kernel interface is the scan's and what is the kernel's, while a scan runs:
 // the kernel picks none of the scan's ports for connections of its own, and never answers what is
-// not for it. Undone when this goes; by the next trawl, when the process is killed.
+// not for it. Undone when this goes; by the next trawl, when the process is killed. Says then in
+// the log when a program took one of the ports meanwhile.
 //
 // Thread: the control thread.
 class ExceptionPath {
@@ -40,11 +41,14 @@ class ExceptionPath {
   ExceptionPath(const ScanTraffic& traffic, InterfaceClaim& claim)
       : traffic_{traffic}, claim_{&claim}, interface_{claim.interface()} {}
 
+  void tell_of_others() const noexcept;
+
   ScanTraffic traffic_;
   InterfaceClaim* claim_;
   std::string interface_;
   std::string table_;
   bool reserved_ = false;
+  bool had_ports_ = false;  // Nobody else had one of them at the start.
   std::optional<GenericScanFilter> generic_;
 };
 

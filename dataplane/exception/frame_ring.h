@@ -36,9 +36,12 @@ class FrameRing {
     }
     return slots_[written_ & mask_].bytes;
   }
-  // The slot that write_slot() gave holds a frame of `size` bytes.
-  void commit(std::size_t size) noexcept {
-    slots_[written_++ & mask_].size = static_cast<std::uint16_t>(size);
+  // The slot that write_slot() gave holds a frame of `size` bytes; `mark` is the writer's to
+  // choose.
+  void commit(std::size_t size, std::uint32_t mark = 0) noexcept {
+    Slot& slot = slots_[written_++ & mask_];
+    slot.size = static_cast<std::uint16_t>(size);
+    slot.mark = mark;
   }
   // Lets the reader see what was committed. False when it was nothing. In one order with all other
   // sequentially consistent operations: see KernelExchange.
@@ -57,6 +60,10 @@ class FrameRing {
     const Slot& slot = slots_[(head_.load(std::memory_order_relaxed) + i) & mask_];
     return {slot.bytes.data(), slot.size};
   }
+  // What commit() said of it. Needs i < waiting().
+  [[nodiscard]] std::uint32_t mark(std::uint32_t i) const noexcept {
+    return slots_[(head_.load(std::memory_order_relaxed) + i) & mask_].mark;
+  }
   // Needs count <= waiting().
   void pop(std::uint32_t count) noexcept {
     head_.store(head_.load(std::memory_order_relaxed) + count, std::memory_order_release);
@@ -66,6 +73,7 @@ class FrameRing {
   // An odd number of cache lines: the heads of all frames are spread over all sets.
   struct alignas(64) Slot {
     std::uint16_t size = 0;
+    std::uint32_t mark = 0;
     std::array<std::byte, kMostBytes> bytes;
   };
   static_assert(sizeof(Slot) / 64 % 2 == 1);

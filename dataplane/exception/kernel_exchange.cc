@@ -1,5 +1,6 @@
 #include "dataplane/exception/kernel_exchange.h"
 
+#include <array>
 #include <cstring>
 
 #include "dataplane/exception/scan_filter.h"
@@ -11,10 +12,6 @@ namespace {
 constexpr std::size_t kTwoMacs = 12;
 constexpr unsigned kVlanIdBits = 0xfff;
 
-std::unique_ptr<const PacketGuard> make_guard(const Ipv4Set& blocked, const Ipv6Set& blocked6) {
-  return std::make_unique<const PacketGuard>(blocked, blocked6);
-}
-
 }  // namespace
 
 KernelExchange::KernelExchange(const Config& config, const Ipv4Set& blocked,
@@ -23,8 +20,7 @@ KernelExchange::KernelExchange(const Config& config, const Ipv4Set& blocked,
       mac_{config.mac.to_integer()},
       vlan_{config.traffic.vlan},
       check_{config.traffic, config.gateway} {
-  guards_.push_back(make_guard(blocked, blocked6));
-  guard_.store(guards_.back().get());
+  block(blocked, blocked6);
 }
 
 bool KernelExchange::is_kernels(std::span<const std::byte> frame) const noexcept {
@@ -71,15 +67,29 @@ void KernelExchange::take_down(std::size_t size) noexcept {
   const auto slot = down_.write_slot();
   const std::size_t tag = vlan_.tag_size();
   if (size + tag > slot.size()) return count(KernelFrameCheck::Verdict::Blocked);
-  const PacketGuard& guard = *guard_.load(std::memory_order_acquire);
-  const auto verdict = check_.judge(slot.first(size), guard);
+  const Guard& now = *guard_.load(std::memory_order_acquire);
+  const auto verdict = check_.judge(slot.first(size), now.guard);
   if (verdict != KernelFrameCheck::Verdict::Allowed) return count(verdict);
   if (tag > 0) {
     std::memmove(slot.data() + kTwoMacs + tag, slot.data() + kTwoMacs, size - kTwoMacs);
     wire::write16(slot.data() + wire::kEthernetType, wire::kTypeVlan);
     wire::write16(slot.data() + wire::kVlanTag, vlan_.id());
   }
-  down_.commit(size + tag);
+  down_.commit(size + tag, now.number);
+}
+
+bool KernelExchange::may_still_leave(std::uint32_t i) const noexcept {
+  const Guard& now = *guard_.load(std::memory_order_acquire);
+  if (down_.mark(i) == now.number) [[likely]]
+    return true;
+  // Judged as it came: without the tag.
+  const auto frame = down_.frame(i);
+  const std::size_t tag = vlan_.tag_size();
+  std::array<std::byte, FrameRing::kMostBytes> bytes;
+  const std::size_t size = frame.size() - tag;
+  std::memcpy(bytes.data(), frame.data(), kTwoMacs);
+  std::memcpy(bytes.data() + kTwoMacs, frame.data() + kTwoMacs + tag, size - kTwoMacs);
+  return check_.judge({bytes.data(), size}, now.guard) == KernelFrameCheck::Verdict::Allowed;
 }
 
 void KernelExchange::count(KernelFrameCheck::Verdict verdict) noexcept {
@@ -88,7 +98,8 @@ void KernelExchange::count(KernelFrameCheck::Verdict verdict) noexcept {
 }
 
 void KernelExchange::block(const Ipv4Set& blocked, const Ipv6Set& blocked6) {
-  guards_.push_back(make_guard(blocked, blocked6));
+  const auto number = static_cast<std::uint32_t>(guards_.size());
+  guards_.push_back(std::make_unique<const Guard>(Guard{PacketGuard{blocked, blocked6}, number}));
   guard_.store(guards_.back().get(), std::memory_order_release);
 }
 

@@ -53,6 +53,9 @@ class KernelExchange {
 
   // Sending core: what the kernel wants sent, tagged as the VLAN asks.
   [[nodiscard]] FrameRing& down() noexcept { return down_; }
+  // Sending core: whether frame `i` of down() may go by the blocklist of now. Looks at the frame
+  // only when that has changed since the frame was let in.
+  [[nodiscard]] bool may_still_leave(std::uint32_t i) const noexcept;
 
   // The thread that writes to the TAP: what is for the kernel.
   [[nodiscard]] FrameRing& up() noexcept { return up_; }
@@ -78,14 +81,19 @@ class KernelExchange {
   }
 
  private:
+  // A guard and its number.
+  struct Guard {
+    PacketGuard guard;
+    std::uint32_t number;
+  };
   void count(KernelFrameCheck::Verdict verdict) noexcept;
 
   const ScanFilterConfig scan_;
   const std::uint64_t mac_;
   const VlanId vlan_;
   const KernelFrameCheck check_;
-  std::vector<std::unique_ptr<const PacketGuard>> guards_;  // Kept: see SwappableGuard.
-  std::atomic<const PacketGuard*> guard_;
+  std::vector<std::unique_ptr<const Guard>> guards_;  // Kept: see SwappableGuard.
+  std::atomic<const Guard*> guard_;
   FrameRing up_{kSlots};
   FrameRing down_{kSlots};
   std::atomic<bool> asleep_{false};

@@ -37,6 +37,10 @@ class BasicConverser {
   [[nodiscard]] bool notice(Ticks now, std::span<const std::byte> frame, Counter outcome) noexcept;
   // Answers what was noticed, at most a burst, and ends waits that are over.
   void hold(Ticks now) noexcept;
+  // Whether the answers to a burst can be sent on.
+  [[nodiscard]] bool has_room() const noexcept {
+    return rte_ring_free_count(frames_) >= BasicOutbox<Address>::kMost;
+  }
   // Whether control has to read banners before more are begun.
   [[nodiscard]] bool is_piling() noexcept {
     return engine_->slabs().available() < engine_->slabs().count() / 4;

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <type_traits>
 
 #include "dataplane/captured_frame.h"
@@ -14,6 +16,7 @@
 #include "dataplane/internal/converser.h"
 #include "dataplane/internal/poll_tx.h"
 #include "dataplane/internal/receive_rest.h"
+#include "dataplane/internal/reset_choice.h"
 #include "dataplane/reply.h"
 #include "dataplane/scan_plan.h"
 
@@ -21,9 +24,10 @@ namespace trawl::dataplane::internal {
 
 struct RxSeat {
   std::uint16_t port = 0;
-  std::uint16_t queues = 1;        // Queues 0...queues-1 are all read by this loop.
-  rte_ring* replies = nullptr;     // Of Reply elements, to the control plane.
-  rte_ring* answers = nullptr;     // Of mbufs with answers to neighbours, to the first sender.
+  std::uint16_t queues = 1;     // Queues 0...queues-1 are all read by this loop.
+  rte_ring* replies = nullptr;  // Of Reply elements, to the control plane.
+  rte_ring* answers = nullptr;  // Of mbufs with answers to neighbours, to the first sender.
+  std::span<rte_ring* const> resets = {};  // Of targets to reset, one for each sender; or none.
   CaptureRing* capture = nullptr;  // Gets a copy of each valid reply before the reply; or none.
 };
 
@@ -49,10 +53,12 @@ class BasicRxLoop {
  private:
   static constexpr bool kIsV4 = std::is_same_v<Address, Ipv4Address>;
 
-  bool has_room() noexcept;
+  bool has_room(Ticks now) noexcept;
+  bool must_wait_for_talk(Ticks now) noexcept;
   bool answer_neighbour(rte_mbuf* frame) noexcept;
   bool pass_to_kernel(std::span<const std::byte> frame) noexcept;
   void validate(Ticks now, unsigned claims) noexcept;
+  void ask_for_resets(Ticks now, std::span<const BasicReplyClaim<Address>> genuine) noexcept;
   void keep_head(Ticks now, unsigned claim, rte_mbuf* frame) noexcept;
 
   BasicScanPlan<Address>& plan_;
@@ -60,6 +66,8 @@ class BasicRxLoop {
   const RxSeat seat_;
   CoreCounters& counters_;
   BasicConverser<Address>* const converser_;
+  const Ticks longest_talk_wait_;
+  Ticks talk_wait_ = 0;  // When the present one began; 0: none.
   std::uint16_t queue_ = 0;
   ReceiveRest rest_;
   std::array<BasicReplyClaim<Address>, kBurst> claims_;
@@ -67,6 +75,8 @@ class BasicRxLoop {
   std::array<Cookie, kBurst> cookies_;
   std::array<Address, kBurst> sources_;  // Where probes went out from, if there are several.
   std::array<Reply, kBurst> replies_;
+  std::optional<ResetChoice> reset_choice_;                   // Where there are resets.
+  std::size_t reset_turn_ = 0;                                // Whose they are next.
   std::unique_ptr<std::array<CapturedFrame, kBurst>> heads_;  // Of claims_, with a capture alone.
 };
 

@@ -1,67 +1,30 @@
 #pragma once
 
 #include <rte_mbuf.h>
-#include <rte_ring.h>
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <type_traits>
 
 #include "dataplane/counters.h"
-#include "dataplane/exception/frame_ring.h"
+#include "dataplane/internal/budget_line.h"
 #include "dataplane/internal/frame_sender.h"
 #include "dataplane/internal/spread.h"
+#include "dataplane/internal/tx_seat.h"
 #include "dataplane/internal/waiting_probes.h"
 #include "dataplane/pacer.h"
 #include "dataplane/scan_plan.h"
-#include "dataplane/sweep.h"
 
 namespace trawl::dataplane::internal {
-
-// A sweep on its way: what is probed, and how far each lane is.
-struct SweepRun {
-  Sweep sweep;
-  Lanes* lanes = nullptr;
-  std::uint64_t number = 0;  // 1, 2, ...
-};
-
-// What the cores of one scan share besides the plan. Each field has one writer.
-struct alignas(64) SharedState {
-  std::atomic<bool> stop{false};              // Control: leave the loops.
-  std::atomic<const SweepRun*> run{nullptr};  // Control: replaced when every sender finished it.
-  std::atomic<double> rate{0.0};              // Control: packets/s of all senders, < 0: no limit.
-  std::atomic<bool> replies_piling{false};    // Receiver: the reply ring is nearly full.
-  std::atomic<bool> is_held{false};           // Control: nothing new is sent.
-};
-
-// A probe that control wants besides the sweep.
-template <typename Address>
-struct ProbeRequest {
-  BasicTarget<Address> target;
-  std::uint32_t attempt = 0;
-};
-
-// Where one sending loop sits.
-struct TxSeat {
-  std::uint16_t port = 0;
-  std::uint16_t queue = 0;
-  BufferUse use = BufferUse::Returns;
-  rte_mempool* pool = nullptr;          // Holds probe frames only, prepared from the template.
-  rte_mempool* control_pool = nullptr;  // For ARP and neighbour discovery.
-  rte_ring* answers = nullptr;          // Of frames made by the receiver; nullptr on other senders.
-  FrameRing* kernel = nullptr;   // What the kernel wants sent; nullptr on other senders, or none.
-  rte_ring* talk = nullptr;      // Of frames of conversations; nullptr on other senders.
-  rte_ring* requests = nullptr;  // Of ProbeRequest elements: what control wants; nullptr on others.
-  unsigned sender = 0;           // Which share of the lanes this loop owns,
-  unsigned senders = 1;          // of how many; at most kLanes.
-};
 
 // The sending loop of one core: permute, pick, guard, cookie, stamp, send; a burst at a time.
 //
 // What the link does not take is held and sent first the next time; a position is never skipped.
 // Probes to neighbours that are not known yet wait in queues of rising patience while others go on.
+// Whatever waited is asked about again when the egress guard was replaced meanwhile.
 template <typename Address>
 class BasicTxLoop {
  public:
@@ -87,23 +50,46 @@ class BasicTxLoop {
   }
   // False when there was no memory for what waits.
   [[nodiscard]] bool ready() const noexcept { return waiting_.back().room() > 0; }
-  // Gives held frames back to their pool. Needs the loop to have ended.
+  // Gives held frames back to their pools, and counts what was to be sent and was not. Needs the
+  // loop to have ended.
   void release() noexcept;
 
  private:
   using Neighbours = BasicNeighbours<Address>;
+  using Guard = typename BasicSwappableGuard<Address>::Guard;
   static constexpr bool kIsV4 = std::is_same_v<Address, Ipv4Address>;
   static constexpr unsigned kStages = 5;
   static constexpr unsigned kLeastLookAhead = 4;
+  static constexpr std::chrono::seconds kGatewayRefresh{10};  // Another router may take over.
+
+  // Frames that others made, on their way to the link.
+  struct MadeFrames {
+    std::array<rte_mbuf*, kBurst> frames{};
+    unsigned first = 0;
+    unsigned count = 0;
+    const Guard* guard = nullptr;  // The one that let them go.
+  };
 
   void adopt(const SweepRun* run) noexcept;
   bool next_block() noexcept;
   void follow_rate(Ticks now) noexcept;
   unsigned send_held() noexcept;
   void send_answers() noexcept;
-  void send_for_kernel(FrameRing& frames) noexcept;
-  void send_talk() noexcept;
-  unsigned take_talk() noexcept;
+  void send_for_kernel() noexcept;
+  unsigned send_made(MadeFrames& made, Counter sent, Counter blocked) noexcept;
+  void ask_guard(MadeFrames& made, Counter blocked) noexcept;
+  Address destination_of(const rte_mbuf* frame) const noexcept;
+  void send_talk(Ticks now) noexcept;
+  unsigned take_talk(Ticks now) noexcept;
+  void abandon_talk() noexcept;
+  bool may_probe(Ticks now) noexcept;
+  bool resets_wait(Ticks now) const noexcept;
+  unsigned share_of_resets(unsigned allowed) noexcept;
+  unsigned send_resets_alone(Ticks now) noexcept;
+  unsigned send_resets(Ticks now, unsigned most) noexcept;
+  void make_resets(Ticks now, unsigned most) noexcept;
+  unsigned take_resets(Ticks now, unsigned most, Target* into) noexcept;
+  void abandon_resets() noexcept;
   bool gateway_ready(Ticks now) noexcept;
   bool have_buffers(unsigned want) noexcept;
   unsigned send_sweep(Ticks now, unsigned want) noexcept;
@@ -119,6 +105,7 @@ class BasicTxLoop {
   bool resolve(Target target, unsigned stage, Ticks now, std::uint64_t& head) noexcept;
   bool request(Address address) noexcept;
   unsigned drop_blocked(unsigned count) noexcept;
+  void check_held_again() noexcept;
   unsigned send_burst(Ticks now, unsigned count, std::uint8_t attempt) noexcept;
   void make_cookies(std::span<Cookie> cookies) noexcept;
   void write_frames(std::span<const Cookie> cookies, std::uint32_t stamp) noexcept;
@@ -154,15 +141,18 @@ class BasicTxLoop {
   std::array<Address, kBurst> sources_;        // Where each frame comes from, if from several.
   std::array<rte_mbuf*, kBurst> spares_{};     // Allocated, not used yet.
   std::array<rte_mbuf*, kBurst> frames_{};
-  std::array<rte_mbuf*, kBurst> talk_{};  // Frames of conversations that wait for room in the link:
-  unsigned talk_first_ = 0;               // from here on,
-  unsigned talk_held_ = 0;                // so many.
+  MadeFrames talk_;                  // Frames of conversations,
+  MadeFrames resets_;                // and resets.
+  BudgetLine<rte_mbuf*> talk_line_;  // What waits for the budgets of networks: frames,
+  BudgetLine<Target> reset_line_;    // and whom to reset.
+  bool is_turn_of_resets_ = false;   // Where packets go one at a time.
   bool is_behind_ = false;
   std::uint8_t request_attempt_ = 0;  // Of the request taken last.
   unsigned asked_ = 0;                // Neighbours asked for in this poll.
   unsigned spare_ = 0;
   unsigned held_ = 0;  // frames_[held_first_, held_first_ + held_) wait for room in the link.
   unsigned held_first_ = 0;
+  const Guard* held_guard_ = nullptr;  // The one that let them go.
 };
 
 extern template class BasicTxLoop<Ipv4Address>;

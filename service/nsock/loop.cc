@@ -1,6 +1,8 @@
 #include "service/nsock/loop.h"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
@@ -199,11 +201,26 @@ void Loop::Impl::close(SocketId id, bool tells) {
   for (const PendingEvent* const event : left) {
     if (!tells && !event->is_done) trace.deleted(*event);
   }
-  if (socket.tls != nullptr && socket.stage == Socket::Stage::Open) say_goodbye(socket);
+  const bool is_tls = socket.tls != nullptr && socket.stage == Socket::Stage::Open;
+  if (is_tls && !socket.is_abandoned) say_goodbye(socket);
   shut(socket);
   if (tells) return;
   for (PendingEvent* const event : left) event->socket = nullptr;
   for (PendingEvent* const event : left) events.drop(*event);
+}
+
+void Loop::Impl::abandon(SocketId id) {
+  const auto found = sockets.find(static_cast<std::uint64_t>(id));
+  if (found == sockets.end()) return;
+  Socket& socket = *found->second;
+  socket.is_abandoned = true;
+  if (socket.kind == Socket::Kind::Tcp && socket.fd.is_open()) {
+    // What is closed in this mode goes without a segment: it is for connections that move
+    // elsewhere.
+    constexpr int kOn = 1;
+    (void)::setsockopt(socket.fd.get(), IPPROTO_TCP, TCP_REPAIR, &kOn, sizeof kOn);
+  }
+  close(id, false);
 }
 
 Wait Loop::Impl::wait_for(Wait longest) const {

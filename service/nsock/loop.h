@@ -43,6 +43,10 @@ class Loop {
   [[nodiscard]] SocketId new_socket(SocketSettings settings = {});
   // Cancels its events (their callbacks come, with Cancelled, unless `tells` is false) and closes.
   void close(SocketId socket, bool tells = false);
+  // The same, and the peer is told nothing, for it must get no packet any more: neither the end of
+  // TLS nor that of TCP. To what it still sends the kernel answers with a reset. Needs
+  // CAP_NET_ADMIN; without, TCP ends as with close().
+  void abandon(SocketId socket);
 
   EventId connect_tcp(SocketId socket, const Endpoint& to, Wait timeout, Callback done);
   EventId connect_udp(SocketId socket, const Endpoint& to, Callback done);

@@ -20,6 +20,7 @@ SocketId Loop::new_socket(SocketSettings settings) {
 }
 
 void Loop::close(SocketId socket, bool tells) { impl_->close(socket, tells); }
+void Loop::abandon(SocketId socket) { impl_->abandon(socket); }
 
 EventId Loop::connect_tcp(SocketId socket, const Endpoint& to, Wait timeout, Callback done) {
   auto& event = impl_->ask(EventKind::Connect, Request::Connect, socket, std::move(done));

@@ -64,6 +64,7 @@ struct Loop::Impl {
   void forget(PendingEvent& event);  // Out of the socket's lists and the timers.
   bool cancel(EventId event, bool tells);
   void close(SocketId id, bool tells);
+  void abandon(SocketId id);
   bool turn(Wait longest);
   [[nodiscard]] Wait wait_for(Wait longest) const;
   void take_ready(Socket& socket, std::uint32_t ready);

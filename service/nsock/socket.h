@@ -45,7 +45,8 @@ struct Socket {
   bool can_read = false;
   bool can_write = false;
   bool peer_ended = false;  // No more than what is in the kernel's buffer comes.
-  bool is_hot = false;      // In the loop's list of those to be looked at without being told.
+  bool is_abandoned = false;
+  bool is_hot = false;  // In the loop's list of those to be looked at without being told.
 
   PendingEvent* opening = nullptr;  // A connect or a handshake.
   std::list<PendingEvent*> reads{};

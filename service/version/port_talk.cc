@@ -39,6 +39,12 @@ PortTalk::~PortTalk() {
   if (timer_ != EventId{}) around_.loop.cancel(timer_, false);
 }
 
+void PortTalk::abandon() {
+  for (const auto& [attempt, connection] : connections_) {
+    if (connection.is_open) around_.loop.abandon(connection.socket);
+  }
+}
+
 void PortTalk::begin() { inquiry_.begin(std::chrono::steady_clock::now()); }
 
 void PortTalk::matched(std::uint32_t ticket, std::optional<LineMatch> match) {

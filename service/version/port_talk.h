@@ -46,6 +46,8 @@ class PortTalk {
   PortTalk& operator=(const PortTalk&) = delete;
 
   void begin();
+  // Its connections end without a packet: Loop::abandon().
+  void abandon();
   void open(std::uint32_t attempt);
   void matched(std::uint32_t ticket, std::optional<LineMatch> match);
   // Carries out what the inquiry wants.

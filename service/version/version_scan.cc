@@ -179,6 +179,13 @@ void VersionScan::drop(const IpAddress& host) {
   impl_->settle();
 }
 
+void VersionScan::abandon(const IpAddress& host) {
+  for (const auto& [id, talk] : impl_->talks) {
+    if (talk->port().host == host) talk->abandon();
+  }
+  drop(host);
+}
+
 std::size_t VersionScan::pending() const noexcept {
   return impl_->queue.size() + impl_->talks.size();
 }

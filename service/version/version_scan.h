@@ -49,6 +49,8 @@ class VersionScan {
   void add(ServicePort port);
   // Ports that are asked no more: the host timed out, or the audit ends. No callback comes.
   void drop(const IpAddress& host);
+  // The same of one that must not get a packet more.
+  void abandon(const IpAddress& host);
   [[nodiscard]] std::size_t pending() const noexcept;  // Added and not done.
 
  private:

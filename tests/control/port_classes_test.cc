@@ -32,6 +32,22 @@ TEST_P(PortClassesTest, CountsEachPortOnceAndKeepsWhatRestsOnMore) {
   EXPECT_EQ(classes_.count(PortClass::Unknown) + classes_.count(PortClass::Middlebox), 0U);
 }
 
+TEST_P(PortClassesTest, EachPortIsToldOnceWhateverItsClass) {
+  classes_.found(7);
+  EXPECT_TRUE(classes_.tell_once(7));
+  EXPECT_TRUE(classes_.note(7, PortClass::Tarpit));
+  EXPECT_TRUE(classes_.note(7, PortClass::Service));
+  EXPECT_FALSE(classes_.tell_once(7));
+  EXPECT_EQ(classes_.at(7), PortClass::Service);
+  EXPECT_TRUE(classes_.tell_once(8));
+  EXPECT_EQ(classes_.at(8), std::nullopt);
+  classes_.found(8);
+  EXPECT_EQ(classes_.count(PortClass::Unknown), 0U) << "there is nothing left to know";
+  EXPECT_FALSE(classes_.tell_once(8));
+  std::uint64_t from = 0;
+  EXPECT_EQ(classes_.next_unknown(from), std::nullopt);
+}
+
 TEST_P(PortClassesTest, AgreesWithAMapOfManyPorts) {
   std::mt19937_64 random{3};
   std::map<std::uint64_t, PortClass> model;

@@ -82,6 +82,19 @@ TEST_F(ServiceBacklogTest, OpenPortsWithoutAnAnswerInTheOutputsAreLeft) {
   EXPECT_THAT(all_of(backlog), ElementsAre(1, 4, 5));
 }
 
+TEST_F(ServiceBacklogTest, IsReadAsOftenAsItIsWanted) {
+  for (const std::uint64_t index : {1U, 3U, 4U, 8U}) find(index, PortState::Open);
+  answer(8);
+  answer(3);
+  flush();
+  ServiceBacklog backlog = reopen();
+  EXPECT_THAT(backlog.known(), ElementsAre(3, 8));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(all_of(backlog), ElementsAre(1, 4));
+    backlog.rewind();
+  }
+}
+
 TEST_F(ServiceBacklogTest, PortsAreThoseOfTheSpace) {
   find(5, PortState::Open);
   ServiceBacklog backlog = reopen();

@@ -180,8 +180,13 @@ TEST(SocketGuard, BlocksWhatTheListSaysNow) {
   EXPECT_TRUE(guard.allows(*IpAddress::parse("2001:db8::5")));
   AddressList second;
   second.v6.add(*Ipv6Prefix::parse("2001:db8::/64"));
-  guard.replace(second);
+  AddressList third;
+  third.v4.add({Ipv4Address{0xc6120007U}, Ipv4Address{0xc6120007U}});
+  guard.replace(second, third);
   EXPECT_NE(guard.generation(), before);
+  EXPECT_FALSE(guard.allows(*IpAddress::parse("198.18.0.7")));
+  EXPECT_FALSE(guard.is_blocked(*IpAddress::parse("198.18.0.7"))) << "it is skipped";
+  EXPECT_TRUE(guard.is_blocked(*IpAddress::parse("2001:db8::5")));
   EXPECT_TRUE(guard.allows(*IpAddress::parse("198.18.0.5")));
   EXPECT_FALSE(guard.allows(*IpAddress::parse("2001:db8::5")));
 }

@@ -195,6 +195,18 @@ TEST(Summary, TellsTheCourseOfTheRateAndWhatWaited) {
       << summary;
 }
 
+TEST(Summary, TellsOfResetsWhereThereWereHandshakes) {
+  SurveyProgress progress = example();
+  EXPECT_EQ(format_summary(progress).find("resets"), std::string::npos);
+  progress.resets = 40;
+  progress.resets_dropped = 2;
+  EXPECT_NE(
+      format_summary(progress).find(
+          "  resets                     40  to end the handshakes of open ports, 2 left out\n"),
+      std::string::npos)
+      << format_summary(progress);
+}
+
 TEST(Remaining, IsNoLessThanTheFullestNetworkNeeds) {
   SurveyProgress progress = example();
   progress.sent = progress.sweep_done = 50;

@@ -194,6 +194,11 @@ TEST(SurveyOptions, SynsLookLikeLinuxUnlessAskedFor) {
   EXPECT_EQ(parsed(basic()).syn_options, dataplane::SynOptions::Linux);
   EXPECT_EQ(parsed(basic({"--tcp-options", "linux"})).syn_options, dataplane::SynOptions::Linux);
   EXPECT_EQ(parsed(basic({"--tcp-options", "mss"})).syn_options, dataplane::SynOptions::Mss);
+  EXPECT_TRUE(parsed(basic({})).resets);
+  EXPECT_FALSE(parsed(basic({"--no-reset"})).resets);
+  EXPECT_THAT(refused(basic({"--no-reset", "--probe", "tcp-ack"})),
+              HasSubstr("--no-reset is about TCP SYNs"));
+  EXPECT_THAT(refused(basic({"--no-reset", "--banners"})), HasSubstr("leave one of them out"));
   EXPECT_THAT(refused(basic({"--tcp-options", "bsd"})), HasSubstr("linux or mss"));
   EXPECT_THAT(refused(basic({"--tcp-options", "mss", "--probe", "tcp-ack"})),
               HasSubstr("--tcp-options is about TCP SYNs"));

@@ -198,6 +198,19 @@ TEST_F(ConversationEngineTest, StragglersAreResetAndMakeNoSecondBanner) {
   EXPECT_EQ(stage.count(Counter::TalkStragglers), 2U);
 }
 
+TEST_F(ConversationEngineTest, WhoNeverEndsIsHeardOnce) {
+  Peer peer{stage, kWeb};
+  greet(peer);
+  stage.receive(peer.say(0, "bye", kHttpSize, wire::kFin));
+  EXPECT_EQ(stage.banners().size(), 1U);
+  for (std::uint32_t i = 1; i < 20; ++i) {
+    stage.pass(1000ms);
+    EXPECT_LE(stage.receive(peer.say(1000 * i, "more", kHttpSize)).size(), 1U);
+  }
+  EXPECT_TRUE(stage.banners().empty());
+  EXPECT_EQ(stage.engine().open(), 0U);
+}
+
 // The segment that arrives first is the second one sent: the echo tells.
 TEST_F(ConversationEngineTest, WordsOutOfOrderArePutInOrder) {
   Peer peer{stage, kWeb};
@@ -478,6 +491,60 @@ TEST_F(ConversationEngineTest, SilenceLeadsToAnotherQuestionOnASecondConnection)
   EXPECT_EQ(told.text, "alert");
   EXPECT_EQ(told.question, 2U);
   EXPECT_EQ(told.payload, kHello);
+}
+
+// It has the connection of a process that is gone, and says so to our SYN: RFC 5961 section 4.2.
+TEST_F(ConversationEngineTest, AnAcknowledgementOfASynIsReset) {
+  Peer peer{stage, kWeb};
+  greet(peer);
+  stage.receive(peer.ack(kHttpSize));
+  stage.pass(3010ms);
+  Peer second{stage, kWeb, kSecondKind};
+  second.first = 0x0badcafe;
+  auto frames = stage.receive(second.ack(517));
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_TRUE(is_reset(frames[0]));
+  EXPECT_EQ(frames[0].sequence, second.own() + 517);
+  frames = stage.pass(1010ms);
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_EQ(frames[0].kind, Outgoing::Kind::Probe);
+  second.set_stamp(frames[0].stamp);
+  EXPECT_EQ(greet(second).payload, kHello);
+}
+
+TEST(ConversationEngine, OfAnotherProcessOnlyWhatCanBeGoneOnWithIsTaken) {
+  for (const bool is_resumed : {false, true}) {
+    ConversationPlan after = plan();
+    after.is_resumed = is_resumed;
+    Stage before{plan(), kOurs};
+    Stage stage{after, kOurs};
+    stage.now = before.now + 2'000'000;
+    const auto left_behind = [&](Target target) {
+      Peer peer{before, target};
+      peer.hear(before.receive(peer.syn_ack()).at(0));
+      return peer;
+    };
+    const Peer greeter = left_behind(kShell);
+    const Peer web = left_behind(kWeb);
+    const Peer slow = left_behind({kHost, 8080});
+    auto said = greeter.ack(0);
+    said.sequence += 12;
+    EXPECT_EQ(stage.receive(said).size(), is_resumed ? 1U : 0U) << "its greeting is lost";
+    said = web.ack(kHttpSize);
+    said.sequence += 500;
+    const auto frames = stage.receive(said);
+    ASSERT_EQ(frames.size(), is_resumed ? 1U : 0U) << "its answer is lost";
+    if (is_resumed) {
+      EXPECT_TRUE(is_reset(frames[0]));
+      EXPECT_EQ(frames[0].sequence, web.own() + kHttpSize);
+    }
+    EXPECT_TRUE(stage.receive(slow.ack(kHttpSize)).empty()) << "it has our question";
+    stage.receive(slow.say(0, "words", kHttpSize, wire::kFin));
+    const auto told = stage.banners();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].text, "words");
+    EXPECT_EQ(stage.engine().open(), is_resumed ? 0U : 2U);
+  }
 }
 
 TEST_F(ConversationEngineTest, WhatTheFirstConnectionShowedStandsWithoutTheSecond) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_ring_elem.h>
 
 #include <array>
 #include <chrono>
@@ -16,10 +17,12 @@
 
 #include "dataplane/conversation/conversation_stamp.h"
 #include "dataplane/eal.h"
+#include "dataplane/internal/converser.h"
+#include "dataplane/internal/poll_rx.h"
 #include "dataplane/link.h"
 #include "dataplane/scanner.h"
 #include "tests/dataplane/counted_new.h"
-#include "tests/dataplane/frames.h"
+#include "tests/dataplane/frames6.h"
 
 namespace trawl::dataplane {
 namespace {
@@ -59,12 +62,42 @@ ScanPlan make_plan(std::shared_ptr<const ConversationPlan> said) {
                   .shares_cpu = true};
 }
 
+ScanPlan6 make_plan6(std::shared_ptr<const ConversationPlan> said, VlanId vlan) {
+  return ScanPlan6{.cookies = {kKey, kOurs6, kPorts, ProbeKind::TcpSyn},
+                   .probe = {ProbeKind::TcpSyn, {kOurMac, kOurs6, vlan}},
+                   .parser = {kOurs6, kPorts, ProbeKind::TcpSyn, nullptr, vlan},
+                   .guard = SwappableGuard6{EgressGuard6{{}}},
+                   .neighbours = std::move(
+                       *Neighbours6::make({.on_link = {}, .gateway = {}, .gateway_mac = kPeerMac})),
+                   .clock = TscClock::calibrate(),
+                   .mac = kOurMac,
+                   .source = kOurs6,
+                   .vlan = vlan,
+                   .rate = PacketsPerSecond::unlimited(),
+                   .max_runtime = 60s,
+                   .conversations = std::move(said),
+                   .shares_cpu = true};
+}
+
 // One probe, so that the sender has something to do and an end.
 Sweep one_probe() {
   Ipv4Set set;
   set.add(*Ipv4Prefix::parse("198.19.77.77"));
   auto targets =
       std::make_shared<TargetSpace>(RankedSet<Ipv4Address>{set}, std::vector<std::uint16_t>{1});
+  return {.space = std::move(targets),
+          .order = {1, 1, 2},
+          .first = 0,
+          .last = 1,
+          .attempt = 1,
+          .skip = {}};
+}
+
+Sweep one_probe6() {
+  Ipv6Set set;
+  set.add(*Ipv6Prefix::parse("2001:db8:77::77/128"));
+  auto targets =
+      std::make_shared<TargetSpace>(RankedSet<Ipv6Address>{set}, std::vector<std::uint16_t>{1});
   return {.space = std::move(targets),
           .order = {1, 1, 2},
           .first = 0,
@@ -188,6 +221,79 @@ TEST(Conversing, HandshakesBecomeRepliesAndWordsBanners) {
   }
 }
 
+Target6 target6_of(std::uint32_t number) {
+  return {Ipv6Address{kPeer6.value() + (Uint128{number} << 64U)},
+          static_cast<std::uint16_t>(80 + number % 7)};
+}
+
+Cookie cookie_of(Target6 target) {
+  Cookie cookie{};
+  CookieMaker6{kKey, kOurs6, kPorts}.make({&target, 1}, {&cookie, 1});
+  return cookie;
+}
+
+Frame syn_ack(Target6 target) {
+  const Cookie cookie = cookie_of(target);
+  return tcp6_frame({.from_port = target.port,
+                     .to_port = cookie.source_port,
+                     .sequence = kFirst - 1,
+                     .ack = cookie.sequence + 1,
+                     .options = timestamps(probe_stamp())},
+                    {.from = target.ip});
+}
+
+Frame words(Target6 target, std::string_view text, unsigned flags) {
+  const Cookie cookie = cookie_of(target);
+  Frame segment = tcp_segment({.from_port = target.port,
+                               .to_port = cookie.source_port,
+                               .sequence = kFirst,
+                               .ack = cookie.sequence + 1 + kPayload,
+                               .flags = kFlagAck | flags,
+                               .options = timestamps(our_stamp())});
+  const auto bytes = std::as_bytes(std::span{text});
+  segment.insert(segment.end(), bytes.begin(), bytes.end());
+  return ip6_frame({.from = target.ip}, segment, 16);
+}
+
+TEST(Conversing, Ipv6IsTheSameInAVlanAndOutside) {
+  constexpr std::uint32_t kTargets = 200;
+  for (const VlanId vlan : {VlanId{}, VlanId{7}}) {
+    const auto link = open_link(vlan.tagged() ? "net_ring9" : "net_ring8", 1);
+    ASSERT_TRUE(link);
+    const auto inject_in_vlan = [&](const Frame& frame) {
+      inject(*link, vlan.tagged() ? with_tag(frame, vlan.id()) : frame);
+    };
+    for (std::uint32_t i = 0; i < kTargets; ++i) {
+      inject_in_vlan(syn_ack(target6_of(i)));
+      inject_in_vlan(words(target6_of(i), "hello", i % 2 == 0 ? kFlagFin : 0));
+    }
+    auto made = Scanner::make(make_plan6(conversations(), vlan), *link, 1);
+    ASSERT_TRUE(made);
+    Scanner& scanner = **made;
+    scanner.begin_sweep(one_probe6());
+    run(scanner, [&] {
+      return count(scanner, Counter::TalkBanners) == kTargets &&
+             count(scanner, Counter::TalkFrames) == kTargets * 5 / 2 &&
+             count(scanner, Counter::RxOtherAddress) == kTargets * 5 / 2 + 1;
+    });
+    EXPECT_EQ(allocations, 0U);
+    EXPECT_EQ(count(scanner, Counter::TalkHandshakes), kTargets);
+    EXPECT_EQ(count(scanner, Counter::TalkFrames), kTargets * 5 / 2) << "ACKs and resets";
+    EXPECT_EQ(count(scanner, Counter::RxOtherAddress), kTargets * 5 / 2 + 1);
+    EXPECT_EQ(count(scanner, Counter::RxOtherVlan), 0U);
+    EXPECT_EQ(count(scanner, Counter::RxForged), 0U);
+    EXPECT_EQ(scanner.open_conversations(), 0U);
+    std::vector<Banner*> banners(2 * kTargets);
+    ASSERT_EQ(scanner.take_banners(banners), kTargets);
+    for (std::uint32_t i = 0; i < kTargets; ++i) {
+      EXPECT_EQ(banners[i]->port_class, PortClass::Service);
+      EXPECT_EQ(banners[i]->length, 5U);
+      EXPECT_FALSE(banners[i]->ip.is_v4());
+    }
+    scanner.give_back({banners.data(), kTargets});
+  }
+}
+
 TEST(Conversing, TheGuardStopsWhatIsSaidToWhoOptedOut) {
   const auto link = open_link("net_ring5", 1);
   ASSERT_TRUE(link);
@@ -236,6 +342,65 @@ TEST(Conversing, ResetsOfConversationsAreNoReplies) {
   Banner* banner = nullptr;
   ASSERT_EQ(scanner.take_banners({&banner, 1}), 1U);
   EXPECT_EQ(banner->port_class, PortClass::Resets);
+}
+
+// Nobody sends what is said. Frames stay with the link until it has waited long enough to show that
+// it takes none before its own are taken.
+TEST(Conversing, FramesWaitForRoomToAnswerThemButNotForEver) {
+  constexpr unsigned kRoom = 256;
+  constexpr std::uint32_t kTargets = 400;
+  constexpr std::uint32_t kMore = 600;
+  constexpr unsigned kBurst = internal::BasicRxLoop<Ipv4Address>::kBurst;
+  const auto link = open_link("net_ring10", 1);
+  ASSERT_TRUE(link);
+  for (std::uint32_t i = 0; i < kTargets; ++i) inject(*link, syn_ack(target_of(i)));
+  const auto ring = [](const char* name, unsigned size, unsigned count) {
+    return std::unique_ptr<rte_ring, decltype(&rte_ring_free)>{
+        rte_ring_create_elem(name, size, count, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ),
+        &rte_ring_free};
+  };
+  const auto replies = ring("test_replies", sizeof(Reply), 4096);
+  const auto frames = ring("test_frames", sizeof(void*), 2 * kRoom);
+  ScanPlan plan = make_plan(conversations());
+  CoreCounters counters;
+  internal::SharedState shared;
+  auto converser =
+      internal::BasicConverser<Ipv4Address>::make(plan, link->rx_pool(), frames.get(), counters);
+  ASSERT_TRUE(converser);
+  internal::BasicRxLoop<Ipv4Address> loop{
+      plan, shared, {.port = link->port(), .replies = replies.get()}, counters, converser->get()};
+  const auto count = [&counters](Counter counter) {
+    CounterValues sums{};
+    counters.add_to(sums);
+    return sums[static_cast<std::size_t>(counter)];
+  };
+  const Ticks begun = TscClock::now();
+  const Ticks longest = plan.clock.ticks_in(50ms);
+  unsigned taken = 0;
+  while (loop.poll(begun)) ++taken;
+  EXPECT_LT(taken * kBurst, kTargets);
+  EXPECT_GE(taken * kBurst, kRoom);
+  EXPECT_EQ(count(Counter::RxWaits), 1U);
+  EXPECT_FALSE(loop.poll(begun + longest / 2));
+  EXPECT_EQ(count(Counter::TalkRingFull), 0U);
+  // They leave: the rest is taken at once.
+  void* frame = nullptr;
+  while (rte_ring_dequeue(frames.get(), &frame) == 0)
+    rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
+  EXPECT_TRUE(loop.poll(begun + longest / 2));
+  while (loop.poll(begun + longest / 2)) {
+  }
+  for (std::uint32_t i = 0; i < kMore; ++i) inject(*link, syn_ack(target_of(kTargets + i)));
+  while (loop.poll(begun + longest)) {
+  }
+  EXPECT_EQ(count(Counter::TalkRingFull), 0U);
+  unsigned more = 0;
+  while (loop.poll(begun + 3 * longest)) ++more;
+  EXPECT_GT(more, 0U);
+  EXPECT_GT(count(Counter::TalkRingFull), 0U);
+  EXPECT_EQ(count(Counter::RxFrames), kTargets + kMore);
+  while (rte_ring_dequeue(frames.get(), &frame) == 0)
+    rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
 }
 
 TEST(Conversing, OnlySynScansConverse) {

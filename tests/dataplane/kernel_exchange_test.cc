@@ -114,6 +114,25 @@ TEST(KernelExchange, DropsAndCountsWhatMayNotLeave) {
   EXPECT_EQ(counted(*door, Counter::KernelBlocked), 2U);
 }
 
+// What was let in and has not left yet goes by the blocklist of the time at which it leaves.
+TEST(KernelExchange, WhatWaitsIsJudgedAgainAfterAReload) {
+  constexpr Ipv4Address kLater{0xc6130309};
+  for (const bool is_tagged : {false, true}) {
+    const auto door = exchange(is_tagged ? VlanId{7} : VlanId{});
+    send_down(*door, tcp_frame({.from_port = 40000}, {.from = kOurs, .to = kLater}));
+    send_down(*door, tcp_frame({.from_port = 40000}, {.from = kOurs}));
+    ASSERT_EQ(door->down().waiting(), 2U);
+    EXPECT_TRUE(door->may_still_leave(0));
+    Ipv4Set blocked;
+    blocked.add(Ipv4Prefix{kLater, 32});
+    door->block(blocked, Ipv6Set{});
+    EXPECT_FALSE(door->may_still_leave(0));
+    EXPECT_TRUE(door->may_still_leave(1));
+    send_down(*door, tcp_frame({.from_port = 40000}, {.from = kOurs}));
+    EXPECT_TRUE(door->may_still_leave(2));
+  }
+}
+
 TEST(KernelExchange, AFullRingTakesNoMore) {
   const auto door = exchange();
   const Frame frame = udp_frame(53, 40000, {});

@@ -199,6 +199,28 @@ TEST(KernelPolling, FramesOfTheKernelLeaveBesideProbes) {
   EXPECT_EQ(sent, expected);
 }
 
+TEST(KernelPolling, FramesThatWaitedPassTheBlocklistOfTheTimeTheyLeave) {
+  const auto kernel = make_exchange();
+  const auto link = open_link("net_ring5", 1, false);
+  ASSERT_TRUE(link);
+  auto scanner = Scanner::make(make_plan(kernel, false), *link, 1);
+  ASSERT_TRUE(scanner);
+  constexpr std::uint32_t kFrames = 100;
+  for (std::uint32_t i = 0; i < kFrames; ++i) {
+    const Ipv4Address to{kPeer.value() + (i % 2 == 0 ? 0 : 1)};
+    const Frame frame = udp_frame(40001, 53, {}, {.from = kOurs, .to = to, .protocol = 17});
+    std::ranges::copy(frame, kernel->read_slot().begin());
+    kernel->take_down(frame.size());
+  }
+  kernel->down().publish();
+  Ipv4Set opted_out;
+  opted_out.add(Ipv4Prefix{kPeer, 32});
+  (*scanner)->block(opted_out, {});
+  run(**scanner, [&] { return kernel->down().waiting() == 0; });
+  EXPECT_EQ(count(**scanner, Counter::TxKernel), kFrames / 2);
+  EXPECT_EQ(count(**scanner, Counter::KernelBlocked), kFrames / 2);
+}
+
 }  // namespace
 }  // namespace trawl::dataplane
 

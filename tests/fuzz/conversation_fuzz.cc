@@ -1,7 +1,7 @@
 // The conversation engine as a whole against peers that have one true stream each and let its
 // segments come in any order, lost, doubled, cut and overlapping, with resets, forged segments and
 // silence between them. Whatever happens: a banner is a prefix of the stream, there is one at most,
-// what is sent can be sent, and in the end nothing is left.
+// what is sent can be sent, and in the end nothing is left. Over IPv4 and IPv6.
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -18,7 +18,6 @@
 namespace trawl::dataplane {
 namespace {
 
-constexpr Ipv4Address kOurs{0xc6120001};
 constexpr std::size_t kMostBytes = 700;
 constexpr std::size_t kPeers = 4;
 constexpr Ticks kGrace = 3'000'000;
@@ -55,10 +54,28 @@ ConversationPlan plan() {
   return plan;
 }
 
+// Of us and of the first peer.
+template <typename Address>
+struct Ends;
+template <>
+struct Ends<Ipv4Address> {
+  static constexpr Ipv4Address kOurs{0xc6120001};
+  static constexpr Ipv4Address kPeer{0xc6130300};
+  static Ipv4Address of(const IpAddress& address) { return address.v4(); }
+};
+template <>
+struct Ends<Ipv6Address> {
+  static constexpr Uint128 kNetwork = Uint128{0x20010db8} << 96U;
+  static constexpr Ipv6Address kOurs{kNetwork + 1};
+  static constexpr Ipv6Address kPeer{kNetwork + 0x100};
+  static Ipv6Address of(const IpAddress& address) { return address.v6(); }
+};
+
 // A peer, what it has heard, and its true stream.
+template <typename Address>
 struct Model {
-  Model(const Stage& stage, std::size_t number, std::uint32_t size)
-      : target{Ipv4Address{0xc6130300U + static_cast<std::uint32_t>(number)},
+  Model(const BasicStage<Address>& stage, std::uint32_t number, std::uint32_t size)
+      : target{Address{Ends<Address>::kPeer.value() + number},
                static_cast<std::uint16_t>(number % 3 == 0   ? 80
                                           : number % 3 == 1 ? 22
                                                             : 443)},
@@ -67,24 +84,27 @@ struct Model {
     for (std::uint32_t i = 0; i < size; ++i) {
       text.push_back(static_cast<char>(i * 31 + i / 7 + number));
     }
-    peer.first = 0xffffff00U + static_cast<std::uint32_t>(number);  // Wraps on the way.
+    peer.first = 0xffffff00U + number;  // Wraps on the way.
     second.first = 0x00fffff0;
     peer.has_stamps = second.has_stamps = number != 3;
   }
 
-  Target target;
-  Peer peer;
-  Peer second;
+  BasicTarget<Address> target;
+  BasicPeer<Address> peer;
+  BasicPeer<Address> second;
   std::string text;
   bool greeted = false;
   bool greeted_second = false;
   Ticks told_at = 0;
 };
 
+template <typename Address>
 class Play {
  public:
   explicit Play(Input input) : input_{input} {
-    for (std::size_t i = 0; i < kPeers; ++i) models_.emplace_back(stage_, i, input_.word() % 2000);
+    for (std::uint32_t i = 0; i < kPeers; ++i) {
+      models_.emplace_back(stage_, i, input_.word() % 2000);
+    }
     keeps_ = input_.byte() % 2 == 1;
   }
 
@@ -108,9 +128,9 @@ class Play {
  private:
   void step() {
     const std::uint32_t choice = input_.byte();
-    Model& model = models_[choice % kPeers];
+    Model<Address>& model = models_[choice % kPeers];
     const bool is_second = (choice & 8U) != 0;
-    Peer& peer = is_second ? model.second : model.peer;
+    BasicPeer<Address>& peer = is_second ? model.second : model.peer;
     bool& greeted = is_second ? model.greeted_second : model.greeted;
     switch (choice >> 4U) {
       case 0: check(stage_.skip(std::chrono::milliseconds{input_.byte() * 8})); return;
@@ -143,15 +163,15 @@ class Play {
   }
 
   // Every frame can be written, and reads as it was meant.
-  void check(const std::vector<BasicOutgoing<Ipv4Address>>& frames) {
+  void check(const std::vector<BasicOutgoing<Address>>& frames) {
     for (const auto& frame : frames) {
-      if (frame.kind == BasicOutgoing<Ipv4Address>::Kind::Probe) continue;
+      if (frame.kind == BasicOutgoing<Address>::Kind::Probe) continue;
       const std::size_t payload = plan_->payloads.at(frame.payload).size();
       require(frame.offset + std::size_t{frame.length} <= payload);
-      std::array<std::byte, BasicSegmentWriter<Ipv4Address>::kLargestFrame> bytes;
+      std::array<std::byte, BasicSegmentWriter<Address>::kLargestFrame> bytes;
       const std::size_t size = writer_.write(bytes.data(), 0, frame);
       require(size <= bytes.size());
-      BasicSegment<Ipv4Address> read;
+      BasicSegment<Address> read;
       require(read_segment({bytes.data(), size}, {}, read));
       require(read.source == frame.target.ip && read.source_port == frame.target.port);
       require(read.sequence == frame.sequence && read.ack == frame.ack);
@@ -163,7 +183,8 @@ class Play {
 
   void read_banners() {
     for (const Told& told : stage_.banners()) {
-      Model& model = models_[told.ip.v4().value() - 0xc6130300U];
+      const auto number = Ends<Address>::of(told.ip).value() - Ends<Address>::kPeer.value();
+      Model<Address>& model = models_.at(static_cast<std::size_t>(number));
       require(model.told_at == 0 || told.arrival - model.told_at >= kGrace);
       model.told_at = told.arrival;
       require(told.port == model.target.port && told.text.size() <= kMostBytes);
@@ -180,9 +201,9 @@ class Play {
 
   Input input_;
   std::shared_ptr<const ConversationPlan> plan_ = std::make_shared<const ConversationPlan>(plan());
-  Stage stage_{plan(), kOurs};
-  BasicSegmentWriter<Ipv4Address> writer_{MacAddress{}, VlanId{}, plan_};
-  std::vector<Model> models_;
+  BasicStage<Address> stage_{plan(), Ends<Address>::kOurs};
+  BasicSegmentWriter<Address> writer_{MacAddress{}, VlanId{}, plan_};
+  std::vector<Model<Address>> models_;
   bool keeps_ = false;  // Banners a while before they are given back.
 };
 
@@ -191,6 +212,11 @@ class Play {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace trawl::dataplane;
-  Play{Input{{data, size}}}.run();
+  // Behind the bytes that say how the play goes: inputs of before are plays over IPv4.
+  if (size > 0 && data[size - 1] == 6) {
+    Play<trawl::Ipv6Address>{Input{{data, size - 1}}}.run();
+  } else {
+    Play<trawl::Ipv4Address>{Input{{data, size}}}.run();
+  }
   return 0;
 }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "bench/simnet/responder.h"
-#include "tests/simnet/frames.h"
+#include "tests/simnet/frames6.h"
 
 namespace trawl::simnet {
 namespace {
@@ -37,6 +37,8 @@ const Population& population(std::size_t kind) {
       options.unreachable = 0;
       options.talk.is_given = true;
       options.talk.limit = 4;
+      options.prefix6 = *Ipv6Prefix::parse("2001:db8::/64");
+      options.live6 = 1;
       if (static_cast<Talk>(i) == Talk::Middlebox) {
         options.talk.middlebox = 1;
       } else {
@@ -68,9 +70,11 @@ class Input {
 // One connection as its peer sees it.
 class Peer {
  public:
-  explicit Peer(const Population& population)
-      : responder_{
-            Responder::make(population, MacAddress::from_integer(kRouterMac), counters_).value()} {}
+  Peer(const Population& population, bool is_v6)
+      : responder_{Responder::make(population, MacAddress::from_integer(kRouterMac), counters_)
+                       .value()},
+        host6_{population.ipv6_hosts().addresses()[0]},
+        is_v6_{is_v6} {}
 
   void step(Input& in) {
     const std::uint8_t what = in.byte();
@@ -114,6 +118,7 @@ class Peer {
     const auto window = static_cast<std::uint16_t>(in.byte() << (shape >> 5U));
     wire::write16(frame.l4() + wire::kTcpWindow, window);
     seal_tcp(frame);
+    if (is_v6_) frame = over_ipv6(frame, host6_, kRouterMac);
     const auto control =
         static_cast<std::uint32_t>(((flags & wire::kFin) != 0) + ((flags & wire::kSyn) != 0));
     sent_.push_back({fields.seq, static_cast<std::uint32_t>(data.size()) + control});
@@ -135,7 +140,14 @@ class Peer {
   }
 
   void take(TestFrame& frame) {
-    require(frame.length <= frame.bytes.size() && is_sound_reply(frame));
+    require(frame.length <= frame.bytes.size());
+    require(is_v6_ ? is_sound6(frame) : is_sound_reply(frame));
+    if (is_v6_) {
+      constexpr std::size_t kLonger = wire::kIpv6Size - wire::kIpSize;
+      require(get(frame.ip() + wire::kIpv6Source) == host6_ && frame.length <= 1514);
+      std::memmove(frame.l4(), frame.l4() + kLonger, frame.length - kIpv6Payload);
+      frame.length -= kLonger;
+    }
     const std::size_t size = frame.length - wire::kEthernetSize - wire::kIpSize;
     const auto segment = parse_tcp({frame.l4(), size});
     require(segment.has_value());
@@ -171,6 +183,8 @@ class Peer {
 
   Counters counters_;
   Responder responder_;
+  Ipv6Address host6_;
+  bool is_v6_;
   nanoseconds now_{std::chrono::seconds{1}};
   std::uint32_t seq_ = 0x01020304;
   std::uint32_t ack_ = 0;
@@ -182,11 +196,13 @@ class Peer {
 }  // namespace
 }  // namespace trawl::simnet
 
-// The first byte chooses the kind of port; then come steps: waits and segments.
+// The first byte chooses the kind of port, and IPv6 from 128 on; then come steps: waits and
+// segments.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace trawl::simnet;
   Input in{data, size};
-  Peer peer{population(in.byte())};
+  const std::uint8_t kind = in.byte();
+  Peer peer{population(kind & 0x7fU), (kind & 0x80U) != 0};
   for (std::size_t i = 0; i < kMostSteps && !in.empty(); ++i) peer.step(in);
   return 0;
 }

@@ -110,7 +110,7 @@ class BesideTheKernel(Case):
         self.assertEqual(0, self.in_scan("curl", "-s", f"http://{NGINX}/").returncode)
         with self.lab.capture(resets) as path, SocketsBeside(self.lab) as sockets:
             survey = self.lab.start(TARGETS, "-p", "80", "--rate", "20k", "--retries", "all",
-                                    link=link)
+                                    "--no-reset", link=link)
             survey.wait_for_lines(1)
             self.assertIn(b"61000-64999", self.reserved())
             self.assertEqual(0, self.in_scan("curl", "-s", "-m", "10", f"http://{NGINX}/")
@@ -210,6 +210,23 @@ class LeftBehind(Case):
                 survey = self.lab.survey("198.19.0.0/24", "-p", "80", "--source-port",
                                          "62000-62063", link=link)
                 self.assertEqual(0, survey.code, survey.stderr)
+
+    def test_a_socket_that_comes_later_is_deaf_and_named(self) -> None:
+        for number, (driver, link) in enumerate(LINKS.items()):
+            with self.subTest(driver):
+                survey = self.lab.start("198.19.0.0/20", "-p", "80", "--rate", "2k", link=link)
+                survey.wait_for_lines(1)
+                port = 61010 + number
+                taken = labs.in_namespace(self.lab.namespace("scan"),
+                                          lambda: socket.create_server(("0.0.0.0", port)))
+                survey.wait()
+                taken.close()
+                self.assertEqual(0, survey.code, survey.stderr)
+                self.assertIn(f"TCP port {port}", survey.stderr)
+                truth = {item for item in self.lab.truth("80")
+                         if item[0].startswith("198.19.") and int(item[0].split(".")[2]) < 16}
+                self.assertEqual(truth, set(survey.found()))
+                self.assert_clean(b"\n")
 
     def test_interface_goes_down_and_up(self) -> None:
         scan = self.lab.namespace("scan")

@@ -100,9 +100,12 @@ class OneLink:
         self.assertEqual({}, self.lab.traces())
 
     def test_interface_down_and_up(self) -> None:
-        checkpoint = self.lab.folder / "checkpoint"
-        survey = self.begin("--service", "--version-light", "--rate", "2000", "--checkpoint",
-                            str(checkpoint), "-p", SSH, SSH_TARGETS)
+        self.down_and_up("--service", "--version-light")
+
+    def down_and_up(self, *options: str) -> None:
+        checkpoint = self.lab.folder / f"checkpoint{options[0]}"
+        survey = self.begin(*options, "--rate", "2000", "--checkpoint", str(checkpoint), "-p", SSH,
+                            SSH_TARGETS)
         survey.wait_for_lines(2)
         self.lab.ip("link", "set", "scan0", "down")
         survey.wait()
@@ -129,7 +132,14 @@ class OneLink:
         self.assertEqual({}, self.lab.traces())
 
 
-class AfXdp(OneLink, unittest.TestCase):
+class OneInterface(OneLink):
+    """It is the kernel's as well."""
+
+    def test_interface_down_and_up_while_the_dataplane_talks(self) -> None:
+        self.down_and_up("--banners")
+
+
+class AfXdp(OneInterface, unittest.TestCase):
     kind = pipeline_lab.AF_XDP
     changes = {"xdp", "reserved"}
     left_by_kill = changes
@@ -154,7 +164,7 @@ class Tap(OneLink, unittest.TestCase):
         self.expect_identified(survey)
 
 
-class AfPacket(OneLink, unittest.TestCase):
+class AfPacket(OneInterface, unittest.TestCase):
     kind = pipeline_lab.AF_PACKET
     changes = {"firewall", "reserved"}
     left_by_kill = changes

@@ -5,11 +5,13 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 import labs
+import wire
 
-SERVERS = "basic"
+SERVERS, NAME_SERVER = "basic", "dnsmasq"
 SIMULATED = "198.18.200.0/22"
 SIMULATED_PORT = 80
 # Takes connections and says nothing, which takes version detection longer than the runs below last.
@@ -43,7 +45,7 @@ class SurveyService(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.lab = cls.enterClassContext(labs.Lab("--rtt", "1", "--driver", "af_packet",
-                                                 "--servers", SERVERS))
+                                                 "--servers", f"{SERVERS},{NAME_SERVER}"))
         listed = labs.must(labs.TRAWL, "lab", "servers", "--json").splitlines()
         recipes = [recipe for recipe in map(json.loads, listed)
                    if recipe["set"] == SERVERS and recipe["missing"] is None]
@@ -54,6 +56,8 @@ class SurveyService(unittest.TestCase):
         cls.ports = ",".join(map(str, sorted({port for _, port in cls.names} | {SIMULATED_PORT})))
         cls.server, cls.address = next((recipe["namespace"], recipe["address"])
                                        for recipe in recipes if recipe["name"] == "sshd")
+        cls.name_server = next(recipe["address"] for recipe in map(json.loads, listed)
+                               if recipe["name"] == NAME_SERVER)
         cls.targets = [*sorted({ip for ip, _ in cls.names}), SIMULATED]
 
     def setUp(self) -> None:
@@ -150,6 +154,60 @@ class SurveyService(unittest.TestCase):
                         labs.PATIENCE * 3)
         self.assertEqual(0, done.returncode, done.stderr)
 
+    def test_who_is_blocked_by_a_sighup_is_left_alone_at_once(self) -> None:
+        """By probes, which go on to others, by connections and by conversations under way."""
+        self.listen_in_silence()
+        others = next(ip for ip, _ in self.names if ip != self.address)
+        for tier, told in (("--service", ("unknown", "blocked while it was asked")),
+                           ("--banners", ("accepts", None))):
+            with self.subTest(tier):
+                blocked = self.folder / f"blocked{tier}"
+                blocked.write_text("# nobody yet\n")
+                self.found = self.folder / f"found{tier}"
+                command = [word for word in self.command("--blocklist-file", str(blocked), "-q")
+                           if word not in ("--service", *self.intensity)]
+                command[command.index("5000")] = "1000"
+                command[command.index("-p") + 1] = f"{SILENT_PORT},20000-20400"
+                self.block_during([*command, tier, self.address, others], blocked)
+                fact, = (line for line in lines_of(self.found) if line.get("type") == "service")
+                self.assertEqual((self.address, SILENT_PORT), where(fact))
+                self.assertEqual(told, (fact["class"], fact.get("trouble")))
+
+    def block_during(self, command: list[str], blocked: pathlib.Path) -> None:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   text=True)
+        try:
+            labs.wait_until(lambda: self.found.exists() and str(SILENT_PORT)
+                            in self.found.read_text(), "an open port")
+            blocked.write_text(f"{self.address}\n")
+            with self.lab.capture(f"dst host {self.address}") as path:
+                process.send_signal(signal.SIGHUP)
+                for line in process.stderr:
+                    if "are blocked now" in line:
+                        break
+                told = time.time()
+                process.communicate(timeout=labs.PATIENCE)
+        finally:
+            process.kill()
+            process.communicate()
+        self.assertEqual(0, process.returncode)
+        self.assertEqual([], [frame.hex() for at, frame in wire.frames(path) if at > told])
+
+    def test_a_server_of_udp_is_identified(self) -> None:
+        command = self.command()
+        at = command.index("-p")
+        done = labs.run([*command[:at], "--probe", "udp", "-p", "53", *command[at + 2:],
+                         *sorted({ip for ip, _ in self.names} | {self.name_server})])
+        self.assertEqual(0, done.returncode, done.stderr)
+        verdicts, facts = (
+            {where(line): line for line in lines_of(self.found) if ("type" in line) == is_fact}
+            for is_fact in (False, True))
+        self.assertEqual([(self.name_server, 53)], list(verdicts))
+        fact = facts[self.name_server, 53]
+        self.assertEqual(("udp", "service", "domain", "dnsmasq"),
+                         tuple(fact.get(name) for name in ("proto", "class", "service", "product")))
+        self.assertEqual(1, len(facts))
+
     def test_max_runtime_bounds_the_asking_too(self) -> None:
         self.listen_in_silence()
         done = self.survey("--max-runtime", "4s")
@@ -175,4 +233,4 @@ class SurveyService(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    labs.main()
+    labs.main("tcpdump")

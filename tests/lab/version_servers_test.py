@@ -194,7 +194,7 @@ class Servers(unittest.TestCase):
                 if where in peers and where in ours and (
                         peers[where].without(ignored) == ours[where].without(ignored)):
                     break
-                print(f"once more: {name}")
+                print(f"once more: {name}: {peers.get(where)}, {ours.get(where)}")
                 peers |= self.ask(PEER, name, [where[0]], [where[1]], (style,))
                 ours |= self.ask(PROGRAM, name, [where[0]], [where[1]],
                                  (style, "--versiondb", str(PEERS_FILE)))

@@ -62,7 +62,8 @@ def main() -> int:
                   "  compile = " + quoted.replace("$", "$$")]
         count += 1
     (work / "build.ninja").write_text("\n".join(lines) + "\n")
-    done = subprocess.run(["ninja", "-C", work, "-k", "0", "--quiet"], stdin=subprocess.DEVNULL,
+    done = subprocess.run(["nice", "-n19", "ninja", "-C", work, "-k", "0", "--quiet"],
+                          stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         print(done.stdout[-20000:])

@@ -67,7 +67,8 @@ def main() -> int:
                      + " ".join(inputs))
         count += 1
     (work / "build.ninja").write_text("\n".join(lines) + "\n")
-    done = subprocess.run(["ninja", "-C", work, "-k", "0", "--quiet"], stdin=subprocess.DEVNULL,
+    done = subprocess.run(["nice", "-n19", "ninja", "-C", work, "-k", "0", "--quiet"],
+                          stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         seen = set()  # A header's finding comes once for each source that includes it.

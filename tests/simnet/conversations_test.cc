@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "tests/simnet/tcp_client.h"
 
@@ -68,6 +69,67 @@ TEST(Conversations, EachServiceSaysTheTruthOverALossyPath) {
       }
     }
   }
+}
+
+PopulationOptions with_ipv6(PopulationOptions options) {
+  options.prefix6 = *Ipv6Prefix::parse("2001:db8::/64");
+  options.live6 = 20;
+  return options;
+}
+
+TEST(Conversations, Ipv6HostsSayTheTruthOfTheirPorts) {
+  constexpr std::uint32_t kNumber = 7;
+  for (const auto& [talk, request] :
+       {std::pair{"ssh=1", std::string_view{"SSH-2.0-test\r\n"}}, std::pair{"http=1", kGet},
+        std::pair{"slow=1", std::string_view{}}, std::pair{"big=1", std::string_view{"?"}}}) {
+    for (const double loss : {0.0, 0.2}) {
+      if (loss > 0 && talk == std::string{"big=1"}) continue;
+      PopulationOptions options = with_ipv6(talk_options(talk));
+      options.way_in.loss = options.way_out.loss = loss;
+      TalkNetwork net{options};
+      TcpClient client{net, 80, true};
+      client.server6 = net.population.ipv6_hosts().addresses()[kNumber];
+      EXPECT_EQ(client.converse(request), net.truth6(kNumber)) << talk << " " << loss;
+      EXPECT_TRUE(client.is_sound);
+      EXPECT_EQ(net.count(Counter::ConversationsCompleted), 1U) << talk;
+    }
+  }
+}
+
+TEST(Conversations, Ipv6SegmentsFitTheirFramesAndComeFromWhoWasAsked) {
+  TalkNetwork net{with_ipv6(talk_options("big=1"))};
+  const Ipv6Address host = net.population.ipv6_hosts().addresses()[3];
+  for (const std::uint64_t mac : {host_mac6(host), kRouterMac}) {
+    TcpClient client{net};
+    client.from_port = mac == kRouterMac ? 40000 : 40001;
+    client.server6 = host;
+    client.eth_to = mac;
+    auto got = client.connect("?");
+    const auto more = client.wait(5ms);
+    got.insert(got.end(), more.begin(), more.end());
+    ASSERT_EQ(got.size(), 10U);
+    for (const Received& segment : got) {
+      EXPECT_TRUE(segment.is_sound);
+      EXPECT_EQ(segment.from_mac, mac);
+      EXPECT_EQ(segment.frame_size, 1514U);
+    }
+  }
+}
+
+TEST(Conversations, Ipv6AndIpv4PeersOfOneTupleAreTwo) {
+  TalkNetwork net{with_ipv6(talk_options("ssh=1"))};
+  TcpClient one{net};
+  TcpClient two{net};
+  TcpClient other{net};
+  two.server6 = net.population.ipv6_hosts().addresses()[0];
+  other.server6 = net.population.ipv6_hosts().addresses()[1];
+  EXPECT_EQ(one.connect().at(0).data, net.truth());
+  EXPECT_EQ(two.connect().at(0).data, net.truth6(0));
+  EXPECT_EQ(other.connect().at(0).data, net.truth6(1));
+  EXPECT_NE(net.truth6(0), net.truth6(1));
+  EXPECT_TRUE(two.send(wire::kRst).empty());
+  EXPECT_EQ(net.count(Counter::ConversationReset), 1U);
+  ASSERT_EQ(one.send(wire::kAck, "?").size(), 1U);
 }
 
 TEST(Conversations, WindowOfThePeerIsHonouredAndProbedWhenItIsClosed) {

@@ -10,48 +10,15 @@
 #include "bench/simnet/frame6.h"
 #include "bench/simnet/responder.h"
 #include "bench/simnet/truth.h"
-#include "tests/simnet/frames.h"
+#include "tests/simnet/frames6.h"
 
 namespace trawl::simnet {
 namespace {
 
 using namespace std::chrono_literals;
 
-const Ipv6Address kScanner6 = *Ipv6Address::parse("2001:db8::1");
 const Ipv6Address kRouter6 = *Ipv6Address::parse("2001:db8::2");
 const Ipv6Prefix kPrefix = *Ipv6Prefix::parse("2001:db8::/32");
-
-void put(std::byte* at, Ipv6Address address) {
-  for (unsigned i = 0; i < 16; ++i) {
-    at[i] = static_cast<std::byte>(address.value() >> (120 - 8 * i) & 0xffU);
-  }
-}
-Ipv6Address get(const std::byte* at) {
-  Uint128 value = 0;
-  for (unsigned i = 0; i < 16; ++i) value = value << 8U | static_cast<unsigned>(at[i]);
-  return Ipv6Address{value};
-}
-
-// A frame around `payload` with its checksum at `checksum_at`.
-TestFrame frame6(Ipv6Address to, std::uint8_t protocol, const std::vector<std::byte>& payload,
-                 std::size_t checksum_at, std::uint64_t eth_to = kRouterMac,
-                 std::uint8_t hop_limit = 64) {
-  TestFrame out;
-  wire::write_mac(out.bytes.data(), eth_to);
-  wire::write_mac(out.bytes.data() + 6, kScannerMac);
-  wire::write16(out.bytes.data() + 12, 0x86dd);
-  std::byte* const ip = out.ip();
-  wire::write32(ip, 0x60000000);
-  wire::write16(ip + 4, static_cast<std::uint16_t>(payload.size()));
-  wire::write8(ip + 6, protocol);
-  wire::write8(ip + 7, hop_limit);
-  put(ip + 8, kScanner6);
-  put(ip + 24, to);
-  std::copy(payload.begin(), payload.end(), ip + 40);
-  wire::write16(ip + 40 + checksum_at, checksum6(protocol, kScanner6, to, ip + 40, payload.size()));
-  out.length = 54 + payload.size();
-  return out;
-}
 
 TestFrame solicit(Ipv6Address target) {
   std::vector<std::byte> icmp(32);
@@ -79,14 +46,6 @@ TestFrame echo6(Ipv6Address to) {
   icmp[0] = std::byte{128};
   icmp[1] = icmp[2] = icmp[3] = std::byte{0};
   return frame6(to, 58, icmp, 2);
-}
-
-bool is_sound6(TestFrame& frame) {
-  const std::size_t size = wire::read16(frame.ip() + 4);
-  return wire::read16(frame.bytes.data() + 12) == 0x86dd && size + 54 == frame.length &&
-         wire::read8(frame.ip()) >> 4U == 6 &&
-         checksum6(wire::read8(frame.ip() + 6), get(frame.ip() + 8), get(frame.ip() + 24),
-                   frame.ip() + 40, size) == 0;
 }
 
 struct Network {

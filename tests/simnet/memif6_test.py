@@ -17,6 +17,8 @@ import programs
 # 2^16 addresses in one /64, and as many again that nobody has.
 PREFIX, TARGETS, PORTS = "2001:db8::/111", 1 << 17, "80,443"
 POPULATION = ["--prefix6", "2001:db8::/112", "--live6", "3000", "--seed", "3"]
+TALK = ["--talk", "ssh=0.2,http=0.2,tls=0.1,smtp=0.1,slow=0.02,mute-close=0.05,zero-window=0.05,"
+        "reset=0.05,tarpit=0.02,syn-proxy=0.05"]
 
 
 def endpoints(path: pathlib.Path) -> list[tuple[str, int]]:
@@ -35,12 +37,12 @@ class Memif6(unittest.TestCase):
         self.truth = {(one["ip"], one["port"]) for one in found if ":" in one["ip"]}
 
     @contextlib.contextmanager
-    def simnet(self, name: str):
+    def simnet(self, name: str, *more: str):
         """The simulated network on a socket of its own; yields the link to it."""
         socket, ready = self.work / f"{name}.sock", self.work / f"{name}.ready"
         log = self.work / f"{name}.log"
         command = [programs.SIMNET, "run", "--link",
-                   f"net_memif0,role=server,socket={socket},socket-abstract=no", *POPULATION,
+                   f"net_memif0,role=server,socket={socket},socket-abstract=no", *POPULATION, *more,
                    "--cpu", str(self.cpus[-1]), "--ready-file", str(ready), "--max-runtime", "100"]
         with programs.running(command, log) as process:
             def is_ready() -> bool:
@@ -65,6 +67,30 @@ class Memif6(unittest.TestCase):
         self.assertEqual(len(found), len(set(found)))
         self.assertEqual(self.truth, set(found))
         self.assertGreater(len(found), 1000)
+
+    def test_open_ports_are_talked_to(self) -> None:
+        output = self.work / "banners.jsonl"
+        with self.simnet("banners", *TALK) as link:
+            programs.run_trawl(self.options(link, "--rate", "20000", "--banners", "-o",
+                                            str(output)))
+        text = subprocess.run([programs.SIMNET, "truth", *POPULATION, *TALK, "--ports", PORTS],
+                              capture_output=True, check=True, text=True).stdout
+        truth = {(one["ip"], one["port"]): one for one in map(json.loads, text.splitlines())
+                 if ":" in one["ip"]}
+        lines = map(json.loads, output.read_text(encoding="utf-8").splitlines())
+        facts = {(line["ip"], line["port"]): line for line in lines
+                 if line.get("type") == "service"}
+        self.assertEqual({at: one["class"] for at, one in truth.items()},
+                         {at: fact["class"] for at, fact in facts.items()})
+        # What each says to anybody, or was asked for as it wants.
+        short = {at: one for at, one in truth.items() if "banner_hex" in one}
+        for talk, port in (("ssh", 80), ("ssh", 443), ("smtp", 80), ("http", 80)):
+            said = {at: bytes.fromhex(one["banner_hex"]) for at, one in short.items()
+                    if one["talk"] == talk and at[1] == port}
+            self.assertGreater(len(said), 0, (talk, port))
+            for at, banner in said.items():
+                heard = facts[at]["banner"].encode("latin-1")
+                self.assertTrue(heard.startswith(banner), (at, heard, banner))
 
     def test_silent_targets_of_networks_that_answered_are_repeated(self) -> None:
         metadata = self.work / "metadata"

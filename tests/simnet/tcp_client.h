@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,7 @@
 #include "bench/simnet/responder.h"
 #include "bench/simnet/stream_frame.h"
 #include "bench/simnet/talk_truth.h"
-#include "tests/simnet/frames.h"
+#include "tests/simnet/frames6.h"
 
 // A TCP client for the tests of conversations: by hand, segment by segment, or by itself until it
 // has read a whole stream.
@@ -46,6 +47,11 @@ struct TalkNetwork {
     const auto bytes = banner(population, population.host(kServer), port);
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
+  // What the IPv6 host of this number says.
+  [[nodiscard]] std::string truth6(std::uint32_t number, std::uint16_t port = 80) const {
+    const auto bytes = banner(population, population.host6(number), port);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
   [[nodiscard]] std::uint64_t count(Counter counter) const { return counters.get(counter); }
 
   Counters counters;
@@ -60,20 +66,27 @@ struct Received {
   std::uint32_t echo = 0;
   std::string data;
   bool is_sound = false;
+  std::uint64_t from_mac = 0;
+  std::size_t frame_size = 0;
   [[nodiscard]] bool has(unsigned flags) const { return (segment.flags & flags) == flags; }
 };
 
 inline Received read_frame(TestFrame& frame) {
   Received out;
-  out.is_sound = is_sound_reply(frame);
-  const std::size_t size = frame.length - wire::kEthernetSize - wire::kIpSize;
-  const auto segment = parse_tcp({frame.l4(), size});
+  const bool is_v6 = wire::read16(frame.bytes.data() + wire::kEthernetType) == wire::kTypeIpv6;
+  out.is_sound = is_v6 ? is_sound6(frame) : is_sound_reply(frame);
+  const std::size_t at = wire::kEthernetSize + (is_v6 ? wire::kIpv6Size : wire::kIpSize);
+  const std::byte* const tcp = frame.bytes.data() + at;
+  const std::size_t size = frame.length - at;
+  const auto segment = parse_tcp({tcp, size});
   if (!segment) return out;
   out.segment = *segment;
   out.window = segment->window;
-  const std::size_t header = (std::size_t{wire::read8(frame.l4() + 12)} >> 4U) * 4;
-  if (segment->timestamp) out.echo = wire::read32(frame.l4() + 28);
-  out.data.assign(reinterpret_cast<const char*>(frame.l4() + header), size - header);
+  const std::size_t header = (std::size_t{wire::read8(tcp + 12)} >> 4U) * 4;
+  if (segment->timestamp) out.echo = wire::read32(tcp + 28);
+  out.data.assign(reinterpret_cast<const char*>(tcp + header), size - header);
+  out.from_mac = wire::read_mac(frame.bytes.data() + wire::kEthernetSource);
+  out.frame_size = frame.length;
   return out;
 }
 
@@ -107,6 +120,7 @@ class TcpClient {
       std::memcpy(frame.bytes.data() + frame.length - data.size(), data.data(), data.size());
     }
     seal_tcp(frame);
+    if (server6) frame = over_ipv6(frame, *server6, eth_to);
     std::vector<Received> out;
     const Answer answer = net_.responder.answer(frame.buffer(), frame.length, now);
     if (answer.action == Action::Reply) {
@@ -143,6 +157,8 @@ class TcpClient {
   // comes for ten seconds. Returns all that the server said.
   std::string converse(std::string_view request);
 
+  std::optional<Ipv6Address> server6;  // Instead of kServer.
+  std::uint64_t eth_to = kRouterMac;   // Over IPv6.
   std::uint16_t from_port = 40000;
   std::uint16_t mss = 1460;
   std::uint16_t window = 64240;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/result.h"
@@ -31,6 +32,10 @@ class ServiceBacklog {
   [[nodiscard]] std::uint64_t answered() const noexcept { return answered_.size(); }
   // The next port, nullopt at the end. Fails as read().
   [[nodiscard]] Result<std::optional<OpenPort>> next();
+  // Once more from the first.
+  void rewind() noexcept { at_ = 0; }
+  // The others: indexes of ports whose answers the outputs have, sorted, each once.
+  [[nodiscard]] std::span<const std::uint64_t> known() const noexcept { return answered_; }
 
  private:
   ServiceBacklog(Checkpoint& checkpoint, const dataplane::TargetSpace& space, Protocol protocol)
