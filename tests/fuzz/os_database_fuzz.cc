@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <random>
 #include <string_view>
 
 #include "osfp/database/os_database.h"
@@ -30,7 +31,7 @@ void check_entry(const OsDatabase& database, const OsEntry& entry) {
   }
 }
 
-// A sample of the first entry is a perfect match of it, and the scorers agree.
+// The scorers agree about samples of the first entry.
 void check_scores(const std::shared_ptr<const OsDatabase>& database, std::uint64_t seed) {
   std::mt19937_64 random{seed};
   const OsEntry& first = database->entries.front();
