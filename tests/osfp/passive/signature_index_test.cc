@@ -66,8 +66,8 @@ TEST(SignatureIndex, FlowLabelCountsForIpv6Alone) {
 TEST(SignatureIndex, AnotherFamilyThatSuitsAsWellHalvesConfidence) {
   const std::string other =
       "label = s:other:Box:1\nsig = 4:64:0:*:65160,7:mss,sok,ts,nop,ws:df:0\n";
-  const auto tie =
-      index_of(std::string{kLinux} + other).find(facts_of({.options = linux_options()}));
+  const SignatureIndex both = index_of(std::string{kLinux} + other);
+  const auto tie = both.find(facts_of({.options = linux_options()}));
   EXPECT_EQ(tie->label->family, "Linux");
   EXPECT_EQ(tie->confidence, 48);
   // The same family is no rival.
