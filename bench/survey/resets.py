@@ -1,5 +1,5 @@
 """What it costs to end the handshakes of open ports: surveys over shared memory with and without
---no-reset take turns, one core each side, where a hundredth is open and where everything is."""
+--reset take turns, one core each side, where a hundredth is open and where everything is."""
 import ipaddress
 import pathlib
 import statistics
@@ -36,12 +36,12 @@ def measure(figures: Figures, work: pathlib.Path, small: bool) -> None:
         ratios = []
         left_open = 0
         for number in range(SMALL_ROUNDS if small else ROUNDS):
-            without = survey(work, space, population, "--no-reset")
-            beside = survey(work, space, population)
+            without = survey(work, space, population)
+            beside = survey(work, space, population, "--reset")
             ratios.append(beside["send_avg_pps"] / without["send_avg_pps"])
             left_open += beside["there"]["syn_to_open"] - beside["there"]["rst_ignored"]
-            say(f"{share} open, round {number + 1}: {without['send_avg_pps']:,.0f} probes/s with "
-                f"--no-reset, {beside['send_avg_pps']:,.0f} beside "
+            say(f"{share} open, round {number + 1}: {without['send_avg_pps']:,.0f} probes/s, "
+                f"{beside['send_avg_pps']:,.0f} beside "
                 f"{beside['others']['resets_sent']} resets")
         note = f" ({min(ratios):.2f}-{max(ratios):.2f})"
         median = statistics.median(ratios)

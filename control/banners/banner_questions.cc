@@ -16,8 +16,8 @@ using service::Probe;
 using service::ProbeFile;
 using service::Transport;
 
-constexpr std::string_view kGet = "GET / HTTP/1.0\r\n\r\n";  // RFC 1945 section 5.
-constexpr std::size_t kMostPayloads = 250;
+constexpr std::string_view kGet = "GET / HTTP/1.0\r\n\r\n";     // RFC 1945 section 5.
+constexpr std::size_t kMostPayloads = 250 - kMostOwnQuestions;  // Of the file.
 
 // By the service name and port number registry: daytime, qotd, chargen, FTP (RFC 959), SSH (RFC
 // 4253), Telnet (RFC 854), SMTP (RFC 5321) and submission, time, POP3 (RFC 1939), NNTP (RFC 3977),
@@ -42,13 +42,14 @@ bool is_generic(const Probe& probe) noexcept {
 class Chooser {
  public:
   Chooser(const ProbeFile& file, ByteCount most_bytes, std::uint8_t ttl);
-  [[nodiscard]] BannerQuestions choose();
+  [[nodiscard]] BannerQuestions choose(std::span<const OwnQuestion> own);
 
  private:
   [[nodiscard]] std::uint8_t add(std::size_t probe, std::string name, std::vector<std::byte> bytes);
   [[nodiscard]] std::uint8_t payload_of(std::size_t probe);
   [[nodiscard]] bool is_tls_port(std::uint16_t port) const noexcept;
   void choose(std::uint16_t port);
+  void put_first(const OwnQuestion& own);
 
   const ProbeFile& file_;
   std::shared_ptr<ConversationPlan> plan_ = std::make_shared<ConversationPlan>();
@@ -132,10 +133,29 @@ void Chooser::choose(std::uint16_t port) {
   second = first == get_ ? hello_ : get_;
 }
 
-BannerQuestions Chooser::choose() {
+void Chooser::put_first(const OwnQuestion& own) {
+  std::size_t lines = payloads_[0].probe;
+  const std::string_view line = std::string_view{own.bytes}.substr(0, own.bytes.find('\n'));
+  if (is_client_hello(own.bytes)) {
+    lines = payloads_[hello_].probe;
+  } else if (line.find(" HTTP/1.") != std::string_view::npos) {
+    lines = payloads_[get_].probe;
+  }
+  const std::uint8_t payload = add(lines, own.name, bytes_of(own.bytes));
+  for (const std::uint16_t port : own.ports) {
+    std::uint8_t& first = plan_->first[port];
+    std::uint8_t& second = plan_->second[port];
+    if (first == 0 && second == 0) second = payload;
+    if (first != 0) second = first;
+    first = payload;
+  }
+}
+
+BannerQuestions Chooser::choose(std::span<const OwnQuestion> own) {
   for (unsigned port = 0; port < ConversationPlan::kPorts; ++port) {
     choose(static_cast<std::uint16_t>(port));
   }
+  for (const OwnQuestion& each : own) put_first(each);
   return {.plan = std::move(plan_), .payloads = std::move(payloads_)};
 }
 
@@ -149,8 +169,9 @@ bool is_client_hello(std::string_view payload) noexcept {
   return payload.size() > 5 && payload[0] == '\x16' && payload[1] == '\x03' && payload[5] == '\x01';
 }
 
-BannerQuestions make_questions(const ProbeFile& file, ByteCount most_bytes, std::uint8_t ttl) {
-  return Chooser{file, most_bytes, ttl}.choose();
+BannerQuestions make_questions(const ProbeFile& file, ByteCount most_bytes, std::uint8_t ttl,
+                               std::span<const OwnQuestion> own) {
+  return Chooser{file, most_bytes, ttl}.choose(own);
 }
 
 }  // namespace trawl::control

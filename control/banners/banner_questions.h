@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,15 @@ struct BannerQuestions {
   std::vector<Payload> payloads;
 };
 
+inline constexpr std::size_t kMostOwnQuestions = 32;
+
+// What the user has for some ports.
+struct OwnQuestion {
+  std::vector<std::uint16_t> ports;
+  std::string name;
+  std::string bytes;  // 1 to ConversationPlan::kMostPayload.
+};
+
 // Chooses what each port is told first, and what it is told when that was for nothing:
 //
 // - Where the server speaks first, nothing; then TLS or HTTP.
@@ -37,11 +47,16 @@ struct BannerQuestions {
 // - Ports that the file excludes from version detection are told nothing at all: what listens there
 //   prints what it is told.
 //
-// Only probes of at most ConversationPlan::kMostPayload bytes count, and the first 250 of them.
+// - `own` questions come first, whatever the port; the one above that is another second, but for
+//   ports that are told nothing else. Answers have the lines of GetRequest where the question is
+//   one of HTTP, those of the TLS probe where it is a ClientHello, and else NULL's.
+//
+// Only probes of at most ConversationPlan::kMostPayload bytes count, and the first 218 of them.
 // After these a file without GetRequest or a TLS probe has ours, whose answers have the lines of
 // NULL alone.
 [[nodiscard]] BannerQuestions make_questions(const service::ProbeFile& file, ByteCount most_bytes,
-                                             std::uint8_t ttl = 64);
+                                             std::uint8_t ttl = 64,
+                                             std::span<const OwnQuestion> own = {});
 
 // Whether the protocols registered for the TCP port have the server speak first: FTP, SSH, Telnet,
 // SMTP, POP3, IMAP and the like.

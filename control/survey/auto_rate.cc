@@ -71,7 +71,8 @@ void AutoRate::step(Clock::time_point moment, const Totals& totals) {
   const std::uint64_t sent = totals.sent - totals_.sent;
   const auto sentinels = static_cast<std::uint64_t>(pool_.asked().size());
   const double allowed = controller_.rate().packets_in(now - last_);
-  const bool idle = static_cast<double>(sent) < kUsedShare * allowed;
+  const std::uint64_t packets = sent + (totals.beside - totals_.beside);
+  const bool idle = static_cast<double>(packets) < kUsedShare * allowed;
   // A repeat asks those that were silent: that few of them answer says nothing of the path.
   const PacketsPerSecond rate = controller_.update(
       {.now = now,

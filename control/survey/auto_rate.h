@@ -33,7 +33,8 @@ class AutoRate {
 
   // What the scanner counted until now.
   struct Totals {
-    std::uint64_t sent = 0;
+    std::uint64_t sent = 0;    // Probes,
+    std::uint64_t beside = 0;  // and what else the rate counts: resets, frames of conversations.
     std::uint64_t local_drops = 0;
     std::uint64_t back_pressure = 0;
     std::uint64_t networks_wait = 0;

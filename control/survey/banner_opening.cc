@@ -1,6 +1,7 @@
 #include "control/survey/banner_opening.h"
 
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "control/pipeline/version_worker.h"
@@ -23,7 +24,13 @@ Result<std::shared_ptr<const BannerRecogniser>> open_banners(const SurveyOptions
       service::MatchEngine::open(probes, {.cache_folder = service::default_cache_folder()});
   if (!engine) return Failure{engine.error()};
   if (tells) tell_problems(probes->path, (*engine)->problems(), warn);
-  BannerQuestions questions = make_questions(*probes, options.banners.most_bytes, options.ttl);
+  std::vector<OwnQuestion> own;
+  for (const BannerPayload& payload : options.banners.payloads) {
+    auto read = payload.read();
+    if (!read) return Failure{read.error()};
+    own.push_back(std::move(*read));
+  }
+  BannerQuestions questions = make_questions(*probes, options.banners.most_bytes, options.ttl, own);
   auto plan = std::make_shared<dataplane::ConversationPlan>(*questions.plan);
   plan->is_resumed = is_resumed;
   questions.plan = std::move(plan);

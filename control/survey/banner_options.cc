@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "control/banners/banner_questions.h"
 #include "control/survey/survey_options.h"
 #include "control/survey/text.h"
 
@@ -18,6 +19,27 @@ namespace {
 constexpr std::uint64_t kMostBytes = 60'000;  // As the conversation engine and records take.
 
 Failure usage(std::string message) { return fail(ExitCode::Usage, std::move(message)); }
+
+Result<void> take_payloads(const std::vector<std::string>& texts,
+                           std::vector<BannerPayload>& payloads) {
+  if (texts.size() > kMostOwnQuestions) {
+    return usage(fmt::format("--banner-payload is given {} times; at most {} are taken",
+                             texts.size(), kMostOwnQuestions));
+  }
+  std::vector<bool> has(dataplane::ConversationPlan::kPorts);
+  for (const std::string& text : texts) {
+    auto payload = BannerPayload::parse(text);
+    if (!payload) return Failure{payload.error()};
+    for (const std::uint16_t port : payload->ports) {
+      if (has[port]) {
+        return usage(fmt::format("--banner-payload: port {} has two; give one of them", port));
+      }
+      has[port] = true;
+    }
+    payloads.push_back(std::move(*payload));
+  }
+  return {};
+}
 
 Result<void> check(const SurveyOptions& options) {
   using dataplane::ProbeKind;
@@ -52,15 +74,24 @@ void add_banner_options(CLI::App& app, BannerTexts& texts) {
   app.add_option("--banner-bytes", texts.most_bytes, "How much of it, 1 to 60000 (default 1024)")
       ->type_name("N")
       ->group(kGroup);
+  app.add_option("--banner-payload", texts.payloads,
+                 "What these TCP ports are told first: the bytes of a file;\nmay be repeated")
+      ->type_name("PORTS=FILE")
+      ->allow_extra_args(false)
+      ->group(kGroup);
 }
 
 Result<void> take_banner_options(const CLI::App& app, const BannerTexts& texts,
                                  SurveyOptions& options) {
   options.banners.is_wanted = texts.is_wanted;
   if (!texts.is_wanted) {
-    if (app.count("--banner-bytes") == 0) return {};
-    return usage("--banner-bytes is about --banners; add that, or leave it out");
+    for (const char* option : {"--banner-bytes", "--banner-payload"}) {
+      if (app.count(option) == 0) continue;
+      return usage(fmt::format("{} is about --banners; add that, or leave it out", option));
+    }
+    return {};
   }
+  if (auto taken = take_payloads(texts.payloads, options.banners.payloads); !taken) return taken;
   if (app.count("--banner-bytes") > 0) {
     const std::string& text = texts.most_bytes;
     std::uint64_t number = 0;

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/units.h"
+#include "control/survey/banner_payload.h"
 
 namespace CLI {  // NOLINT(readability-identifier-naming): theirs.
 class App;
@@ -17,12 +19,14 @@ struct SurveyOptions;
 struct BannerOptions {
   bool is_wanted = false;
   ByteCount most_bytes{1024};  // Of a banner.
+  std::vector<BannerPayload> payloads{};
 };
 
 // The words of the options below, before they are looked at.
 struct BannerTexts {
   bool is_wanted = false;
   std::string most_bytes{};
+  std::vector<std::string> payloads{};
 };
 
 // Adds --banners and what goes with it.

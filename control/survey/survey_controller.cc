@@ -213,6 +213,7 @@ Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
     auto_rate_->step(
         before,
         {.sent = count(Counter::ProbesSent),
+         .beside = count(Counter::ResetsSent) + count(Counter::TalkFrames),
          .local_drops = link.rx_missed + link.rx_no_buffer + link.tx_errors + link.tx_dropped,
          .back_pressure = count(Counter::TxBackPressure) + count(Counter::TxRingFull),
          .networks_wait = count(Counter::TxNetworksWait),

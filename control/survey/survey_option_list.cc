@@ -138,9 +138,9 @@ void add_network_options(CLI::App& app, SurveyOptions& options, SurveyTexts& tex
       "mss: the segment size alone, in the smallest Ethernet frame,\n"
       "without round-trip times",
       "LAYOUT");
-  app.add_flag("--no-reset", texts.no_reset,
-               "Leave the handshakes of open ports half open: one packet less\n"
-               "for each, and servers repeat their SYN-ACKs for a minute")
+  app.add_flag("--reset", texts.reset,
+               "End the handshakes of open ports with a reset: a packet more for\n"
+               "each; without it servers repeat their SYN-ACKs for a minute")
       ->disable_flag_override()
       ->group("How to send");
   add("--vlan", texts.vlan,

@@ -18,7 +18,7 @@ struct SurveyTexts {
   std::string network_rate, shard, probes, retries, retry_delay, memory;
   ServiceTexts services;
   BannerTexts banners;
-  bool no_reset = false;
+  bool reset = false;
 };
 
 // Adds every option of `trawl survey`; what needs no parsing goes to `options` at once.

@@ -49,13 +49,13 @@ Result<void> check_ports(const SurveyOptions& options) {
 }
 
 Result<void> check_syn_options(const CLI::App& app, const SurveyOptions& options) {
-  if (!options.resets && options.banners.is_wanted) {
+  if (options.resets && options.banners.is_wanted) {
     return usage(
-        "--no-reset leaves handshakes half open, which --banners does not; leave one of "
+        "--reset ends a handshake that --banners goes on with, and ends by itself; leave one of "
         "them out");
   }
   if (options.probe == dataplane::ProbeKind::TcpSyn) return {};
-  for (const char* const option : {"--tcp-options", "--no-reset"}) {
+  for (const char* const option : {"--tcp-options", "--reset"}) {
     if (app.count(option) == 0) continue;
     return usage(fmt::format("{} is about TCP SYNs; --probe {} sends none", option,
                              to_string(options.probe)));
@@ -167,6 +167,7 @@ Result<void> check_files(const SurveyOptions& options) {
   inputs.insert(inputs.end(), options.blocklist_files.begin(), options.blocklist_files.end());
   inputs.insert(inputs.end(), options.exclude_files.begin(), options.exclude_files.end());
   if (!options.payload_file.empty()) inputs.push_back(options.payload_file);
+  for (const BannerPayload& payload : options.banners.payloads) inputs.push_back(payload.path);
   if (std::ranges::count(inputs, "-") > 1) {
     return usage("standard input (-) is named more than once, but can be read only once");
   }

@@ -160,7 +160,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   if (auto taken = take_values(app, texts, options); !taken) return Failure{taken.error()};
   if (auto taken = take_outputs(app, texts, options); !taken) return Failure{taken.error()};
   options.banners.is_wanted = texts.banners.is_wanted;
-  options.resets = !texts.no_reset;
+  options.resets = texts.reset;
   if (auto fits = check_together(app, options); !fits) return Failure{fits.error()};
   if (auto taken = take_service_options(app, texts.services, options); !taken) {
     return Failure{taken.error()};

@@ -64,7 +64,7 @@ struct SurveyOptions {
   std::vector<IpAddress> source_ips;     // Sorted, each once; empty: not said.
   std::uint8_t ttl = 64;
   dataplane::SynOptions syn_options = dataplane::SynOptions::Linux;
-  bool resets = true;      // End the handshakes that probes began.
+  bool resets = false;     // End the handshakes that probes began.
   dataplane::VlanId vlan;  // Untagged unless asked for.
   PortRange source_ports = kDefaultSourcePorts;
   std::optional<IpAddress> gateway;  // At most one of these two is set.

@@ -12,15 +12,14 @@ namespace {
 
 namespace wire = dataplane::wire;
 
-enum Kind : std::uint8_t {
-  kEnd = 0,
-  kNothing = 1,
-  kMss = 2,
-  kScale = 3,
-  kSackPermitted = 4,
-  kSack = 5,
-  kTimestamps = 8,
-};
+// Kinds, of RFC 9293 section 3.1, RFC 7323 section 2 and RFC 2018 section 2.
+constexpr std::uint8_t kEnd = 0;
+constexpr std::uint8_t kNothing = 1;
+constexpr std::uint8_t kMss = 2;
+constexpr std::uint8_t kScale = 3;
+constexpr std::uint8_t kSackPermitted = 4;
+constexpr std::uint8_t kSack = 5;
+constexpr std::uint8_t kTimestamps = 8;
 
 // The whole of an option of this kind in bytes; 0 where any length from two on is right.
 constexpr std::size_t length_of(std::uint8_t kind) noexcept {

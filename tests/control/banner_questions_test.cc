@@ -63,6 +63,27 @@ TEST_F(OwnQuestions, PortsThatAProbeListsGetThatOne) {
   EXPECT_EQ(text_of(questions_, questions_.plan->first[80]), "GET / HTTP/1.0\r\n\r\n");
 }
 
+TEST_F(OwnQuestions, WhatTheUserHasComesFirst) {
+  const std::vector<OwnQuestion> own{
+      {.ports = {22, 6379, 9100}, .name = "a.bin", .bytes = std::string{"\0\1", 2}},
+      {.ports = {80}, .name = "b", .bytes = "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"},
+      {.ports = {443}, .name = "c", .bytes = text_of(questions_, questions_.plan->first[443])}};
+  questions_ = make_questions(file_, ByteCount{512}, 40, own);
+  EXPECT_EQ(at(22), (Choice{"a.bin", "GetRequest"}));
+  EXPECT_EQ(at(6379), (Choice{"a.bin", "RedisInfo"}));
+  EXPECT_EQ(at(9100), (Choice{"a.bin", "a.bin"})) << "and nothing else";
+  EXPECT_EQ(at(80), (Choice{"b", "GetRequest"}));
+  EXPECT_EQ(at(443), (Choice{"c", "TLSSessionReq"}));
+  EXPECT_EQ(at(8080), (Choice{"GetRequest", "TLSSessionReq"}));
+  EXPECT_EQ(text_of(questions_, questions_.plan->first[22]), own[0].bytes);
+  const auto lines = [this](std::uint16_t port) {
+    return file_.probes[questions_.payloads[questions_.plan->first[port]].probe].name;
+  };
+  EXPECT_EQ(lines(22), "NULL");
+  EXPECT_EQ(lines(80), "GetRequest");
+  EXPECT_EQ(lines(443), "TLSSessionReq");
+}
+
 TEST_F(OwnQuestions, AnyOtherPortGetsHttpThenTls) {
   EXPECT_EQ(at(12345), (Choice{"GetRequest", "TLSSessionReq"}));
 }

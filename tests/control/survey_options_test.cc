@@ -194,11 +194,11 @@ TEST(SurveyOptions, SynsLookLikeLinuxUnlessAskedFor) {
   EXPECT_EQ(parsed(basic()).syn_options, dataplane::SynOptions::Linux);
   EXPECT_EQ(parsed(basic({"--tcp-options", "linux"})).syn_options, dataplane::SynOptions::Linux);
   EXPECT_EQ(parsed(basic({"--tcp-options", "mss"})).syn_options, dataplane::SynOptions::Mss);
-  EXPECT_TRUE(parsed(basic({})).resets);
-  EXPECT_FALSE(parsed(basic({"--no-reset"})).resets);
-  EXPECT_THAT(refused(basic({"--no-reset", "--probe", "tcp-ack"})),
-              HasSubstr("--no-reset is about TCP SYNs"));
-  EXPECT_THAT(refused(basic({"--no-reset", "--banners"})), HasSubstr("leave one of them out"));
+  EXPECT_FALSE(parsed(basic({})).resets);
+  EXPECT_TRUE(parsed(basic({"--reset"})).resets);
+  EXPECT_THAT(refused(basic({"--reset", "--probe", "tcp-ack"})),
+              HasSubstr("--reset is about TCP SYNs"));
+  EXPECT_THAT(refused(basic({"--reset", "--banners"})), HasSubstr("leave one of them out"));
   EXPECT_THAT(refused(basic({"--tcp-options", "bsd"})), HasSubstr("linux or mss"));
   EXPECT_THAT(refused(basic({"--tcp-options", "mss", "--probe", "tcp-ack"})),
               HasSubstr("--tcp-options is about TCP SYNs"));
@@ -416,6 +416,23 @@ TEST(SurveyOptions, BannersAreTakenAsTheOptionsSay) {
 
 TEST(SurveyOptions, BannersThatCannotBeHadAreRefused) {
   EXPECT_THAT(refused(basic({"--banner-bytes", "9"})), HasSubstr("is about --banners"));
+  EXPECT_THAT(refused(basic({"--banner-payload", "1=a"})), HasSubstr("is about --banners"));
+  const auto own = parsed(basic({"--banners", "--banner-payload", "80,90-91=a=b",
+                                 "--banner-payload", "7=c", "198.18.5.5"}))
+                       .banners.payloads;
+  ASSERT_EQ(own.size(), 2U);
+  EXPECT_THAT(own[0].ports, testing::ElementsAre(80, 90, 91));
+  EXPECT_EQ(own[0].path, "a=b");
+  EXPECT_EQ(own[1].path, "c");
+  for (const char* wrong : {"80", "80=", "=", "x=a", "70000=a", ""}) {
+    EXPECT_THAT(refused(basic({"--banners", "--banner-payload", wrong})),
+                HasSubstr("--banner-payload"));
+  }
+  EXPECT_THAT(
+      refused(basic({"--banners", "--banner-payload", "80=a", "--banner-payload", "79-81=b"})),
+      HasSubstr("port 80 has two"));
+  EXPECT_THAT(refused(basic({"--banners", "--banner-payload", "80=x", "-o", "x"})),
+              HasSubstr("replaced by results"));
   for (const char* wrong : {"0", "60001", "-1", "9x", ""}) {
     EXPECT_THAT(refused(basic({"--banners", "--banner-bytes", wrong})), HasSubstr("1 to 60000"));
   }

@@ -19,6 +19,8 @@ FAR = "198.19.9.9"
 NARROW = "576"
 PROBES = labs.ROOT / "data/service-probes"
 MOST = 6000
+PORT = 9001
+QUESTION = b"GET / HTTP/1.1\r\nX: " + b"x" * 980 + b"\r\n\r\n"  # In one segment.
 PAGE = b"HTTP/1.0 200 OK\r\nServer: Far/1\r\n\r\n" + bytes(n % 250 for n in range(8000))
 
 
@@ -60,22 +62,36 @@ class NarrowPath(unittest.TestCase):
         names, values = (line.split() for line in text.splitlines() if line.startswith("Icmp:"))
         return int(values[names.index("InDestUnreachs")])
 
-    def test_a_long_answer_arrives_whole(self) -> None:
+    def asks(self, client: socket.socket) -> None:
+        """Takes the whole question, and answers by a page."""
+        while len(self.asked) < len(QUESTION) and (more := client.recv(4096)):
+            self.asked += more
+        client.sendall(PAGE)
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(4096):
+            pass
+
+    def test_long_words_arrive_whole_both_ways(self) -> None:
+        self.asked = b""
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        found = folder / "found.jsonl"
-        listening = labs.in_namespace(self.far, lambda: socket.create_server((FAR, 80)))
+        found, question = folder / "found.jsonl", folder / "question"
+        question.write_bytes(QUESTION)
+        listening = labs.in_namespace(self.far, lambda: socket.create_server((FAR, PORT)))
         self.addCleanup(listening.close)
-        players = version_test.Players(self.pair, {})
-        self.enterContext(players)
-        players._begin(players._accept, listening, version_test.answers(PAGE))
+        players = self.enterContext(version_test.Players(self.pair, {}))
+        players.serve(listening, self.asks)
         done = labs.run([*self.pair.within(), labs.TRAWL, "survey", "--link",
                          labs.AF_PACKET_LINK, "--allow-special", labs.NETWORK, "--rate", "100",
-                         "--banners", "--banner-bytes", str(MOST), "--versiondb", str(PROBES),
-                         "--cooldown", "1s", "-p", "80", "-o", str(found), FAR])
+                         "--banners", "--banner-bytes", str(MOST), "--banner-payload",
+                         f"{PORT}={question}", "--versiondb", str(PROBES), "--cooldown", "1s",
+                         "-p", str(PORT), "-o", str(found), FAR])
         self.assertEqual(0, done.returncode, done.stderr)
         fact = next(line for line in map(json.loads, found.read_text("utf-8").splitlines())
                     if line.get("type") == "service")
-        self.assertEqual("service", fact["class"])
+        self.assertEqual(QUESTION, self.asked)
+        self.assertEqual(("service", str(question), "http", "Far"),
+                         tuple(fact.get(name) for name in ("class", "probe", "service",
+                                                           "product")))
         self.assertEqual(PAGE[:MOST], fact["banner"].encode("latin-1"))
         self.assertGreater(self.errors_of_path(self.far), 0, "the path was wide enough")
 

@@ -110,7 +110,7 @@ class BesideTheKernel(Case):
         self.assertEqual(0, self.in_scan("curl", "-s", f"http://{NGINX}/").returncode)
         with self.lab.capture(resets) as path, SocketsBeside(self.lab) as sockets:
             survey = self.lab.start(TARGETS, "-p", "80", "--rate", "20k", "--retries", "all",
-                                    "--no-reset", link=link)
+                                    link=link)
             survey.wait_for_lines(1)
             self.assertIn(b"61000-64999", self.reserved())
             self.assertEqual(0, self.in_scan("curl", "-s", "-m", "10", f"http://{NGINX}/")

@@ -56,7 +56,7 @@ class HalfOpen(unittest.TestCase):
         with self.lab.capture("tcp", "sim", "far0") as path:
             survey = self.lab.survey(PEERS[family], "-p", f"{PORTS[0]}-{PORTS[-1] + 50}",
                                      "--allow-special", "2001:db8::/32", "--rate", "1k",
-                                     *arguments, link=link)
+                                     "--reset", *arguments, link=link)
             time.sleep(1.5)  # Servers repeat a SYN-ACK after a second.
         self.assertEqual(0, survey.code, survey.stderr)
         self.assertEqual(set(PORTS), {port for _, port, _ in survey.found()})
@@ -81,8 +81,7 @@ class HalfOpen(unittest.TestCase):
 
     # What the test above would see of handshakes that nobody ends.
     def test_without_resets_they_are_left_half_open(self) -> None:
-        survey = self.lab.start(PEERS[socket.AF_INET], "-p", f"{PORTS[0]}-{PORTS[-1]}", "--no-reset",
-                                "--rate", "1k", link=LINKS["af_packet"])
+        survey = self.lab.start(PEERS[socket.AF_INET], "-p", f"{PORTS[0]}-{PORTS[-1]}", "--rate", "1k", link=LINKS["af_packet"])
         survey.wait_for_lines(len(PORTS))
         self.assertEqual(len(PORTS), self.half_open())
         self.assertEqual(0, survey.wait().code)

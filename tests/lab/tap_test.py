@@ -105,8 +105,7 @@ class Tap(unittest.TestCase):
         self.assertEqual(0, survey.code, survey.stderr)
         truth = {found for found in self.lab.truth(PORTS) if ipaddress.ip_address(found[0]) in ipaddress.ip_network(SPACE)}
         self.assertEqual(truth, set(survey.found()))
-        self.assertEqual(survey.counters["others"]["resets_sent"], len(wire.frames(capture)),
-                         "resets of the system on the wire")
+        self.assertEqual([], wire.frames(capture), "resets of the system on the wire")
         for counter in ("tx_kernel", "rx_kernel"):
             self.assertGreater(survey.counters["others"][counter], 10 * ROUNDS)
         self.assertNotIn("trawl0", self.interfaces())

@@ -137,6 +137,10 @@ class Players:
                     pass
                 each.close()
 
+    def serve(self, listening: socket.socket, play: Play) -> None:
+        """The same on a socket that somebody else opened, and closes."""
+        self._begin(self._accept, listening, play)
+
     def _begin(self, run: Callable, made: socket.socket, what: object) -> None:
         with self._lock:
             self._sockets.append(made)

@@ -23,7 +23,6 @@ EXCLUDE_LINES = "# never\n198.18.4.3\n\n198.18.4.0/30  # and these\n198.18.7.0/2
 MSS_SACK_TIMESTAMP_SCALE = (b"\x02\x04\x05\xb4\x04\x02\x08\x0a", b"\x01\x03\x03\x07")
 SYN = 0x02
 RST = 0x04
-ALL = 0xffffffff
 
 
 def addresses(spec: str) -> set[str]:
@@ -67,13 +66,11 @@ class OnTheWire(unittest.TestCase):
                               "--dry-run").splitlines()
             self.macs = lab.mac("scan", "scan0"), lab.mac("sim", "sim0")
             self.assertEqual(0, survey.code, survey.stderr)
-            self.open = sorted((ip, port) for ip, port, _ in survey.found())
             return survey, [frame for _, frame in wire.frames(path)], order
 
     def check(self, link: str, *options: str, in_order: bool = True) -> None:
         survey, captured, order = self.survey_captured(link, *options)
         probes = []
-        sequences, resets = {}, []
         for frame in captured:
             kind = struct.unpack_from(">H", frame, 12)[0]
             if kind == 0x0806:
@@ -81,20 +78,11 @@ class OnTheWire(unittest.TestCase):
                 self.assertEqual("198.18.0.2", wire.Arp.parse(frame).target)
                 continue
             probe = wire.Segment.parse(frame)  # Lengths and checksums.
-            target = probe.target, probe.target_port
-            if probe.flags & RST:
-                self.assertEqual((RST, 54), (probe.flags, len(frame)))
-                self.assertEqual(sequences[target], (probe.source_port, probe.sequence - 1 & ALL))
-                resets.append(target)
-                continue
+            # The scanner's own kernel knows of no connection, and must not see what is answered.
+            self.assertEqual(0, probe.flags & RST, (probe.target, probe.target_port))
             self.assertEqual(74, len(frame))
             self.check_looks(probe)
-            probes.append(target)
-            sequences[target] = probe.source_port, probe.sequence
-        # One each, and ours: the scanner's own kernel knows of no connection, and must not see what
-        # is answered.
-        self.assertEqual(self.open, sorted(resets))
-        self.assertEqual(len(resets), survey.counters["others"]["resets_sent"])
+            probes.append((probe.target, probe.target_port))
         self.assertEqual(set(), {ip for ip, _ in probes} & EXCLUDED, "sent to the excluded")
         self.assertEqual(len(probes), len(set(probes)), "a target was probed twice")
         self.assertEqual({(ip, port) for ip in ALLOWED for port in PORT_SET}, set(probes))
