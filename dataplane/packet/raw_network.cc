@@ -307,14 +307,7 @@ PacketCounters RawNetwork::counters() noexcept {
   total.blocked = blocked_;
   total.missed = missed_;
   for (auto& [index, socket] : sockets_) {
-    const PacketCounters one = socket->counters();
-    total.sent += one.sent;
-    total.sent_bytes += one.sent_bytes;
-    total.refused += one.refused;
-    total.received += one.received;
-    total.received_bytes += one.received_bytes;
-    total.missed += one.missed;
-    if (one.last_error != 0) total.last_error = one.last_error;
+    total += socket->counters();
   }
   return total;
 }
