@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "control/audit/engine/idle_stage.h"
 #include "control/audit/engine/os_settings.h"
+#include "control/audit/engine/os_stage.h"
 #include "control/audit/engine/probe_set.h"
 #include "control/audit/engine/probe_writer.h"
 #include "control/audit/engine/timing.h"
@@ -17,6 +19,10 @@
 #include "service/dns/name_settings.h"
 
 namespace trawl::control {
+
+struct AuditPlan;
+using OpenOsStage =
+    std::function<Result<std::unique_ptr<OsStage>>(const AuditPlan& plan, bool traces)>;
 
 // What an audit does to each host, in this order.
 struct AuditPlan {
@@ -33,7 +39,8 @@ struct AuditPlan {
   bool defeats_icmp_limit = false;
   bool traceroute = false;
   OpenServices services;  // Version detection; empty for none.
-  OsSettings os;          // OS detection.
+  OsSettings os;          // OS detection...
+  OpenOsStage os_stage;   // ...and how it begins; empty for none.
   bool reverse_dns = true;
   service::NameSettings names;
   bool names_downs = false;  // -R: reverse DNS for hosts that are down too.
