@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "control/audit/engine/idle_stage.h"
+#include "control/audit/engine/os_settings.h"
 #include "control/audit/engine/probe_set.h"
 #include "control/audit/engine/probe_writer.h"
 #include "control/audit/engine/timing.h"
@@ -32,6 +33,7 @@ struct AuditPlan {
   bool defeats_icmp_limit = false;
   bool traceroute = false;
   OpenServices services;  // Version detection; empty for none.
+  OsSettings os;          // OS detection.
   bool reverse_dns = true;
   service::NameSettings names;
   bool names_downs = false;  // -R: reverse DNS for hosts that are down too.
