@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "bench/simnet/path_options.h"
+#include "bench/simnet/personality_set.h"
 #include "bench/simnet/talk.h"
 
 namespace trawl::simnet {
@@ -64,6 +65,7 @@ struct PopulationOptions {
   std::optional<Ipv6Prefix> prefix6;    // Where the IPv6 hosts are; none without.
   std::uint64_t live6 = 1000;           // IPv6 hosts, about.
   TalkOptions talk;                     // How open TCP ports hold conversations.
+  PersonalityOptions personality;       // Which operating systems the live hosts have.
   bool arp_all = false;                 // Answer ARP for every address, not only live ones.
 };
 
