@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -352,6 +353,41 @@ TEST(Personality, WrongFilesAndEntriesAreToldBy) {
   PopulationOptions alone;
   alone.personality.hops = 3;
   EXPECT_NE(error_of(alone).find("--personality"), std::string::npos);
+}
+
+std::string truth_text(const Population& population, const TruthRequest& request) {
+  char* text = nullptr;
+  std::size_t size = 0;
+  std::FILE* const out = open_memstream(&text, &size);
+  EXPECT_TRUE(write_truth(population, request, out).has_value());
+  std::fclose(out);
+  std::string copy{text, size};
+  std::free(text);  // NOLINT(*-no-malloc): it is open_memstream's.
+  return copy;
+}
+
+TEST(Personality, TruthNamesEntriesAndKnowsSilence) {
+  const TemporaryFile file{whole_database()};
+  PopulationOptions options = options_for(file.path(), "Quiet stack", 1);
+  options.prefixes = {*Ipv4Prefix::parse("198.18.7.33/32")};
+  options.gateways = {*Ipv4Address::parse("198.18.7.1")};
+  const auto quiet = Population::make(options).value();
+  const std::uint16_t port[] = {80};
+  const std::size_t line = quiet.personality(quiet.host(kHost), kHost)->entry->line;
+  EXPECT_EQ(truth_text(quiet, {.ports = port, .findings = 1}),
+            fmt::format("{{\"ip\":\"198.18.7.33\",\"port\":80,\"state\":\"open\",\"os_line\":{},"
+                        "\"os\":\"Quiet stack\"}}\n",
+                        line));
+  EXPECT_EQ(
+      truth_text(quiet, {.ports = port, .findings = 1, .format = TruthFormat::Csv}),
+      fmt::format("ip,port,state,os_line,os\n198.18.7.33,80,open,{},\"Quiet stack\"\n", line));
+  const Host host = quiet.host(kHost);
+  options.personality.entry = "Common stack";
+  const auto common = Population::make(options).value();
+  for (const TruthProbe probe : {TruthProbe::TcpAck, TruthProbe::IcmpEcho, TruthProbe::Udp}) {
+    EXPECT_FALSE(truth_of(quiet, host, quiet.personality(host, kHost), probe, 80));
+    EXPECT_TRUE(truth_of(common, host, common.personality(host, kHost), probe, 80));
+  }
 }
 
 TEST(Personality, IdentifiersDoNotWrapInARound) {
