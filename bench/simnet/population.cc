@@ -80,6 +80,14 @@ Result<void> check(const PopulationOptions& options) {
   if (!options.talk.ports.empty() && !options.talk.is_given) {
     return fail(ExitCode::Usage, "--talk-ports needs --talk");
   }
+  if (!options.families.empty() && options.talk.is_given) {
+    return fail(ExitCode::Usage,
+                "--families shapes SYN-ACKs of ports that answer SYNs only: leave "
+                "--talk out");
+  }
+  if (options.forwarded > 0 && options.families.empty()) {
+    return fail(ExitCode::Usage, "--forwarded needs --families");
+  }
   if (!options.forward.empty() && !options.uplink_address) {
     return fail(ExitCode::Usage, "--forward needs --uplink-address");
   }
@@ -103,7 +111,13 @@ Result<Population> Population::make(PopulationOptions options) {
   if (Result<void> checked = check(options); !checked) return tl::unexpected{checked.error()};
   Ipv4Set set;
   for (const Ipv4Prefix& prefix : options.prefixes) set.add(prefix);
-  return Population{std::move(options), set};
+  Population population{std::move(options), set};
+  const PopulationOptions& own = population.options();
+  if (own.families.empty()) return population;
+  auto families = Families::read(own.families, own.forwarded);
+  if (!families) return tl::unexpected{families.error()};
+  population.families_ = std::make_shared<const Families>(std::move(*families));
+  return population;
 }
 
 Population::Population(PopulationOptions options, const Ipv4Set& set)

@@ -44,7 +44,7 @@ struct TruthRequest {
 // for, sorted by address, then port, IPv4 first. Loss, queues and rate limits do not change what is
 // there, nor do forged replies, so they do not change the truth; a port that resets before it
 // accepts is open. Where ports hold conversations, an open port of IPv4 tells of its own, too: see
-// talk_truth.h.
+// talk_truth.h. Where hosts have operating systems, an open port tells the family of its machine.
 //
 // Fails with Output when `out` does not take it all. Cost: tens of millions of addresses a second
 // where few live.
