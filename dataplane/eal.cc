@@ -7,7 +7,6 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
-#include <sched.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
@@ -159,16 +158,5 @@ void Eal::join() {
 }
 
 std::string Eal::last_log_line() { return log_capture().last_line(); }
-
-std::vector<unsigned> allowed_cpus() {
-  std::vector<unsigned> cpus;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return {0};
-  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
-  }
-  return cpus;
-}
 
 }  // namespace trawl::dataplane

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cpus.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "dataplane/link_spec.h"
@@ -36,7 +37,6 @@ class Eal {
   [[nodiscard]] static std::string last_log_line();
 };
 
-// The CPUs this process may run on, in rising order.
-[[nodiscard]] std::vector<unsigned> allowed_cpus();
+using trawl::allowed_cpus;
 
 }  // namespace trawl::dataplane

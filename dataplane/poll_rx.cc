@@ -101,6 +101,12 @@ bool BasicRxLoop<Address>::poll(Ticks now) noexcept {
     rte_mbuf* const frame = frames[i];
     restore_tag(frame);
     const Counter outcome = plan_.parser.parse(bytes_of(frame), claims_[claims]);
+    if (plan_.raw != nullptr && outcome != Counter::RxValid && plan_.raw->wants(bytes_of(frame))) {
+      const bool is_taken = plan_.raw->pass(bytes_of(frame), now);
+      counters_.add(is_taken ? Counter::RawReceived : Counter::RawRingFull);
+      frames[kept++] = frame;
+      continue;
+    }
     if (converser_ != nullptr && converser_->notice(now, bytes_of(frame), outcome)) {
       frames[kept++] = frame;
       continue;

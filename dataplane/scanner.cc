@@ -288,6 +288,7 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
                       .control_pool = link.rx_pool(),
                       .answers = i == 0 ? answers.get() : nullptr,
                       .kernel = i == 0 ? plan.kernel.get() : nullptr,
+                      .raw = i == 0 ? plan.raw.get() : nullptr,
                       .talk = i == 0 ? talk.get() : nullptr,
                       .requests = i == 0 ? requests.get() : nullptr,
                       .resets = reset_rings.empty() ? nullptr : reset_rings[i],

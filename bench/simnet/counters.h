@@ -47,6 +47,8 @@ enum class Counter : std::uint8_t {
   OtherTcpReset,  // Not a SYN, answered with RST.
   RstIgnored,
   TcpIgnored,
+  OsProbeAnswered,      // A TCP probe of OS detection, by the host's personality.
+  OsProbeIgnored,       // The same, where that is silent.
   ConversationReset,    // A RST that ended one.
   ConversationSegment,  // Any other segment of one, answered or not.
   // Fates of replies.

@@ -183,6 +183,24 @@ constexpr std::array kOptions{
     PopulationOption{"forwarded", "SHARE",
                      "Share of these hosts half of whose ports are on another machine (0)",
                      [](Options& o, Text t) { return set_share(o.forwarded, t); }},
+    PopulationOption{"personality", "FILE[:ENTRY|:random]",
+                     "Live hosts answer as the OS of an entry of FILE, which is like nmap-os-db: "
+                     "the one of this name or line, or one drawn for each (none)",
+                     [](Options& o, Text t) { return set_personality(o.personality, t); }},
+    PopulationOption{"personality-hosts", "FILE",
+                     "Only the hosts in FILE do, which are live: ADDRESS LINE, the line of the "
+                     "entry (all)",
+                     [](Options& o, Text t) -> Result<void> {
+                       o.personality.hosts = t;
+                       return {};
+                     }},
+    PopulationOption{
+        "personality-hops", "NUMBER", "How many routers are before these hosts, 0 to 30 (0)",
+        [](Options& o, Text t) {
+          return parse_whole(t, 0, PersonalityOptions::kMostHops).map([&](std::uint64_t n) {
+            o.personality.hops = static_cast<std::uint8_t>(n);
+          });
+        }},
     PopulationOption{"rtt", "MIN-MAX", "Round-trip time of a host in ms, uniform (0)",
                      [](Options& o, Text t) { return set_rtt(o, t); }},
     PopulationOption{"loss-in", "SHARE", "Share of packets lost on the way to a host (0)",

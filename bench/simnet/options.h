@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "bench/simnet/path_options.h"
+#include "bench/simnet/personality_set.h"
 #include "bench/simnet/talk.h"
 
 namespace trawl::simnet {
@@ -66,6 +67,7 @@ struct PopulationOptions {
   TalkOptions talk;                     // How open TCP ports hold conversations.
   std::string families;                 // A file of signatures; "" for hosts of no family.
   double forwarded = 0;                 // Share of these hosts with ports on another machine.
+  PersonalityOptions personality;       // Which operating systems the live hosts have.
   bool arp_all = false;                 // Answer ARP for every address, not only live ones.
 };
 

@@ -112,6 +112,7 @@ Result<Population> Population::make(PopulationOptions options) {
   Ipv4Set set;
   for (const Ipv4Prefix& prefix : options.prefixes) set.add(prefix);
   Population population{std::move(options), set};
+  if (auto added = population.add_personalities(); !added) return tl::unexpected{added.error()};
   const PopulationOptions& own = population.options();
   if (own.families.empty()) return population;
   auto families = Families::read(own.families, own.forwarded);
@@ -139,6 +140,38 @@ Population::Population(PopulationOptions options, const Ipv4Set& set)
   if (!options_.udp_silent.empty()) udp_silent_ = thresholds(options_.udp_silent, 0);
   add_talk();
   add_specials();
+}
+
+Result<void> Population::add_personalities() {
+  const PersonalityOptions& wanted = options_.personality;
+  if (!wanted.is_on()) {
+    if (wanted.hosts.empty() && wanted.hops == 0) return {};
+    return fail(ExitCode::Usage, "--personality-hosts and --personality-hops need --personality");
+  }
+  auto set = PersonalitySet::make(wanted);
+  if (!set) return tl::unexpected{set.error()};
+  if (!set->has_list()) {
+    set->add_drawn(options_.seed, addresses_.size());
+  } else if (auto added = set->add_listed(options_.seed); !added) {
+    return added;
+  }
+  for (const ListedPersonality& one : set->listed()) {
+    if (!is_inside(one.address)) {
+      return fail(ExitCode::BadInput,
+                  fmt::format("{}: {} lies in no --prefix", wanted.hosts, one.address.to_string()));
+    }
+    specials_.push_back({one.address, Presence::Live, {}, false});
+  }
+  sort_specials();
+  personalities_ = std::make_shared<const PersonalitySet>(std::move(*set));
+  return {};
+}
+
+const Personality* Population::find_personality(const Host& host,
+                                                Ipv4Address address) const noexcept {
+  if (host.presence != Presence::Live || host.is_middlebox) return nullptr;
+  const auto number = addresses_.rank(address);
+  return number ? personalities_->find(address, *number) : nullptr;
 }
 
 void Population::add_talk() {
@@ -175,6 +208,10 @@ void Population::add_specials() {
   if (options_.uplink_address) {
     specials_.push_back({*options_.uplink_address, Presence::Router, {}, true});
   }
+  sort_specials();
+}
+
+void Population::sort_specials() {
   std::stable_sort(specials_.begin(), specials_.end(),
                    [](const Special& a, const Special& b) { return a.address < b.address; });
   for (const Special& special : specials_) {

@@ -16,6 +16,7 @@
 #include "base/verdict.h"
 #include "bench/simnet/families.h"
 #include "bench/simnet/options.h"
+#include "bench/simnet/personality_set.h"
 #include "bench/simnet/population6.h"
 
 namespace trawl::simnet {
@@ -71,6 +72,11 @@ class Population {
 
   // What stands behind a port, for open ports only.
   [[nodiscard]] Talk talk(const Host& host, std::uint16_t port) const noexcept;
+  // The OS that a host answers as; nullptr for those without one.
+  [[nodiscard]] const Personality* personality(const Host& host,
+                                               Ipv4Address address) const noexcept {
+    return personalities_ == nullptr ? nullptr : find_personality(host, address);
+  }
   // TTL of a host's packets as they arrive, the initial value minus the hops.
   [[nodiscard]] std::uint8_t ttl(const Host& host) const noexcept;
   [[nodiscard]] std::chrono::nanoseconds rtt(const Host& host) const noexcept;
@@ -99,8 +105,13 @@ class Population {
   static constexpr std::size_t kFilterBits = 4096;
 
   Population(PopulationOptions options, const Ipv4Set& set);
+  // Fails as PersonalitySet::make() does, and with Usage when a listed host is no simulated one.
+  [[nodiscard]] Result<void> add_personalities();
+  [[nodiscard]] const Personality* find_personality(const Host& host,
+                                                    Ipv4Address address) const noexcept;
   void add_talk();
   void add_specials();
+  void sort_specials();
   // host() of what may be one of the specials.
   [[nodiscard]] Host special_host(Ipv4Address address, std::uint64_t drawn) const noexcept;
   // host() of what is no special, where there are forwarded prefixes or several intervals.
@@ -160,6 +171,7 @@ class Population {
     Talk talk = Talk::Http;
     std::uint32_t share = 0;
   };
+  std::shared_ptr<const PersonalitySet> personalities_;  // Null when hosts have none.
   std::vector<TalkPort> talk_ports_;  // By port; empty when no port has its service.
 };
 

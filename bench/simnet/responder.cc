@@ -43,6 +43,13 @@ Result<Responder> Responder::make(const Population& population, MacAddress route
     if (!made) return tl::unexpected{made.error()};
     responder.conversations_ = std::make_unique<Conversations>(std::move(*made));
   }
+  if (options.personality.is_on()) {
+    responder.shapes_ = std::make_unique<const ProbeShapes>();
+    responder.ids_ = ZeroPages<IdCounters>{population.addresses().size()};
+    if (responder.ids_.empty()) {
+      return fail(ExitCode::Runtime, "not enough memory for the IP identifiers of every host");
+    }
+  }
   return responder;
 }
 
@@ -196,6 +203,10 @@ Answer Responder::icmp(std::span<std::byte> buffer, const Ipv4Frame& probe, cons
     return ignore(Counter::BadTransportChecksum);
   }
   const std::uint16_t type = wire::read16(icmp);
+  const Personality* const personality = population_->personality(host, probe.to);
+  if (personality != nullptr && type >> 8U == wire::kIcmpEcho) {
+    return echo_as(buffer, probe, host, *personality, now);
+  }
   const HostStyle style = host_style(*population_, host, now);
   if (type == kEchoRequest) {
     const std::size_t size = write_echo_reply(buffer, probe, style);
@@ -223,6 +234,10 @@ Answer Responder::udp(std::span<std::byte> buffer, const Ipv4Frame& probe, const
   const PortAnswer port = population_->udp_port(host, request->to_port);
   if (port == PortAnswer::Dropped) return ignore(Counter::UdpDropped);
   const HostStyle style = host_style(*population_, host, now);
+  const Personality* const personality = population_->personality(host, probe.to);
+  if (port == PortAnswer::Closed && personality != nullptr) {
+    return unreachable_as(buffer, probe, host, *personality, now);
+  }
   if (port == PortAnswer::Closed) {
     const std::size_t size =
         write_unreachable(buffer, probe, {probe.to, probe.eth_to, kPortUnreachable, style.ttl});
@@ -242,6 +257,15 @@ Answer Responder::tcp(std::span<std::byte> buffer, const Ipv4Frame& probe, const
   if (!parsed) return ignore(Counter::Malformed);
   if (tcp_checksum(probe.from, probe.to, bytes.data(), bytes.size()) != 0) {
     return ignore(Counter::BadTransportChecksum);
+  }
+  if (shapes_) {
+    const Personality* const personality = population_->personality(host, probe.to);
+    const auto os_probe = shapes_->find(bytes);
+    const bool converses =
+        conversations_ && !os_probe && population_->port(host, parsed->to_port) == PortAnswer::Open;
+    if (personality != nullptr && !converses) {
+      return as_personality(buffer, probe, host, *personality, *parsed, os_probe, now);
+    }
   }
   if (conversations_ && population_->port(host, parsed->to_port) == PortAnswer::Open) {
     const std::size_t header_size = (std::size_t{wire::read8(bytes.data() + 12)} >> 4U) * 4;

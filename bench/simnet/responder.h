@@ -15,10 +15,12 @@
 #include "bench/simnet/frame.h"
 #include "bench/simnet/frame6.h"
 #include "bench/simnet/host_timers.h"
+#include "bench/simnet/personality_reply.h"
 #include "bench/simnet/population.h"
 #include "bench/simnet/reply_limits.h"
 #include "bench/simnet/stand_in.h"
 #include "bench/simnet/way.h"
+#include "bench/simnet/zero_pages.h"
 
 namespace trawl::simnet {
 
@@ -94,6 +96,15 @@ class Responder {
              Nanoseconds now) noexcept;
   Answer tcp(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
              Nanoseconds now) noexcept;
+  // What hosts with a personality answer.
+  Answer as_personality(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
+                        const Personality& personality, const TcpSegment& segment,
+                        std::optional<Personality::Segment> os_probe, Nanoseconds now) noexcept;
+  Answer echo_as(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
+                 const Personality& personality, Nanoseconds now) noexcept;
+  Answer unreachable_as(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
+                        const Personality& personality, Nanoseconds now) noexcept;
+  [[nodiscard]] IdCounters& ids_of(Ipv4Address address) noexcept;
   Answer segment(std::span<std::byte> buffer, const Ipv4Frame& probe, const Host& host,
                  const TcpSegment& segment, Nanoseconds now) noexcept;
   // A segment to an open port where ports hold conversations.
@@ -125,6 +136,8 @@ class Responder {
   std::unique_ptr<HostTimers> timers_;            // Null when no host has any use for one.
   std::unique_ptr<Conversations> conversations_;  // Null when ports answer SYNs only.
   StandIns stand_ins_;
+  std::unique_ptr<const ProbeShapes> shapes_;  // Null when no host has a personality.
+  ZeroPages<IdCounters> ids_;                  // By number of the address.
 };
 
 }  // namespace trawl::simnet

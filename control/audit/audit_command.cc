@@ -20,6 +20,7 @@
 #include "control/audit/host_ports.h"
 #include "control/audit/interface_list.h"
 #include "control/audit/list_scan.h"
+#include "control/audit/os_setup.h"
 #include "control/audit/report/audit_reports.h"
 #include "control/audit/report/report_text.h"
 #include "control/audit/resume/resume_plan.h"
@@ -223,6 +224,7 @@ int run(const AuditOptions& options, std::string_view program,
   if (auto chosen = choose_services(options, kVersion, setup->plan, warn); !chosen) {
     return say(chosen.error(), program);
   }
+  choose_os(options, kVersion, setup->plan);
   auto targets = TargetList::open(options, resolver, *scope, warn);
   if (!targets) return say(targets.error(), program);
   targets->skip(before.finished);
@@ -236,6 +238,8 @@ int run(const AuditOptions& options, std::string_view program,
   AuditRun about = run_of(options, program);
   about.scans = setup->scans;
   about.detects_versions = static_cast<bool>(setup->plan.services);
+  about.detects_os = static_cast<bool>(setup->plan.os_stage);
+  about.guesses_os = options.os.guesses;
   auto reports = AuditReports::open(options, about,
                                     {.names = tables->get(),
                                      .appends = options.appends,

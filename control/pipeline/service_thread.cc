@@ -11,6 +11,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/cpus.h"
+
 namespace trawl::control {
 namespace {
 
@@ -163,6 +165,7 @@ void ServiceThread::wait_for_wake() const {
 }
 
 void ServiceThread::work() {
+  run_on(settings_.cpus);
   set_trace(settings_.traces);
   make_worker();
   for (;;) {

@@ -42,8 +42,9 @@ class ServiceThread final : public ServiceAsker {
   using Make =
       std::function<Result<std::unique_ptr<ServiceWorker>>(service::Loop&, ServiceWorker::Hooks)>;
   struct Settings {
-    service::LoopOptions loop;  // But for its trace.
-    Make make;                  // Where it fails, all ports are answered with that failure.
+    service::LoopOptions loop;     // But for its trace.
+    Make make;                     // Where it fails, all ports are answered with that failure.
+    std::vector<unsigned> cpus{};  // Where it runs; empty for anywhere.
     bool traces = false;
     std::chrono::steady_clock::time_point began;  // What times of a trace count from.
   };

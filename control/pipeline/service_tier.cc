@@ -23,6 +23,7 @@ Result<std::unique_ptr<ServiceTier>> ServiceTier::open(Settings settings) {
                      const ServiceWorker::Hooks& hooks) -> Result<std::unique_ptr<ServiceWorker>> {
            return FedWorker::make(loop, hooks, make, rings, guard, most);
          },
+         .cpus = settings.cpus,
          .traces = false,
          .began = std::chrono::steady_clock::now()});
     if (!thread) return Failure{thread.error()};

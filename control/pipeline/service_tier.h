@@ -34,9 +34,10 @@ class ServiceTier {
     unsigned threads = 1;              // At least one.
     std::size_t ports_at_once = 1024;  // Asked by a thread; at most kFactsWaiting.
     std::size_t ports_waiting = kPortsWaiting;
-    service::LoopOptions loop{};  // Its guard is `blocked`.
-    ServiceThread::Make make{};   // What asks on a thread. Where it fails, that is all answers.
-    AddressList blocked{};        // Whom no socket reaches.
+    std::vector<unsigned> cpus{};  // Where threads run; empty for anywhere.
+    service::LoopOptions loop{};   // Its guard is `blocked`.
+    ServiceThread::Make make{};    // What asks on a thread. Where it fails, that is all answers.
+    AddressList blocked{};         // Whom no socket reaches.
   };
 
   // Fails with Runtime when the kernel gives no thread or descriptor.

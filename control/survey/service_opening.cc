@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/cpus.h"
 #include "base/log.h"
 #include "control/pipeline/version_worker.h"
 #include "control/survey/version.h"
@@ -35,7 +36,8 @@ Result<service::SocketSettings> sockets_for(const SurveyOptions& options) {
 }  // namespace
 
 Result<std::unique_ptr<ServiceTier>> open_services(const SurveyOptions& options,
-                                                   const AddressList& blocked) {
+                                                   const AddressList& blocked,
+                                                   std::span<const unsigned> polling) {
   if (!options.services.is_wanted) return nullptr;
   auto sockets = sockets_for(options);
   if (!sockets) return Failure{sockets.error()};
@@ -55,6 +57,7 @@ Result<std::unique_ptr<ServiceTier>> open_services(const SurveyOptions& options,
   loop.most_sockets = std::max<std::size_t>(half_of_descriptors() / options.services.cores, 8);
   return ServiceTier::open({.threads = options.services.cores,
                             .ports_at_once = options.services.ports_at_once,
+                            .cpus = cpus_beside(polling),
                             .loop = std::move(loop),
                             .make = version_workers(probes, std::move(settings), true),
                             .blocked = blocked});

@@ -168,7 +168,9 @@ Result<ExitCode> run_survey(SurveyJob job) {
     return Failure{error};
   };
   LiveBlocklist blocklist = std::move(job.plan.blocklist);
-  auto services = open_services(job.options, blocklist.blocked());
+  const auto polling = choose_cpus(job.options, allowed_cpus());
+  if (!polling) return discard(polling.error());
+  auto services = open_services(job.options, blocklist.blocked(), *polling);
   if (!services) return discard(services.error());
   auto banners = open_banners(job.options, resumed);
   if (!banners) return discard(banners.error());

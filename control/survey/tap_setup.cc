@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <string>
 
-#include "dataplane/eal.h"
+#include "base/cpus.h"
 
 namespace trawl::control {
 namespace {
@@ -17,14 +16,6 @@ using dataplane::LinkSpec;
 
 Failure useless(std::string why) {
   return fail(ExitCode::Usage, fmt::format("--tap: {}", std::move(why)));
-}
-
-std::vector<unsigned> cpus_beside(const std::vector<unsigned>& polling) {
-  std::vector<unsigned> rest;
-  for (const unsigned cpu : dataplane::allowed_cpus()) {
-    if (std::find(polling.begin(), polling.end(), cpu) == polling.end()) rest.push_back(cpu);
-  }
-  return rest;
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -10,6 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+
+#include "base/cpus.h"
 
 namespace trawl::dataplane {
 namespace {
@@ -24,15 +25,8 @@ constexpr unsigned kNaps = 20;
 constexpr auto kDownTime = 20ms;
 constexpr unsigned kBurst = 32;
 
-void run_on(const std::vector<unsigned>& cpus) noexcept {
-  // A nap is to end when it says, not 50 us later.
-  (void)prctl(PR_SET_TIMERSLACK, 1'000UL, 0UL, 0UL, 0UL);
-  if (cpus.empty()) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  for (const unsigned cpu : cpus) CPU_SET(cpu, &set);
-  (void)pthread_setaffinity_np(pthread_self(), sizeof set, &set);
-}
+// A nap is to end when it says, not 50 us later.
+void keep_time() noexcept { (void)prctl(PR_SET_TIMERSLACK, 1'000UL, 0UL, 0UL, 0UL); }
 
 }  // namespace
 
@@ -41,11 +35,13 @@ TapForwarder::TapForwarder(TapDevice device, KernelExchange& exchange,
     : device_{std::move(device)}, exchange_{exchange}, stop_event_{eventfd(0, EFD_CLOEXEC)} {
   up_ = std::thread{[this, cpus] {
     (void)pthread_setname_np(pthread_self(), "trawl-tap-up");
+    keep_time();
     run_on(cpus);
     carry_up();
   }};
   down_ = std::thread{[this, cpus] {
     (void)pthread_setname_np(pthread_self(), "trawl-tap-down");
+    keep_time();
     run_on(cpus);
     carry_down();
   }};

@@ -9,11 +9,27 @@ namespace trawl::osfp {
 namespace wire = dataplane::wire;
 
 std::size_t GroupProbing::add(HostProbing host) {
-  const std::size_t number = members_.size();
-  by_address_.emplace(host.series().destination.value(), number);
-  members_.push_back({.host = std::move(host)});
+  const std::uint32_t address = host.series().destination.value();
+  std::size_t number = members_.size();
+  if (free_.empty()) {
+    members_.push_back({.host = std::move(host)});
+  } else {
+    number = free_.back();
+    free_.pop_back();
+    members_[number].host = std::move(host);
+    members_[number].is_told = false;
+  }
+  by_address_.emplace(address, number);
   schedule(number);
   return number;
+}
+
+void GroupProbing::remove(std::size_t number) {
+  Member& member = members_[number];
+  by_address_.erase(member.host.series().destination.value());
+  ++member.version;
+  std::erase(completed_, number);
+  free_.push_back(number);
 }
 
 void GroupProbing::schedule(std::size_t number) {
@@ -21,6 +37,9 @@ void GroupProbing::schedule(std::size_t number) {
   ++member.version;
   if (const auto due = member.host.due()) {
     queue_.push({.due = *due, .host = number, .version = member.version});
+    member.is_told = false;
+  } else if (!std::exchange(member.is_told, true)) {
+    completed_.push_back(number);
   }
 }
 
@@ -59,6 +78,8 @@ std::optional<std::size_t> GroupProbing::receive(std::span<const std::byte> pack
   const auto found = by_address_.find(wire::read32(packet.data() + wire::kIpSource));
   if (found == by_address_.end() || !members_[found->second].host.receive(packet))
     return std::nullopt;
+  // Nothing else would look at it before the time of an answer that is there already.
+  if (members_[found->second].host.is_complete()) schedule(found->second);
   return found->second;
 }
 

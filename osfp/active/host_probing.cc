@@ -43,11 +43,18 @@ void HostProbing::begin_batch(Moment start) noexcept {
 
 void HostProbing::begin_round(Moment start) {
   restarts_left_ = settings_.restarts;
-  round_.series.source_port = static_cast<std::uint16_t>(round_.series.source_port + kProbes);
+  take_next_ports();
   begin_batch(start);
 }
 
+void HostProbing::take_next_ports() noexcept {
+  const std::size_t next = round_.series.source_port + kProbes;
+  const bool fits = next + kProbes - 1 <= settings_.last_source_port;
+  round_.series.source_port = fits ? static_cast<std::uint16_t>(next) : settings_.first_source_port;
+}
+
 bool HostProbing::is_wanted(Probe probe) const noexcept {
+  if (settings_.only_open_port && !needs_open_port(probe)) return false;
   return !needs_open_port(probe) || round_.series.open_port;
 }
 
@@ -119,7 +126,7 @@ void HostProbing::sent(const DueProbe& probe, Moment at) noexcept {
   check_spacing(probe.probe, at);
   if (++seq_next_ < kSeqProbes || kept_time_ || restarts_left_ == 0) return;
   --restarts_left_;
-  round_.series.source_port = static_cast<std::uint16_t>(round_.series.source_port + kProbes);
+  take_next_ports();
   begin_batch(at + kSeqSpacing);
 }
 

@@ -20,6 +20,10 @@ struct ProbingSettings {
   Moment timeout = std::chrono::milliseconds{1000};  // For an answer.
   Moment spacing = std::chrono::milliseconds{25};    // Least, between the other probes to one host.
   Moment tolerance = std::chrono::milliseconds{1};   // Of the spacing of SEQ probes.
+  bool only_open_port = false;  // Nothing but what an open TCP port is asked: SEQ, ECN, T2 to T4.
+  // Source ports of later batches begin again at the first of these when they would leave them.
+  std::uint16_t first_source_port = 1024;
+  std::uint16_t last_source_port = 65535;
 };
 
 // What to send now.
@@ -40,8 +44,8 @@ struct DueProbe {
 // Thread: one user.
 class HostProbing {
  public:
-  // `series` tells addresses and ports; its numbers are chosen here. It needs room above its source
-  // port: kProbes for each batch, of which there are at most rounds * (1 + restarts).
+  // `series` tells addresses and ports; its numbers are chosen here. Each batch takes the next
+  // kProbes source ports, so the range of the settings has to be larger than that.
   HostProbing(const ProbeSeries& series, bool knows_closed_port, const ProbingSettings& settings,
               std::uint64_t seed, Moment start);
 
@@ -74,6 +78,7 @@ class HostProbing {
   [[nodiscard]] std::optional<DueProbe> next_other(Moment now);
   [[nodiscard]] DueProbe stamped(Probe probe) noexcept;
   void begin_batch(Moment start) noexcept;
+  void take_next_ports() noexcept;
   void check_spacing(Probe probe, Moment at) noexcept;
   [[nodiscard]] std::uint32_t random() noexcept;
 
