@@ -57,8 +57,16 @@ void OsProbeLoop::drop(std::uint64_t id) {
 }
 
 OsProber::News OsProbeLoop::take() {
-  news_.counters = network_->counters();
+  news_.counters = counters();
   return std::exchange(news_, {});
+}
+
+// What arrived for others is theirs to count.
+dataplane::PacketCounters OsProbeLoop::counters() noexcept {
+  dataplane::PacketCounters all = network_->counters();
+  all.received = received_;
+  all.received_bytes = received_bytes_;
+  return all;
 }
 
 void OsProbeLoop::turn(int wake_fd) {
@@ -176,6 +184,8 @@ void OsProbeLoop::send_copy(const dataplane::Way& way, std::span<const std::byte
 void OsProbeLoop::take_packet(std::span<const std::byte> packet) {
   const auto number = group_.receive(packet);
   if (!number) return;
+  ++received_;
+  received_bytes_ += packet.size();
   if (traces_) news_.packets.push_back({false, false, {packet.begin(), packet.end()}});
   std::vector<std::byte>& syn_ack = active_.at(*number).syn_ack;
   namespace wire = dataplane::wire;

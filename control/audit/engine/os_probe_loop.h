@@ -47,7 +47,6 @@ class OsProbeLoop {
   [[nodiscard]] bool has_news() const noexcept {
     return !news_.answers.empty() || !news_.packets.empty() || !news_.warnings.empty();
   }
-  [[nodiscard]] dataplane::PacketCounters counters() noexcept { return network_->counters(); }
 
  private:
   struct Active {
@@ -57,6 +56,7 @@ class OsProbeLoop {
   };
 
   OsProbeLoop(Settings settings, std::unique_ptr<dataplane::RawNetwork> network);
+  [[nodiscard]] dataplane::PacketCounters counters() noexcept;
   void admit();
   void begin(OsQuestion question);
   void send_due();
@@ -75,6 +75,8 @@ class OsProbeLoop {
   std::unordered_map<std::uint64_t, std::size_t> numbers_;  // By id.
   std::uint16_t next_port_ = kFirstSourcePort;
   bool traces_ = false;
+  std::uint64_t received_ = 0;
+  std::uint64_t received_bytes_ = 0;
   OsProber::News news_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,7 +17,7 @@
 namespace trawl::control {
 namespace {
 
-constexpr int kPriority = -19;  // Of nice(2).
+constexpr int kNice = -19;
 
 void signal_event(int event) noexcept {
   const std::uint64_t one = 1;
@@ -31,6 +32,16 @@ void clear_event(int event) noexcept {
 template <typename T>
 void append(std::vector<T>& to, std::vector<T>&& from) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+// A turn before whatever else this machine is busy with, as far as the kernel lets us; and sleeps
+// that end when they shall. The loop watches the clock for moments only, so it starves nobody.
+void prefer_this_thread() noexcept {
+  (void)::prctl(PR_SET_TIMERSLACK, 1);
+  sched_param least{};
+  least.sched_priority = ::sched_get_priority_min(SCHED_RR);
+  if (::pthread_setschedparam(::pthread_self(), SCHED_RR, &least) == 0) return;
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
 }
 
 }  // namespace
@@ -124,9 +135,7 @@ bool OsProbeThread::follow_orders() {
 }
 
 void OsProbeThread::work() {
-  // Sleeps that end when they shall, and a turn before whatever else this machine is busy with.
-  (void)::prctl(PR_SET_TIMERSLACK, 1);
-  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kPriority);
+  prefer_this_thread();
   while (follow_orders()) {
     loop_->turn(order_event_);
     if (loop_->has_news()) tell();
