@@ -22,8 +22,13 @@ std::string fingerprint_block(const OsReport& os) {
 }
 
 // The fingerprint as it is, for whoever wants to see it though nobody could learn from it.
-std::string plain_block(const OsReport& os) {
+std::string plain_block(const OsReport& os, const AuditRun& run) {
+  if (run.verbosity < 2 && run.debugging == 0) return {};
   return fmt::format("TCP/IP fingerprint:\n{}\n", os.fingerprint);
+}
+
+std::string flaw_text(const OsReport& os) {
+  return fmt::format("OS fingerprint not ideal because: {}\n", printable(os.not_ideal));
 }
 
 constexpr std::string_view kGoodToLearnFrom =
@@ -47,16 +52,16 @@ std::string guesses_text(const OsReport& os, const AuditRun& run) {
     return text + fmt::format("No exact OS matches for host {}.\n{}", kGoodToLearnFrom,
                               fingerprint_block(os));
   }
-  text += "No exact OS matches for host (test conditions non-ideal).\n";
-  return run.verbosity > 1 || run.debugging > 0 ? text + plain_block(os) : text;
+  const std::string flaw = run.verbosity > 1 || run.debugging > 0 ? flaw_text(os) : std::string{};
+  return flaw + text + "No exact OS matches for host (test conditions non-ideal).\n" +
+         plain_block(os, run);
 }
 
 std::string none_text(const OsReport& os, const AuditRun& run) {
   if (os.is_ideal) {
     return fmt::format("No OS matches for host {}.\n{}", kGoodToLearnFrom, fingerprint_block(os));
   }
-  std::string text = "No OS matches for host\n";
-  return run.verbosity > 1 || run.debugging > 0 ? text + plain_block(os) : text;
+  return flaw_text(os) + "No OS matches for host\n" + plain_block(os, run);
 }
 
 std::string names_text(const OsReport& os, const AuditRun& run) {
