@@ -71,6 +71,14 @@ constexpr std::array<CounterInfo, kCounters> kInfo{{
     {"talk_repeats", "SYN-ACKs repeated after enough answers", Ignored},
     {"talk_stragglers", "segments after the end of their conversation", Ignored},
     {"talk_headless", "conversations whose first bytes never came", Ignored},
+    {"raw_sent", "packets sent for OS detection", Traffic},
+    {"raw_blocked", "packets of OS detection stopped by the egress guard", Traffic},
+    {"raw_limited", "packets of OS detection that waited for the budget of their network", Delay},
+    {"raw_no_neighbour", "packets of OS detection without a known next hop", Delay},
+    {"raw_abandoned", "packets of OS detection not sent before the end", Delay},
+    {"raw_untold", "packets of OS detection whose departure found no reader", Delay},
+    {"raw_received", "answers to OS detection", Traffic},
+    {"raw_ring_full", "answers to OS detection dropped: too many were waiting", Delay},
 }};
 
 }  // namespace

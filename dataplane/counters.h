@@ -73,9 +73,17 @@ enum class Counter : std::uint8_t {
   TalkBeyond,
   TalkRepeats,
   TalkStragglers,
-  TalkHeadless
+  TalkHeadless,
+  RawSent,
+  RawBlocked,
+  RawLimited,
+  RawNoNeighbour,
+  RawAbandoned,
+  RawUntold,
+  RawReceived,
+  RawRingFull
 };
-inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::TalkHeadless) + 1;
+inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::RawRingFull) + 1;
 
 enum class CounterKind : std::uint8_t {
   Traffic,  // What was done.

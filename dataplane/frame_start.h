@@ -20,7 +20,8 @@ struct BasicProbeSource {
   Address address;  // All zero where each probe has its own: see ProbeTemplate::set_source().
   VlanId vlan = {};
   std::uint8_t ttl = 64;                       // Of IPv6 the hop limit.
-  SynOptions syn_options = SynOptions::Linux;  // For TCP SYNs alone.
+  SynOptions syn_options = SynOptions::Linux;  // For TCP SYNs alone, as is...
+  unsigned mtu = 1500;                         // ...that of the link.
 };
 using ProbeSource = BasicProbeSource<Ipv4Address>;
 using ProbeSource6 = BasicProbeSource<Ipv6Address>;

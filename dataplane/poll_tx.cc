@@ -43,6 +43,7 @@ BasicTxLoop<Address>::BasicTxLoop(BasicScanPlan<Address>& plan, const SharedStat
       request_spread_{plan.clock.ticks_in(kRequestInterval)},
       first_lane_{seat.sender * kLanes / seat.senders},
       last_lane_{(seat.sender + 1) * kLanes / seat.senders},
+      raw_line_{seat.raw != nullptr ? RawExchange::kWaiting : 0},
       talk_line_{plan.budget && seat.talk != nullptr ? kMostWaiting : 0},
       reset_line_{plan.budget && seat.resets != nullptr ? kMostWaiting : 0} {
   for (unsigned i = 0; i < kStages; ++i) patience_[i] = plan.clock.ticks_in(kPatience[i]);
@@ -89,6 +90,7 @@ template <typename Address>
 bool BasicTxLoop<Address>::poll(Ticks now) noexcept {
   if (seat_.answers != nullptr) send_answers();
   if (seat_.kernel != nullptr) send_for_kernel();
+  if (seat_.raw != nullptr) send_raw(now);
   if (seat_.talk != nullptr) send_talk(now);
   if (now >= deadline_) {
     give_up();
@@ -324,6 +326,7 @@ void BasicTxLoop<Address>::release() noexcept {
   rte_mempool_put_bulk(seat_.pool, reinterpret_cast<void**>(spares_.data()), spare_);
   held_ = 0;
   spare_ = 0;
+  abandon_raw();
   abandon_talk();
   abandon_resets();
 }

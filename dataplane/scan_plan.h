@@ -13,6 +13,7 @@
 #include "dataplane/neighbours.h"
 #include "dataplane/network_budget.h"
 #include "dataplane/probe_template.h"
+#include "dataplane/raw_exchange.h"
 #include "dataplane/reply.h"
 #include "dataplane/reset_template.h"
 #include "dataplane/swappable_guard.h"
@@ -38,6 +39,7 @@ struct BasicScanPlan {
   PacketsPerSecond rate;  // Of all sending cores together, until Scanner::set_rate().
   std::shared_ptr<BasicNetworkBudget<Address>> budget = nullptr;  // Absent: no limit.
   std::shared_ptr<KernelExchange> kernel = nullptr;               // Absent: the kernel has no part.
+  std::shared_ptr<RawExchange> raw = nullptr;  // Absent: nobody else has packets.
   std::optional<std::chrono::nanoseconds> max_runtime;
   // What is said to open ports, by TCP SYN scans that receive; absent: nothing.
   std::shared_ptr<const ConversationPlan> conversations = nullptr;
@@ -45,6 +47,7 @@ struct BasicScanPlan {
   // absent: they stay half open.
   std::optional<BasicResetTemplate<Address>> reset = std::nullopt;
   bool capture = false;     // Valid replies are wanted as frames, too.
+  bool syn_acks = false;    // And so are the heads of SYN-ACKs.
   bool receive = true;      // False on a link that nothing answers on.
   bool shares_cpu = false;  // More polling threads than CPUs: yield when idle.
 };

@@ -7,10 +7,12 @@ namespace trawl::dataplane {
 namespace {
 
 constexpr std::uint16_t kWindow = 64240;
-// The maximum segment size fills an Ethernet frame: it depends on the header (RFC 9293 section
-// 3.7.1).
+// The maximum segment size fills a frame of the link, an Ethernet frame at most: it depends on the
+// header (RFC 9293 section 3.7.1). Hosts need not take less than this at once (RFC 791
+// section 3.1).
 constexpr std::size_t kSegmentSizeAt = 2;
-constexpr std::uint64_t kEthernetPayload = 1500;
+constexpr unsigned kLargestPacket = 1500;
+constexpr unsigned kSmallestPacket = 576;
 // The MSS, which may stand alone; SACK permitted; timestamps (value stamped, echo 0); no-op; window
 // scale 7.
 constexpr std::array<std::uint8_t, 20> kSynOptions{2, 4, 0, 0, 4, 2, 8, 10, 0, 0,
@@ -38,7 +40,8 @@ BasicTcpSynTemplate<Address, Options>::BasicTcpSynTemplate(
               segment_.begin() + wire::kTcpSize);
   const std::uint64_t headers = BasicFrameStart<Address>::kHeader.count() + wire::kTcpSize;
   wire::write16(segment_.data() + wire::kTcpSize + kSegmentSizeAt,
-                static_cast<std::uint16_t>(kEthernetPayload - headers));
+                static_cast<std::uint16_t>(std::clamp(source.mtu, kSmallestPacket, kLargestPacket) -
+                                           headers));
   sum_ = write_constants(segment_, wire::kSyn, start_);
 }
 

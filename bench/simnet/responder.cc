@@ -317,7 +317,8 @@ Answer Responder::accept(std::span<std::byte> buffer, const Ipv4Frame& probe, co
   const std::uint64_t ports = (std::uint64_t{syn.from_port} << 16U) | syn.to_port;
   const auto isn = static_cast<std::uint32_t>(
       mix64(mix64(host.draw ^ probe.from.value()) ^ (ports << 32U) ^ syn.seq));
-  const HostStyle style = host_style(*population_, host, now);
+  StackReply stack;
+  const HostStyle style = syn_ack_style(*population_, host, syn, false, now, stack);
   std::size_t size = conversations_ ? conversations_->open(buffer, probe, host, syn, isn, now)
                                     : write_syn_ack(buffer, probe, syn, isn, style);
   if (timers_ && start_timer(buffer.first(size), host, syn.to_port, now)) {

@@ -17,14 +17,19 @@ constexpr std::size_t kFlushAt = std::size_t{1} << 18U;
 // Appends lines to one buffer and writes it in large pieces.
 class LineWriter {
  public:
-  LineWriter(TruthFormat format, bool tells_talk, bool tells_os, std::FILE* out)
-      : format_{format}, tells_talk_{tells_talk}, tells_os_{tells_os}, out_{out} {}
+  LineWriter(TruthFormat format, bool tells_talk, bool tells_os, bool tells_family, std::FILE* out)
+      : format_{format},
+        tells_talk_{tells_talk},
+        tells_os_{tells_os},
+        tells_family_{tells_family},
+        out_{out} {}
 
   void header() {
     if (format_ != TruthFormat::Csv) return;
     append("ip,port,state");
     if (tells_talk_) append(",talk,class,banner_bytes,banner_sha256");
     if (tells_os_) append(",os_line,os");
+    if (tells_family_) append(",family");
     append("\n");
   }
   template <typename Address>
@@ -40,7 +45,8 @@ class LineWriter {
       os_ = ",,";
     }
   }
-  void line(std::uint16_t port, Finding finding, const std::optional<PortTruth>& behind) {
+  void line(std::uint16_t port, Finding finding, const std::optional<PortTruth>& behind,
+            std::string_view family) {
     const std::string_view state = kFindings[static_cast<std::size_t>(finding)];
     auto into = std::back_inserter(buffer_);
     if (format_ == TruthFormat::Csv) {
@@ -53,6 +59,7 @@ class LineWriter {
         append(",,,,");
       }
       append(os_);
+      if (tells_family_) fmt::format_to(into, FMT_COMPILE(",{}"), family);
       append("\n");
       return;
     }
@@ -70,6 +77,7 @@ class LineWriter {
       }
     }
     append(os_);
+    if (!family.empty()) fmt::format_to(into, FMT_COMPILE(",\"family\":\"{}\""), family);
     append("}\n");
   }
   // False when the output failed.
@@ -96,6 +104,7 @@ class LineWriter {
   TruthFormat format_;
   bool tells_talk_;
   bool tells_os_;
+  bool tells_family_;
   std::FILE* out_;
   std::string address_;
   std::string os_;  // What lines of the address say of it.
@@ -104,6 +113,10 @@ class LineWriter {
 
 bool tells_talk(const Population& population, const TruthRequest& request) {
   return population.options().talk.is_on() && request.probe == TruthProbe::TcpSyn;
+}
+
+bool tells_family(const Population& population, const TruthRequest& request) {
+  return population.families() != nullptr && request.probe == TruthProbe::TcpSyn;
 }
 
 template <typename Address>
@@ -118,8 +131,11 @@ void write_host(LineWriter& writer, const Population& population, const TruthReq
     is_started = true;
     const bool converses = *finding == Finding::Open && tells_talk(population, request) &&
                            host.presence == Presence::Live;
+    const bool has_family = *finding == Finding::Open && tells_family(population, request) &&
+                            host.presence == Presence::Live;
     writer.line(port, *finding,
-                converses ? std::optional{port_truth(population, host, port)} : std::nullopt);
+                converses ? std::optional{port_truth(population, host, port)} : std::nullopt,
+                has_family ? population.families()->family(host.draw, port) : std::string_view{});
   }
 }
 
@@ -177,7 +193,7 @@ Result<void> write_truth(const Population& population, const TruthRequest& reque
   for (const Ipv4Address gateway : options.gateways) add(gateway);
   if (options.uplink_address) add(*options.uplink_address);
   LineWriter writer{request.format, tells_talk(population, request), options.personality.is_on(),
-                    out};
+                    tells_family(population, request), out};
   writer.header();
   for (const auto& interval : addresses.intervals()) {
     for (std::uint64_t value = interval.first.value(); value <= interval.last.value(); ++value) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/audit/command_words.h"
+#include "control/audit/engine/os_settings.h"
 #include "control/audit/engine/probe_set.h"
 #include "control/audit/engine/probe_writer.h"
 #include "control/audit/engine/timing.h"
@@ -72,6 +73,9 @@ struct AuditOptions {
     unsigned parallelism = 3;  // Connections to a port at once.
     std::string database;      // --versiondb
   } version;
+
+  OsSettings os;
+  bool is_aggressive = false;  // -A: -O -sV --traceroute, and scripts.
 
   // Through whom.
   std::vector<ProxyHop> proxies;       // --proxies, unresolved; none for no proxies.

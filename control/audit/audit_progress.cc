@@ -67,6 +67,17 @@ Result<void> AuditProgress::tell_opened(const service::ServicePort& port) {
       port.transport == service::Transport::Udp ? "udp" : "tcp", port.host.to_string()));
 }
 
+Result<void> AuditProgress::tell_os_try(const HostReport& host, unsigned number) {
+  if (verbosity_ == 0) return {};
+  const std::string name = address_text(host.shown_name(), host.ip);
+  if (number == 0) {
+    return reports_.say(fmt::format(
+        "Skipping OS Scan against {} due to absence of open (or perhaps closed) ports\n", name));
+  }
+  return reports_.say(fmt::format("{} OS detection (try #{}) against {}\n",
+                                  number == 1 ? "Initiating" : "Retrying", number, name));
+}
+
 Result<void> AuditProgress::tell_timing(const AuditEngine::Progress& progress, Moment now) {
   if (progress.task == nullptr) return {};
   const auto wall = std::chrono::system_clock::now();

@@ -34,6 +34,10 @@ class AuditProgress {
   [[nodiscard]] Result<void> tell_services(const HostReport& host, std::size_t count);
   [[nodiscard]] Result<void> tell_opened(const service::ServicePort& port);
 
+  // A round of OS detection begins: its number, from 1; 0 when the host is left out. From verbosity
+  // 1 on.
+  [[nodiscard]] Result<void> tell_os_try(const HostReport& host, unsigned number);
+
   // How far the run is, by its own clock.
   struct State {
     AuditEngine::Progress progress;

@@ -222,6 +222,11 @@ AuditEngine::Hooks AuditScan::hooks() {
           },
       .opened = [this](const service::ServicePort& port) { check(progress_.tell_opened(port)); },
       .trace_services = service_tracer(),
+      .os_try =
+          [this](const HostReport& host, unsigned number) {
+            check(progress_.tell_os_try(host, number));
+            has_news_ = true;
+          },
       .keys = [this] { return take_keys(); }};
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "control/audit/host_ports.h"
+#include "control/audit/os_setup.h"
 #include "control/audit/probe_options.h"
 #include "control/audit/through/through_setup.h"
 #include "control/audit/zombie_option.h"
@@ -175,6 +176,7 @@ AuditResult<AuditSetup> set_up_audit(const AuditOptions& options, const AuditTab
   const bool may_raw = may_send_raw(options);
   const bool raw = may_raw && options.proxies.empty();
   if (auto checked = check_scans(options, raw); !checked) return tl::unexpected{checked.error()};
+  if (auto checked = check_os(options, raw); !checked) return tl::unexpected{checked.error()};
   warn_of_ignored(options, may_raw, warn);
   auto timing = timing_of(options);
   if (!timing) return tl::unexpected{timing.error()};
@@ -221,7 +223,7 @@ AuditResult<AuditSetup> set_up_audit(const AuditOptions& options, const AuditTab
                return !is_connection(kind_of(type));
              });
   plan.traceroute = options.traceroute;
-  plan.raw = plan.raw || options.traceroute;
+  plan.raw = plan.raw || options.traceroute || (options.os.is_wanted && setup.scans_ports);
   if (!options.zombie.empty()) {
     auto zombie = find_zombie(options, tables, resolver, warn);
     if (!zombie) return tl::unexpected{zombie.error()};

@@ -307,15 +307,16 @@ Result<Circumstances> look_around(const SurveyOptions& options) {
 template <typename Address>
 dataplane::BasicProbeSource<Address> probe_source(const SurveyOptions& options,
                                                   const std::vector<Address>& chosen,
-                                                  MacAddress mac) {
-  return {mac, chosen.size() > 1 ? Address{} : chosen.front(), options.vlan, options.ttl,
-          options.syn_options};
+                                                  const dataplane::Link& link) {
+  return {link.mac(),          chosen.size() > 1 ? Address{} : chosen.front(),
+          options.vlan,        options.ttl,
+          options.syn_options, link.mtu()};
 }
 
 template <typename Address>
 dataplane::BasicScanPlan<Address> scan_plan(const SurveyOptions& options, const SurveyPlan& plan,
-                                            const std::vector<Address>& chosen, MacAddress mac,
-                                            Uint128 seed,
+                                            const std::vector<Address>& chosen,
+                                            const dataplane::Link& link, Uint128 seed,
                                             dataplane::BasicNeighbours<Address> neighbours) {
   using Guard = dataplane::BasicSwappableGuard<Address>;
   const dataplane::PortRange ports{options.source_ports.first, options.source_ports.last};
@@ -329,12 +330,12 @@ dataplane::BasicScanPlan<Address> scan_plan(const SurveyOptions& options, const 
   }
   ();
   return {.cookies = {scan_key(seed), sources, ports, options.probe},
-          .probe = {options.probe, probe_source(options, chosen, mac), plan.payloads},
+          .probe = {options.probe, probe_source(options, chosen, link), plan.payloads},
           .parser = {sources, ports, options.probe, plan.payloads, options.vlan},
           .guard = Guard{typename Guard::Guard{blocked}},
           .neighbours = std::move(neighbours),
           .clock = TscClock::calibrate(),
-          .mac = mac,
+          .mac = link.mac(),
           .source = sources.first(),
           .vlan = options.vlan,
           .rate = options.rate.for_frame(mean_frame_size(options, plan)),
@@ -380,14 +381,14 @@ Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Ui
   if (!tap) return Failure{tap.error()};
   survey.tap = std::move(*tap);
   const ByteCount frame = mean_frame_size(options, plan);
-  auto scan =
-      scan_plan(options, plan, choice.sources, survey.link->mac(), seed, std::move(*neighbours));
+  auto scan = scan_plan(options, plan, choice.sources, *survey.link, seed, std::move(*neighbours));
   scan.capture = std::ranges::any_of(options.outputs, holds_frames);
+  scan.syn_acks = options.os_hints.is_wanted;
   scan.receive = receive;
   if (receive) scan.conversations = plan.conversations;
   if (receive && options.resets && options.probe == dataplane::ProbeKind::TcpSyn &&
       !plan.conversations) {
-    scan.reset.emplace(probe_source(options, choice.sources, survey.link->mac()));
+    scan.reset.emplace(probe_source(options, choice.sources, *survey.link));
   }
   scan.shares_cpu = around.shares_cpu;
   if (survey.tap) scan.kernel = survey.tap->exchange();

@@ -13,7 +13,7 @@ namespace trawl::dataplane {
 // A bounded queue between two threads, of which one puts and the other takes; neither ever waits.
 // In our own atomics, so that ThreadSanitizer sees how it orders memory.
 //
-// Thread: put() and room() one, take() another.
+// Thread: put() one, is_empty() and take() another.
 template <typename Value>
 class OneToOneRing {
  public:
@@ -23,7 +23,7 @@ class OneToOneRing {
   explicit OneToOneRing(std::size_t least) : values_(std::bit_ceil(least)) {}
 
   // False when there is no room.
-  [[nodiscard]] bool put(Value value) noexcept {
+  [[nodiscard]] bool put(const Value& value) noexcept {
     const std::size_t tail = tail_.load(std::memory_order_relaxed);
     if (tail - known_head_ == values_.size()) {
       known_head_ = head_.load(std::memory_order_acquire);
@@ -32,6 +32,10 @@ class OneToOneRing {
     values_[tail & (values_.size() - 1)] = value;
     tail_.store(tail + 1, std::memory_order_release);
     return true;
+  }
+  // Whether there is nothing to take. Of the thread that takes.
+  [[nodiscard]] bool is_empty() const noexcept {
+    return tail_.load(std::memory_order_acquire) == head_.load(std::memory_order_relaxed);
   }
   // Returns how many.
   [[nodiscard]] std::size_t take(std::span<Value> into) noexcept {

@@ -44,6 +44,11 @@ ScanFilterConfig scan_filter_config(const ScanTraffic& traffic) noexcept {
   config.has_ports = has_ports(traffic.kind) ? 1 : 0;
   config.first_port = traffic.ports.first;
   config.last_port = traffic.ports.last;
+  if (traffic.echoes) {
+    config.has_echoes = 1;
+    config.first_echo = traffic.echoes->first;
+    config.last_echo = traffic.echoes->last;
+  }
   config.reply_type = v4 ? kEchoReply : kEchoReply6;
   config.request_type = v4 ? kEcho : kEcho6;
   if (traffic.kind == ProbeKind::IcmpTimestamp) {

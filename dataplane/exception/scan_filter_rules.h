@@ -29,6 +29,8 @@ struct ScanFilterConfig {
   __u16 last_port;
   __u8 reply_type;    // Without ports: of the ICMP message that answers a probe,
   __u8 request_type;  // and of the probe, which an error quotes.
+  // With ports: echo replies of these identifiers too; has_echoes is 0 for none.
+  __u16 has_echoes, first_echo, last_echo;
   __u32 ranges;       // Used ones of our[].
   struct ScanFilterRange our[kScanFilterRanges];
 };
@@ -111,6 +113,10 @@ static __inline __attribute__((always_inline)) int scan_filter_wants_transport(
   }
   if (protocol != (config->ether_type == 0x0800 ? 1 : 58)) return 0;
   if (!config->has_ports && at[0] == config->reply_type) return 1;
+  if (config->has_echoes && at[0] == (config->ether_type == 0x0800 ? 0 : 129)) {
+    const __u16 id = scan_filter_read16(at + 4);
+    return id >= config->first_echo && id <= config->last_echo;
+  }
   return scan_filter_is_error(config, at[0]) && scan_filter_is_quoted(config, at + 8, end);
 }
 

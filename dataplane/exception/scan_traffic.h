@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,9 @@ namespace trawl::dataplane {
 // `kind` from these addresses and ports. The rest is the kernel's.
 struct ScanTraffic {
   ProbeKind kind = ProbeKind::TcpSyn;
-  PortRange ports = {};  // Of probes that have any.
+  PortRange ports = {};  // Of probes that have any, and of what is sent beside them.
+  // Identifiers of echo requests that are sent beside probes; absent: none.
+  std::optional<PortRange> echoes = std::nullopt;
   VlanId vlan = {};
   std::vector<IpAddress> sources = {};  // Of one family, sorted, never empty.
 

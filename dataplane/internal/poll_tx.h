@@ -13,6 +13,7 @@
 #include "dataplane/internal/budget_line.h"
 #include "dataplane/internal/frame_sender.h"
 #include "dataplane/internal/spread.h"
+#include "dataplane/internal/timed_line.h"
 #include "dataplane/internal/tx_seat.h"
 #include "dataplane/internal/waiting_probes.h"
 #include "dataplane/pacer.h"
@@ -62,6 +63,8 @@ class BasicTxLoop {
   static constexpr unsigned kLeastLookAhead = 4;
   static constexpr std::chrono::seconds kGatewayRefresh{10};  // Another router may take over.
 
+  using TimedFrame = typename TimedLine<rte_mbuf*>::Timed;
+
   // Frames that others made, on their way to the link.
   struct MadeFrames {
     std::array<rte_mbuf*, kBurst> frames{};
@@ -82,6 +85,12 @@ class BasicTxLoop {
   void send_talk(Ticks now) noexcept;
   unsigned take_talk(Ticks now) noexcept;
   void abandon_talk() noexcept;
+  void send_raw(Ticks now) noexcept;
+  void take_raw() noexcept;
+  bool send_one_raw(const TimedFrame& timed, Ticks now) noexcept;
+  void end_raw(const TimedFrame& timed, Counter why, Ticks at) noexcept;
+  void write_head(std::byte* frame, MacAddress to) const noexcept;
+  void abandon_raw() noexcept;
   bool may_probe(Ticks now) noexcept;
   bool resets_wait(Ticks now) const noexcept;
   unsigned share_of_resets(unsigned allowed) noexcept;
@@ -143,6 +152,8 @@ class BasicTxLoop {
   std::array<rte_mbuf*, kBurst> frames_{};
   MadeFrames talk_;                  // Frames of conversations,
   MadeFrames resets_;                // and resets.
+  TimedLine<rte_mbuf*> raw_line_;    // Packets of others, until their time.
+  RawPacket raw_packet_{};           // The one being taken.
   BudgetLine<rte_mbuf*> talk_line_;  // What waits for the budgets of networks: frames,
   BudgetLine<Target> reset_line_;    // and whom to reset.
   bool is_turn_of_resets_ = false;   // Where packets go one at a time.

@@ -8,6 +8,7 @@
 
 #include "dataplane/exception/kernel_exchange.h"
 #include "dataplane/internal/frame_sender.h"
+#include "dataplane/raw_exchange.h"
 #include "dataplane/sweep.h"
 #include "dataplane/target.h"
 
@@ -45,6 +46,7 @@ struct TxSeat {
   rte_mempool* control_pool = nullptr;  // For ARP and neighbour discovery.
   rte_ring* answers = nullptr;          // Of frames made by the receiver; nullptr on other senders.
   KernelExchange* kernel = nullptr;     // With what the kernel wants sent; likewise, or none.
+  RawExchange* raw = nullptr;           // With packets of others; likewise, or none.
   rte_ring* talk = nullptr;             // Of frames of conversations; nullptr on other senders.
   rte_ring* requests = nullptr;  // Of ProbeRequest elements: what control wants; nullptr on others.
   rte_ring* resets = nullptr;    // Of targets whose SYN-ACKs want a reset: this sender's part.

@@ -26,6 +26,18 @@ struct PacketCounters {
   std::uint64_t missed = 0;   // Arrived, but the socket had no room.
   int last_error = 0;         // Of errno(3), why a packet was refused last; 0 for none.
   std::uint64_t blocked = 0;  // Held back by the guard: never sent.
+
+  PacketCounters& operator+=(const PacketCounters& other) noexcept {
+    sent += other.sent;
+    sent_bytes += other.sent_bytes;
+    refused += other.refused;
+    received += other.received;
+    received_bytes += other.received_bytes;
+    missed += other.missed;
+    if (other.last_error != 0) last_error = other.last_error;
+    blocked += other.blocked;
+    return *this;
+  }
 };
 
 // IP packets out of and into one kernel interface, beside the kernel's own: whole frames on an

@@ -38,6 +38,18 @@ std::uint64_t digest(std::span<const std::byte> packet) noexcept {
   return hash;
 }
 
+// nullopt for what is no whole header.
+std::optional<IpAddress> destination_of(std::span<const std::byte> packet) noexcept {
+  const unsigned version = packet.empty() ? 0 : static_cast<unsigned>(packet.front()) >> 4U;
+  if (version == 4 && packet.size() >= wire::kIpSize) {
+    return Ipv4Address{wire::read32(packet.data() + wire::kIpDestination)};
+  }
+  if (version == 6 && packet.size() >= wire::kIpv6Size) {
+    return wire::read_ipv6(packet.data() + wire::kIpv6Destination);
+  }
+  return std::nullopt;
+}
+
 void poll_for(std::vector<pollfd>& waits, std::chrono::microseconds most) {
   const auto nanoseconds = std::chrono::nanoseconds{most}.count();
   const timespec time{static_cast<time_t>(nanoseconds / 1'000'000'000),
@@ -114,6 +126,14 @@ Result<Way> RawNetwork::way_to(const IpAddress& host, unsigned zone) {
   auto mac = gateway_mac(**socket, way.source, *route->gateway);
   if (!mac) return Failure{mac.error()};
   way.next_hop = *mac;
+  return way;
+}
+
+Result<Way> RawNetwork::same_way(const Way& other) {
+  auto socket = socket_of(other.socket->interface().index);
+  if (!socket) return Failure{socket.error()};
+  Way way = other;
+  way.socket = *socket;
   return way;
 }
 
@@ -209,6 +229,16 @@ bool RawNetwork::send(const Way& way, const PacketSpec& spec) {
   return count > 0;
 }
 
+bool RawNetwork::send_packet(const Way& way, std::span<const std::byte> packet) {
+  const auto to = destination_of(packet);
+  PacketSocket& socket = *way.socket;
+  const std::span<std::byte> room = socket.next_frame().subspan(socket.header());
+  if (!to || packet.size() > room.size() || is_held_back(*to)) return false;
+  std::ranges::copy(packet, room.begin());
+  queue_frame(socket, way, packet.size(), to->is_v4());
+  return true;
+}
+
 void RawNetwork::ask_neighbour(const Way& way, const IpAddress& host) {
   if (!is_held_back(host)) ask(way, host);
 }
@@ -277,14 +307,7 @@ PacketCounters RawNetwork::counters() noexcept {
   total.blocked = blocked_;
   total.missed = missed_;
   for (auto& [index, socket] : sockets_) {
-    const PacketCounters one = socket->counters();
-    total.sent += one.sent;
-    total.sent_bytes += one.sent_bytes;
-    total.refused += one.refused;
-    total.received += one.received;
-    total.received_bytes += one.received_bytes;
-    total.missed += one.missed;
-    if (one.last_error != 0) total.last_error = one.last_error;
+    total += socket->counters();
   }
   return total;
 }

@@ -62,11 +62,17 @@ class RawNetwork {
   // there is no way: no route, interface down, gateway silent.
   [[nodiscard]] Result<Way> way_to(const IpAddress& host, unsigned zone = 0);
 
+  // A way that another network found, through this one's own socket: of another thread. Nobody is
+  // asked for anything. Fails with Device.
+  [[nodiscard]] Result<Way> same_way(const Way& other);
+
   // False while that interface takes no more.
   [[nodiscard]] static bool has_room(const Way& way) noexcept;
   // Queues the packet; with fragments, all of them. Needs has_room(), and the next hop's address on
   // an Ethernet. False when it is too long for one frame, or the guard holds it back.
   bool send(const Way& way, const PacketSpec& spec);
+  // The same with an IPv4 or IPv6 packet that is written already; it is never cut into fragments.
+  bool send_packet(const Way& way, std::span<const std::byte> packet);
   // Asks for the hardware address of a host on the link, if the guard lets it.
   void ask_neighbour(const Way& way, const IpAddress& host);
   void flush() noexcept;

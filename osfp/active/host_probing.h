@@ -20,12 +20,43 @@ struct ProbingSettings {
   Moment timeout = std::chrono::milliseconds{1000};  // For an answer.
   Moment spacing = std::chrono::milliseconds{25};    // Least, between the other probes to one host.
   Moment tolerance = std::chrono::milliseconds{1};   // Of the spacing of SEQ probes.
+  bool only_open_port = false;  // Nothing but what an open TCP port is asked: SEQ, ECN, T2 to T4.
+  // Source ports of later batches begin again at the first of these when they would leave them.
+  std::uint16_t first_source_port = 1024;
+  std::uint16_t last_source_port = 65535;
+};
+
+// The probes of one version of IP, for BasicHostProbing and BasicGroupProbing.
+struct Ipv4Family {
+  using Probe = osfp::Probe;
+  using Stamp = ProbeStamp;
+  using Series = ProbeSeries;
+  using Round = osfp::Round;
+  using Address = Ipv4Address;
+  struct Hash {
+    std::size_t operator()(Ipv4Address address) const noexcept { return address.value(); }
+  };
+  static constexpr std::size_t kProbes = osfp::kProbes;  // Of which the SEQ probes are the first.
+  static constexpr Probe probe_at(std::size_t index) noexcept { return osfp::probe_at(index); }
+  // Whether anything but the ports of a series rules the probe out.
+  static constexpr bool suits(Probe /*probe*/, const Series& /*series*/) noexcept { return true; }
+  static constexpr Stamp make_stamp(std::uint32_t random, std::uint8_t ttl) noexcept {
+    return {.id = static_cast<std::uint16_t>(random), .ttl = ttl};
+  }
+  static void renew(Series& series, std::uint32_t random) noexcept {
+    series.echo_id = static_cast<std::uint16_t>(random);
+  }
+  static auto match(const Series& series, std::span<const std::byte> packet, Moment /*at*/) {
+    return match_response(series, packet);
+  }
+  static std::optional<Address> sender_of(std::span<const std::byte> packet) noexcept;
 };
 
 // What to send now.
-struct DueProbe {
-  Probe probe = Probe::Seq1;
-  ProbeStamp stamp;
+template <typename Family>
+struct BasicDueProbe {
+  typename Family::Probe probe{};
+  typename Family::Stamp stamp;
 };
 
 // When to send which probe to one host. Knows the time only from its callers, so a simulated
@@ -38,12 +69,19 @@ struct DueProbe {
 // answered or have been sent often enough.
 //
 // Thread: one user.
-class HostProbing {
+template <typename Family>
+class BasicHostProbing {
  public:
-  // `series` tells addresses and ports; its numbers are chosen here. It needs room above its source
-  // port: kProbes for each batch, of which there are at most rounds * (1 + restarts).
-  HostProbing(const ProbeSeries& series, bool knows_closed_port, const ProbingSettings& settings,
-              std::uint64_t seed, Moment start);
+  using Probe = typename Family::Probe;
+  using Series = typename Family::Series;
+  using Round = typename Family::Round;
+  using DueProbe = BasicDueProbe<Family>;
+  static constexpr std::size_t kProbes = Family::kProbes;
+
+  // `series` tells addresses and ports; its numbers are chosen here. Each batch takes the next
+  // kProbes source ports, so the range of the settings has to be larger than that.
+  BasicHostProbing(const Series& series, bool knows_closed_port, const ProbingSettings& settings,
+                   std::uint64_t seed, Moment start);
 
   // When next() has something to do; nullopt once the round is complete.
   [[nodiscard]] std::optional<Moment> due() const noexcept;
@@ -51,15 +89,16 @@ class HostProbing {
   // until then no other is given.
   [[nodiscard]] std::optional<DueProbe> next(Moment now);
   void sent(const DueProbe& probe, Moment at) noexcept;
-  // Whether the IPv4 packet answers a probe of this round. Only the first answer to each counts.
-  bool receive(std::span<const std::byte> packet);
+  // Whether the IP packet, which came at `at`, answers a probe of this round. Only the first answer
+  // to each counts.
+  bool receive(std::span<const std::byte> packet, Moment at = {});
   // For a path whose round trip time became known.
   void set_timeout(Moment timeout) noexcept { settings_.timeout = timeout; }
 
   [[nodiscard]] bool is_complete() const noexcept { return !due(); }
   [[nodiscard]] const Round& round() const noexcept { return round_; }
   // What write_probe() needs for the probe that next() gave.
-  [[nodiscard]] const ProbeSeries& series() const noexcept { return round_.series; }
+  [[nodiscard]] const Series& series() const noexcept { return round_.series; }
   // Over what time the SEQ probes left, as a share of what it should be; 1 without an open port.
   [[nodiscard]] double timing_ratio() const noexcept;
   // Whether each left at its time, within the tolerance.
@@ -74,6 +113,7 @@ class HostProbing {
   [[nodiscard]] std::optional<DueProbe> next_other(Moment now);
   [[nodiscard]] DueProbe stamped(Probe probe) noexcept;
   void begin_batch(Moment start) noexcept;
+  void take_next_ports() noexcept;
   void check_spacing(Probe probe, Moment at) noexcept;
   [[nodiscard]] std::uint32_t random() noexcept;
 
@@ -88,5 +128,9 @@ class HostProbing {
   Moment last_sent_{};
   std::array<bool, kProbes> given_up_{};
 };
+
+extern template class BasicHostProbing<Ipv4Family>;
+using DueProbe = BasicDueProbe<Ipv4Family>;
+using HostProbing = BasicHostProbing<Ipv4Family>;
 
 }  // namespace trawl::osfp

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "dataplane/wire.h"
+#include "osfp/active/segment.h"
 
 namespace trawl::osfp {
 namespace {
@@ -10,61 +11,8 @@ namespace {
 namespace wire = dataplane::wire;
 
 constexpr std::uint16_t kDontFragment = 0x4000;
-constexpr std::size_t kUrgent = 18;  // The urgent pointer, RFC 9293 section 3.1.
-constexpr std::uint8_t kUrg = 0x20;
-constexpr std::uint8_t kEce = 0x40;  // RFC 3168 section 6.1.
-constexpr std::uint8_t kCwr = 0x80;
-constexpr std::uint8_t kReservedBit = 0x08;  // The one next to CWR.
-constexpr std::uint16_t kEcnUrgent = 0xf7f5;
 constexpr std::uint8_t kReliability = 4;  // The type of service of the second echo, RFC 1349.
 constexpr std::size_t kEchoSize[] = {120, 150};
-constexpr std::size_t kMostOptions = 20;
-
-struct SegmentShape {
-  std::uint8_t flags;
-  std::uint16_t window;
-  bool df;
-  std::uint8_t options_size;
-  std::array<std::uint8_t, kMostOptions> options;
-};
-
-// NOLINTBEGIN(*-magic-numbers): option kinds, lengths and values as they lie in the segment.
-constexpr SegmentShape kShapes[] = {
-    // SEQ 1 to 6.
-    {wire::kSyn, 1, false, 20, {3,   3,   10,  1,   2, 4, 0x05, 0xb4, 8, 10,
-                                255, 255, 255, 255, 0, 0, 0,    0,    4, 2}},
-    {wire::kSyn, 63, false, 20, {2,  4,   0x05, 0x78, 3,   3, 0, 4, 2, 8,
-                                 10, 255, 255,  255,  255, 0, 0, 0, 0, 0}},
-    {wire::kSyn, 4, false, 20, {8, 10, 255, 255, 255, 255, 0, 0, 0,    0,
-                                1, 1,  3,   3,   5,   1,   2, 4, 0x02, 0x80}},
-    {wire::kSyn, 4, false, 16, {4, 2, 8, 10, 255, 255, 255, 255, 0, 0, 0, 0, 3, 3, 10, 0}},
-    {wire::kSyn, 16, false, 20, {2,   4,   0x02, 0x18, 4, 2, 8, 10, 255, 255,
-                                 255, 255, 0,    0,    0, 0, 3, 3,  10,  0}},
-    {wire::kSyn, 512, false, 16, {2, 4, 0x01, 0x09, 4, 2, 8, 10, 255, 255, 255, 255, 0, 0, 0, 0}},
-    // ECN.
-    {wire::kSyn | kEce | kCwr, 3, false, 12, {3, 3, 10, 1, 2, 4, 0x05, 0xb4, 4, 2, 1, 1}},
-    // T2 to T7.
-    {0, 128, true, 20, {3,   3,   10,  1,   2, 4, 0x01, 0x09, 8, 10,
-                        255, 255, 255, 255, 0, 0, 0,    0,    4, 2}},
-    {wire::kSyn | wire::kFin | kUrg | wire::kPsh, 256, false, 20, {3,    3, 10, 1,   2,   4,   0x01,
-                                                                   0x09, 8, 10, 255, 255, 255, 255,
-                                                                   0,    0, 0,  0,   4,   2}},
-    {wire::kAck, 1024, true, 20, {3,   3,   10,  1,   2, 4, 0x01, 0x09, 8, 10,
-                                  255, 255, 255, 255, 0, 0, 0,    0,    4, 2}},
-    {wire::kSyn, 31337, false, 20, {3,   3,   10,  1,   2, 4, 0x01, 0x09, 8, 10,
-                                    255, 255, 255, 255, 0, 0, 0,    0,    4, 2}},
-    {wire::kAck, 32768, true, 20, {3,   3,   10,  1,   2, 4, 0x01, 0x09, 8, 10,
-                                   255, 255, 255, 255, 0, 0, 0,    0,    4, 2}},
-    {wire::kFin | wire::kPsh | kUrg, 65535, false, 20, {3,    3, 15, 1,   2,   4,   0x01,
-                                                        0x09, 8, 10, 255, 255, 255, 255,
-                                                        0,    0, 0,  0,   4,   2}},
-};
-// NOLINTEND(*-magic-numbers)
-
-const SegmentShape& shape_of(Probe probe) noexcept {
-  const std::size_t index = index_of(probe);
-  return kShapes[is_seq(probe) ? index : index - index_of(Probe::Ecn) + kSeqProbes];
-}
 
 void write_ip(const ProbeSeries& series, ProbeStamp stamp, std::uint8_t protocol, std::size_t size,
               std::uint8_t tos, bool df, std::byte* at) noexcept {
@@ -91,24 +39,17 @@ std::uint16_t transport_checksum(const std::byte* packet, std::size_t size) noex
   return sum.finish();
 }
 
-std::size_t write_segment(Probe probe, const ProbeSeries& series, ProbeStamp stamp,
-                          std::byte* out) noexcept {
-  const SegmentShape& shape = shape_of(probe);
-  const std::size_t header = wire::kTcpSize + shape.options_size;
-  const std::size_t size = wire::kIpSize + header;
-  write_ip(series, stamp, wire::kProtocolTcp, size, 0, shape.df, out);
+std::size_t write_tcp(Probe probe, const ProbeSeries& series, ProbeStamp stamp,
+                      std::byte* out) noexcept {
   std::byte* const at = out + wire::kIpSize;
-  wire::write16(at + wire::kTcpSourcePort, source_port_of(probe, series));
-  wire::write16(at + wire::kTcpDestinationPort, destination_port_of(probe, series));
-  wire::write32(at + wire::kTcpSequence, sequence_of(probe, series));
-  wire::write32(at + wire::kTcpAck, ack_of(probe, series));
-  const auto reserved = probe == Probe::Ecn ? kReservedBit : std::uint8_t{0};
-  wire::write8(at + wire::kTcpOffset, static_cast<std::uint8_t>(header / 4 << 4U | reserved));
-  wire::write8(at + wire::kTcpFlags, shape.flags);
-  wire::write16(at + wire::kTcpWindow, shape.window);
-  wire::write16(at + wire::kTcpChecksum, 0);
-  wire::write16(at + kUrgent, probe == Probe::Ecn ? kEcnUrgent : std::uint16_t{0});
-  std::memcpy(at + wire::kTcpSize, shape.options.data(), shape.options_size);
+  const std::size_t size =
+      wire::kIpSize + write_segment(probe,
+                                    {.source_port = source_port_of(probe, series),
+                                     .destination_port = destination_port_of(probe, series),
+                                     .sequence = sequence_of(probe, series),
+                                     .ack = ack_of(probe, series)},
+                                    at);
+  write_ip(series, stamp, wire::kProtocolTcp, size, 0, sets_df(probe), out);
   wire::store(at + wire::kTcpChecksum, transport_checksum(out, size));
   return size;
 }
@@ -172,12 +113,12 @@ std::uint32_t ack_of(Probe probe, const ProbeSeries& series) noexcept {
 }
 
 bool sets_df(Probe probe) noexcept {
-  return probe == Probe::Echo1 || (is_tcp(probe) && shape_of(probe).df);
+  return probe == Probe::Echo1 || (is_tcp(probe) && segment_sets_df(probe));
 }
 
 std::size_t write_probe(Probe probe, const ProbeSeries& series, ProbeStamp stamp,
                         std::span<std::byte> out) noexcept {
-  if (is_tcp(probe)) return write_segment(probe, series, stamp, out.data());
+  if (is_tcp(probe)) return write_tcp(probe, series, stamp, out.data());
   if (probe == Probe::Udp) return write_datagram(series, stamp, out.data());
   return write_echo(probe, series, stamp, out.data());
 }

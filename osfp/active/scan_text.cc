@@ -26,7 +26,7 @@ std::string print_scan_line(const ScanConditions& conditions) {
                         static_cast<char>(conditions.distance->source));
   }
   text += fmt::format("%G={}", conditions.is_good ? 'Y' : 'N');
-  if (conditions.mac_vendor) text += fmt::format("%M={:X}", *conditions.mac_vendor);
+  if (conditions.mac_vendor) text += fmt::format("%M={:06X}", *conditions.mac_vendor);
   return text + fmt::format("%TM={:X}%P={})", conditions.time, conditions.platform);
 }
 

@@ -143,6 +143,26 @@ TEST(ProbeTemplate, SynIsTheKindOfTheShortConstructor) {
   EXPECT_EQ(visited, 1);
 }
 
+// The size of segment that a SYN to a link of this MTU announces.
+template <typename Address>
+unsigned announced(BasicProbeSource<Address> source, unsigned mtu) {
+  source.mtu = mtu;
+  const BasicTcpSynTemplate<Address, SynOptions::Mss> probe{source};
+  std::vector<std::byte> frame(probe.size().count());
+  probe.prepare(frame.data());
+  return wire::read16(frame.data() + frame.size() - 2);
+}
+
+TEST(ProbeTemplate, SegmentsFitTheLink) {
+  EXPECT_EQ(announced(kSource, 1500), 1460U);
+  EXPECT_EQ(announced(kSource, 1400), 1360U);
+  EXPECT_EQ(announced(kSource, 576), 536U);
+  EXPECT_EQ(announced(kSource, 68), 536U) << "what every host takes";
+  EXPECT_EQ(announced(kSource, 9000), 1460U) << "what buffers hold";
+  EXPECT_EQ(announced(ProbeSource6{}, 1500), 1440U);
+  EXPECT_EQ(announced(ProbeSource6{}, 1280), 1220U);
+}
+
 TEST(ProbeTemplate, SynHasTheOptionsAskedFor) {
   ProbeSource source = kSource;
   source.syn_options = SynOptions::Mss;

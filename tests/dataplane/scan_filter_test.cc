@@ -225,5 +225,22 @@ TEST(ScanFilter, TheObjectHoldsTheConfigurationOnce) {
       read.substr(0, 4));
 }
 
+TEST(ScanFilter, EchoRepliesAreTheScannersWhereItSendsEchoesOfTheirIdentifier) {
+  const auto answer = [](__u8 type, unsigned id) {
+    Bytes message = icmp(type, {});
+    message[4] = static_cast<__u8>(id >> 8U);
+    message[5] = static_cast<__u8>(id);
+    return frame_of(ip_packet(1, "198.18.0.9", "198.18.0.1", message));
+  };
+  ScanTraffic scan = traffic();
+  EXPECT_FALSE(wants(scan, answer(0, 61070)));
+  scan.echoes = PortRange{61064, 61319};
+  EXPECT_TRUE(wants(scan, answer(0, 61064)));
+  EXPECT_TRUE(wants(scan, answer(0, 61319)));
+  EXPECT_FALSE(wants(scan, answer(0, 61063)));
+  EXPECT_FALSE(wants(scan, answer(0, 61320)));
+  EXPECT_FALSE(wants(scan, answer(8, 61070)));
+}
+
 }  // namespace
 }  // namespace trawl::dataplane

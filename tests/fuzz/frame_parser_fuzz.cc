@@ -12,7 +12,10 @@
 #include "dataplane/exception/scan_filter.h"
 #include "dataplane/internal/arp_frame.h"
 #include "dataplane/internal/neighbour_frame.h"
+#include "dataplane/raw_exchange.h"
 #include "dataplane/reply.h"
+#include "dataplane/syn_ack_head.h"
+#include "dataplane/wire.h"
 
 namespace trawl::dataplane {
 namespace {
@@ -103,6 +106,48 @@ void check_reply(std::span<const std::byte> frame, Address source, ProbeKind kin
             (claim.reason == Reason::Reset));
   }
   require(claim.state == PortState::Unreachable || claim.target.ip == claim.from);
+  // Of what is taken for a SYN-ACK the head can always be read, and of no other answer.
+  SynAckHead head;
+  const auto packet = frame.subspan(wire::kEthernetSize + vlan.tag_size());
+  const bool has_head = read_syn_ack_head(packet, head);
+  require(has_head == (claim.reason == Reason::SynAck));
+  if (!has_head) return;
+  require(head.ttl == claim.ttl && head.options_size <= SynAckHead::kMostOptions);
+  require(head.options_size % 4 == 0);
+}
+
+// Holds no packet, but knows how long the last one was.
+class LengthSink final : public FrameSink {
+ public:
+  bool offer(std::span<const std::byte> packet, const FrameNote& /*note*/) noexcept override {
+    size = packet.size();
+    return true;
+  }
+  std::size_t size = 0;
+};
+
+// What is passed on to who has packets of his own must lie in the frame.
+void check_exchange(std::span<const std::byte> frame, const IpAddress& source, VlanId vlan) {
+  static const auto sink = std::make_shared<LengthSink>();
+  static RawExchange exchange{{.ports = kPorts, .received = sink, .departed = sink}};
+  exchange.bind(source, vlan);
+  // Whoever it is from, or quotes.
+  std::vector<IpAddress> watched;
+  const std::size_t ip = wire::kEthernetSize + vlan.tag_size();
+  for (const std::size_t at : {ip + wire::kIpSource, ip + 28 + wire::kIpDestination}) {
+    if (at + 4 > frame.size()) continue;
+    watched.emplace_back(Ipv4Address{wire::read32(frame.data() + at)});
+  }
+  for (const std::size_t at : {ip + wire::kIpv6Source, ip + 48 + wire::kIpv6Destination}) {
+    if (at + 16 > frame.size()) continue;
+    watched.emplace_back(wire::read_ipv6(frame.data() + at));
+  }
+  for (const IpAddress& peer : watched) require(exchange.watch(peer));
+  if (exchange.wants(frame)) {
+    require(exchange.pass(frame, 1));
+    require(sink->size + ip <= frame.size());
+  }
+  for (const IpAddress& peer : watched) exchange.unwatch(peer);
 }
 
 // What a segment says must lie in its frame.
@@ -160,6 +205,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const VlanId vlan : {VlanId{}, VlanId{7}}) {
     check_segment<trawl::Ipv4Address>(frame, vlan);
     check_segment<trawl::Ipv6Address>(frame, vlan);
+  }
+  for (const VlanId vlan : {VlanId{}, VlanId{7}}) {
+    check_exchange(frame, kSource, vlan);
+    check_exchange(frame, kSource6, vlan);
   }
   check_arp(frame);
   check_neighbour(frame, VlanId{});

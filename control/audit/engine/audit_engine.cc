@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -69,12 +70,14 @@ Result<void> AuditEngine::run() {
     names_ = std::make_unique<NameThread>(std::make_shared<service::NameResolver>(plan_.names));
   }
   if (auto opened = open_services(); !opened) return opened;
+  if (auto opened = open_os(); !opened) return opened;
   feed_ = std::make_unique<TargetFeed>(targets_);
   std::string failure;
   while (!was_stopped()) {
     turn();
     failure = connections_->broken();
     if (idle_ && failure.empty()) failure = idle_->failure();
+    if (os_ && failure.empty()) failure = os_->failure();
     // What was found is told nevertheless.
     if (!failure.empty()) stop();
     if (hosts_.empty() && !has_targets_ && postponed_.empty()) break;
@@ -109,6 +112,7 @@ void AuditEngine::turn() {
   take_connections();
   take_names();
   take_services();
+  take_os();
   if (idle_) turn_idle();
   while (!wakes_.empty() && wakes_.top().at <= now_) {
     const Wake wake = wakes_.top();
@@ -167,6 +171,7 @@ void AuditEngine::wait_for_work() {
   if (awaits_targets_) others.push_back(feed_->fd());
   if (keys_fd_ >= 0) others.push_back(keys_fd_);
   if (services_ && services_->fd() >= 0) others.push_back(services_->fd());
+  if (os_) std::ranges::copy(os_->fds(), std::back_inserter(others));
   if (network_) {
     network_->wait(most, others);
   } else {
@@ -221,14 +226,15 @@ Moment AuditEngine::patience_with(const AuditHost& host,
 
 void AuditEngine::look_at(AuditHost& host) {
   using enum AuditHost::Stage;
-  if (host.stage == Naming || (!host.schedule && host.stage != Services)) return;
+  const bool is_beside = host.stage == Services || host.stage == Os;
+  if (host.stage == Naming || (!host.schedule && !is_beside)) return;
   const Moment limit = plan_.timing.host_timeout;
   if (limit > Moment{0} && now_ - host.started >= limit) {
     host.report.timed_out = true;
     finish(host);
     return;
   }
-  if (host.stage == Services) {
+  if (is_beside) {
     schedule_wake(host);
     return;
   }
@@ -333,7 +339,7 @@ void AuditEngine::send_raw(AuditHost& host, const ProbeSpec& spec, unsigned atte
 }
 
 void AuditEngine::schedule_wake(AuditHost& host) {
-  const bool asks = host.stage == AuditHost::Stage::Services;
+  const bool asks = host.stage == AuditHost::Stage::Services || host.stage == AuditHost::Stage::Os;
   if (host.is_ready || host.stage == AuditHost::Stage::Naming || (!host.schedule && !asks)) return;
   auto at = asks ? std::nullopt : host.schedule->next_deadline();
   if (!asks && host.pace->next_send() > now_) {

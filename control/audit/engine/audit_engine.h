@@ -23,6 +23,7 @@
 #include "control/audit/engine/group_pace.h"
 #include "control/audit/engine/idle_stage.h"
 #include "control/audit/engine/name_thread.h"
+#include "control/audit/engine/os_stage.h"
 #include "control/audit/engine/probe_writer.h"
 #include "control/audit/engine/service_stage.h"
 #include "control/audit/engine/target_feed.h"
@@ -53,6 +54,8 @@ class AuditEngine {
     std::function<void(const HostReport&, std::size_t)> services;
     std::function<void(const service::ServicePort&)> opened;
     std::function<void(std::string_view)> trace_services;
+    // A round of OS detection begins: its number, from 1; 0 for a host that is left out of it.
+    std::function<void(const HostReport&, unsigned)> os_try;
     // Reads what the user types. Returns the descriptor that has more, or -1.
     std::function<int()> keys;
   };
@@ -129,6 +132,7 @@ class AuditEngine {
                         const dataplane::Dissection& reply);
   void end_trace_part(AuditHost& host);
   void end_trace(AuditHost& host);
+  void go_on_after_services(AuditHost& host);
   void release_followers(AuditHost& host);
   void copy_known_hops(AuditHost& host, unsigned ttl);
   [[nodiscard]] ProbeSpec trace_probe(const AuditHost& host) const;
@@ -142,6 +146,13 @@ class AuditEngine {
   [[nodiscard]] bool begin_services(AuditHost& host);
   void leave_services(AuditHost& host);
   void take_services();
+
+  // OS detection: audit_os.cc.
+  [[nodiscard]] Result<void> open_os();
+  [[nodiscard]] bool begin_os(AuditHost& host);
+  void leave_os(AuditHost& host);
+  void take_os_news();
+  void take_os();
 
   // Sending: audit_engine.cc.
   void look_at(AuditHost& host);
@@ -188,6 +199,7 @@ class AuditEngine {
   std::optional<ConnectionPools> connections_;
   std::unique_ptr<NameThread> names_;
   std::optional<ServiceStage> services_;  // With -sV.
+  std::unique_ptr<OsStage> os_;           // With -O.
   std::vector<ConnectionPool::Result> connection_results_;
   std::unique_ptr<IdleStage> idle_;  // With -sI.
   std::string idle_note_;            // Of its zombie, until a report has it.

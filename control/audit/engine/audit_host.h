@@ -41,7 +41,7 @@ struct TraceState {
 
 // A host that is being audited. Its stages follow one another; each is a set of probes.
 struct AuditHost {
-  enum class Stage : std::uint8_t { Neighbour, Discovery, Scan, Services, Trace, Naming, Done };
+  enum class Stage : std::uint8_t { Neighbour, Discovery, Scan, Services, Trace, Os, Naming, Done };
 
   AuditHost(AuditTarget audited, const Timing& timing) : target{std::move(audited)}, rtt{timing} {}
 
@@ -72,6 +72,7 @@ struct AuditHost {
   std::shared_ptr<const ProbeSet> ping_probe;  // ...to be asked again when nothing else answers.
   bool services_begun = false;  // Its ports were asked who they are, or need not be...
   ServiceFindings services;     // ...and this is known of them.
+  bool os_begun = false;        // Likewise its operating system.
   std::optional<TraceState> trace;
   bool leads_trace = false;  // Others of its network wait for what it finds.
 };

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "control/audit/engine/idle_stage.h"
+#include "control/audit/engine/os_settings.h"
+#include "control/audit/engine/os_stage.h"
 #include "control/audit/engine/probe_set.h"
 #include "control/audit/engine/probe_writer.h"
 #include "control/audit/engine/timing.h"
@@ -16,6 +19,10 @@
 #include "service/dns/name_settings.h"
 
 namespace trawl::control {
+
+struct AuditPlan;
+using OpenOsStage =
+    std::function<Result<std::unique_ptr<OsStage>>(const AuditPlan& plan, bool traces)>;
 
 // What an audit does to each host, in this order.
 struct AuditPlan {
@@ -32,6 +39,8 @@ struct AuditPlan {
   bool defeats_icmp_limit = false;
   bool traceroute = false;
   OpenServices services;  // Version detection; empty for none.
+  OsSettings os;          // OS detection...
+  OpenOsStage os_stage;   // ...and how it begins; empty for none.
   bool reverse_dns = true;
   service::NameSettings names;
   bool names_downs = false;  // -R: reverse DNS for hosts that are down too.

@@ -98,6 +98,7 @@ void AuditEngine::begin_host(AuditHost& host) {
   }
   bool wants_raw = plan_.discovery && needs_raw(*plan_.discovery);
   for (const auto& scan : scans) wants_raw = wants_raw || needs_raw(*scan);
+  wants_raw = wants_raw || (os_ && !scans.empty());
   if (network_ && (wants_raw || plan_.asks_neighbours || plan_.traceroute)) {
     auto way = network_->way_to(host.target.ip, host.target.zone);
     if (!way) {
@@ -248,11 +249,16 @@ void AuditEngine::begin_scan(AuditHost& host) {
       return;
     }
     begin_stage(host, Scan, scans[host.scan]);
-  } else if (begin_services(host)) {
-    return;
-  } else if (plan_.traceroute && network_ && !host.way.is_local) {
+  } else if (!begin_services(host)) {
+    go_on_after_services(host);
+  }
+}
+
+// The way comes before the system: how far it is tells what TTL the host sends with.
+void AuditEngine::go_on_after_services(AuditHost& host) {
+  if (plan_.traceroute && network_ && !host.way.is_local && !host.trace) {
     begin_trace(host);
-  } else {
+  } else if (!begin_os(host)) {
     finish(host);
   }
 }
@@ -264,6 +270,7 @@ std::size_t AuditEngine::task_of(const AuditHost& host) const noexcept {
     case Scan: return book_.scan(host.probes->type());
     case Services: return book_.services();
     case Trace: return book_.trace();
+    case Os: return book_.os();
     case Naming: return book_.naming();
     default: return TaskBook::kNone;
   }
@@ -339,6 +346,7 @@ std::vector<PortReport> AuditEngine::ports_of(const AuditHost& host) const {
 void AuditEngine::finish(AuditHost& host) {
   leave_stage(host);
   leave_services(host);
+  leave_os(host);
   if (idle_) idle_->leave(host.id);
   if (host.leads_trace) release_followers(host);
   if (host.awaited_names > 0) {

@@ -189,7 +189,10 @@ void AuditEngine::end_trace(AuditHost& host) {
       names_->ask(host.id * kNamesOfHost + hop.ttl, hop.ip);
     }
   }
-  finish(host);
+  if (host.leads_trace) release_followers(host);
+  leave_stage(host);
+  host.schedule.reset();
+  go_on_after_services(host);
 }
 
 // Whoever waited for the first trace of its network now knows most of its way.

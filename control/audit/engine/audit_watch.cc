@@ -55,6 +55,12 @@ TaskBook::Work AuditEngine::work_of(std::size_t task) const {
       all.left += static_cast<double>(work.left);
       continue;
     }
+    if (os_ && host->stage == AuditHost::Stage::Os) {
+      const OsStage::Work work = os_->work(host->id);
+      all.done += work.done;
+      all.left += work.left;
+      continue;
+    }
     if (!host->schedule || !host->pace) {
       all.left += 1;
       continue;
@@ -91,10 +97,13 @@ void AuditEngine::trace_to(dataplane::RawNetwork::Trace trace, ConnectionPool::T
   hooks_.trace_connection = std::move(connections);
   if (connections_) connections_->trace(hooks_.trace_connection);
   if (network_) network_->trace(hooks_.trace);
+  if (os_) os_->trace(static_cast<bool>(hooks_.trace));
 }
 
 dataplane::PacketCounters AuditEngine::counters() noexcept {
-  return network_ ? network_->counters() : dataplane::PacketCounters{};
+  auto all = network_ ? network_->counters() : dataplane::PacketCounters{};
+  if (os_) all += os_->counters();
+  return all;
 }
 
 // What the list has to say of targets it could not take.

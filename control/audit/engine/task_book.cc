@@ -38,6 +38,7 @@ TaskBook::TaskBook(const std::vector<ScanType>& types, const ScanList& scans) : 
   }
   tasks_.push_back({.name = "Service scan"});
   tasks_.push_back({.name = task_name_of(ScanType::Trace)});
+  tasks_.push_back({.name = "OS detection", .is_quiet = true});
   tasks_.push_back({.name = "Parallel DNS resolution"});
 }
 
@@ -55,7 +56,7 @@ void TaskBook::open(std::size_t task, Moment now, const Tell& tell) {
   if (opened.is_open()) return;
   opened.began = now;
   opened.ended = Moment{-1};
-  if (tell) tell(opened);
+  if (tell && !opened.is_quiet) tell(opened);
 }
 
 void TaskBook::move(std::size_t from, std::size_t to, double work, bool more_come, Moment now,
@@ -81,7 +82,7 @@ void TaskBook::close(bool more_come, Moment now, const Tell& tell) {
     if (task.active() > 0) return;  // Its hosts may come to any of the later ones.
     if (!task.is_open()) continue;
     task.ended = now;
-    if (tell) tell(task);
+    if (tell && !task.is_quiet) tell(task);
   }
 }
 

@@ -17,6 +17,7 @@ struct AuditTask {
   std::string_view name;     // "SYN Stealth Scan"
   std::uint64_t probes = 0;  // Of each host, where it scans ports; else 0.
   bool tells_hosts = false;  // Its end tells how many hosts there were.
+  bool is_quiet = false;     // Nobody is told of its beginning and its end.
   Moment began{-1};          // -1 before the first host.
   Moment ended{-1};
   std::uint64_t begun = 0;     // Hosts that came to it...
@@ -45,8 +46,9 @@ class TaskBook {
 
   // Needs one of those types.
   [[nodiscard]] std::size_t scan(ScanType type) const noexcept;
-  [[nodiscard]] std::size_t services() const noexcept { return tasks_.size() - 3; }
-  [[nodiscard]] std::size_t trace() const noexcept { return tasks_.size() - 2; }
+  [[nodiscard]] std::size_t services() const noexcept { return tasks_.size() - 4; }
+  [[nodiscard]] std::size_t trace() const noexcept { return tasks_.size() - 3; }
+  [[nodiscard]] std::size_t os() const noexcept { return tasks_.size() - 2; }
   [[nodiscard]] std::size_t naming() const noexcept { return tasks_.size() - 1; }
   [[nodiscard]] const std::vector<AuditTask>& tasks() const noexcept { return tasks_; }
 

@@ -10,6 +10,7 @@
 #include "base/ip.h"
 #include "base/mac.h"
 #include "control/audit/port_report.h"
+#include "control/audit/report/os_report.h"
 
 namespace trawl::control {
 
@@ -52,6 +53,7 @@ struct HostReport {
   bool timed_out = false;         // --host-timeout ended it; `ports` has what was found until then.
   std::vector<PortReport> ports;  // Every port that was asked for, by protocol and number.
   std::vector<TraceReport> traces;  // None or one.
+  std::optional<OsReport> os;       // nullopt: it was not asked.
   HostTimes times;
   std::chrono::system_clock::time_point started;
   std::chrono::system_clock::time_point ended;
@@ -72,6 +74,8 @@ struct AuditRun {
   bool shows_reasons = false;     // --reason
   bool only_open = false;         // --open
   bool detects_versions = false;  // -sV
+  bool detects_os = false;        // -O
+  bool guesses_os = false;        // --osscan-guess
   bool names_downs = false;       // Hosts that are down are told of too (-v, or -sL's "unknown").
   std::string stylesheet;         // href of the XML report, "" for none.
 

@@ -33,7 +33,7 @@ TEST(ScanText, ScanLineIsAsNmapPrintsIt) {
   poor.distance = ScanConditions::Distance{.hops = 1, .source = DistanceSource::Direct};
   poor.mac_vendor = 0x020CA5;
   EXPECT_EQ(print_scan_line(poor),
-            "SCAN(V=7.93%E=4%D=11/22%OT=%CT=81%CU=%PV=Y%DS=1%DC=D%G=N%M=20CA5%TM=6B0371CA"
+            "SCAN(V=7.93%E=4%D=11/22%OT=%CT=81%CU=%PV=Y%DS=1%DC=D%G=N%M=020CA5%TM=6B0371CA"
             "%P=x86_64-pc-linux-gnu)");
 }
 

@@ -1,0 +1,217 @@
+#include "control/audit/engine/os_probe_loop.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "dataplane/wire.h"
+
+namespace trawl::control {
+namespace {
+
+using osfp::Moment;
+using std::chrono::microseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kMostAtOnce =
+    1024;                              // Hosts, each of which is sent 10 to 40 packets a second.
+constexpr double kPacketsOfHost = 40;  // A second, at most.
+constexpr Moment kWatched = microseconds{150};  // Before a probe is due: sleeping could be late.
+constexpr Moment kLongestSleep = std::chrono::milliseconds{100};
+constexpr unsigned kSentTogether = 32;  // Before what came is looked at.
+constexpr unsigned kPatience = 20;      // Milliseconds that an interface may be stuck.
+
+Moment clock_now() noexcept { return steady_clock::now().time_since_epoch(); }
+
+}  // namespace
+
+Result<std::unique_ptr<OsProbeLoop>> OsProbeLoop::open(Settings settings) {
+  // Probes are compared with those of everybody else: they are never cut.
+  settings.network.fragment = 0;
+  auto network = dataplane::RawNetwork::open(settings.network);
+  if (!network) return Failure{network.error()};
+  return std::unique_ptr<OsProbeLoop>{new OsProbeLoop{std::move(settings), std::move(*network)}};
+}
+
+OsProbeLoop::OsProbeLoop(Settings settings, std::unique_ptr<dataplane::RawNetwork> network)
+    : settings_{std::move(settings)}, network_{std::move(network)} {}
+
+void OsProbeLoop::trace(bool is_on) {
+  traces_ = is_on;
+  if (!is_on) {
+    network_->trace({});
+    return;
+  }
+  network_->trace([this](bool is_sent, std::span<const std::byte> frame, bool has_header) {
+    news_.packets.push_back({is_sent, has_header, {frame.begin(), frame.end()}});
+  });
+}
+
+void OsProbeLoop::drop(std::uint64_t id) {
+  std::erase_if(waiting_, [id](const OsQuestion& question) { return question.id == id; });
+  const auto found = numbers_.find(id);
+  if (found == numbers_.end()) return;
+  group_.remove(found->second);
+  active_.erase(found->second);
+  numbers_.erase(found);
+}
+
+OsProber::News OsProbeLoop::take() {
+  news_.counters = counters();
+  return std::exchange(news_, {});
+}
+
+// What arrived for others is theirs to count.
+dataplane::PacketCounters OsProbeLoop::counters() noexcept {
+  dataplane::PacketCounters all = network_->counters();
+  all.received = received_;
+  all.received_bytes = received_bytes_;
+  return all;
+}
+
+void OsProbeLoop::turn(int wake_fd) {
+  admit();
+  send_due();
+  const dataplane::RawNetwork::Handler handler{
+      .packet = [this](const dataplane::Dissection&,
+                       std::span<const std::byte> bytes) { take_packet(bytes); },
+      .neighbour = [](const dataplane::NeighbourAnswer&) {}};
+  const bool came = network_->receive(handler) > 0;
+  const auto due = group_.due();
+  hand_over();
+  if (came || has_news()) return;
+  const Moment left = due ? *due - clock_now() : kLongestSleep;
+  if (left <= kWatched) return;
+  const auto sleep =
+      std::chrono::duration_cast<microseconds>(std::min(left - kWatched, kLongestSleep));
+  network_->wait(sleep, std::array{wake_fd});
+}
+
+// With a limit of packets a second, so many hosts at once that they keep it.
+void OsProbeLoop::admit() {
+  std::size_t most = kMostAtOnce;
+  if (settings_.max_rate > 0) {
+    most = std::clamp<std::size_t>(static_cast<std::size_t>(settings_.max_rate / kPacketsOfHost), 1,
+                                   kMostAtOnce);
+  }
+  while (!waiting_.empty() && group_.size() < most) {
+    OsQuestion question = std::move(waiting_.front());
+    waiting_.pop_front();
+    begin(std::move(question));
+  }
+}
+
+osfp::ProbingSettings OsProbeLoop::probing_of(const OsQuestion& question) const noexcept {
+  osfp::ProbingSettings probing;
+  probing.timeout = question.timeout;
+  probing.only_open_port = question.only_open_port;
+  probing.first_source_port = kFirstSourcePort;
+  probing.last_source_port = kLastSourcePort;
+  if (settings_.max_rate > 0) {
+    const std::chrono::duration<double> gap{1 / settings_.max_rate};
+    probing.spacing = std::max(probing.spacing, std::chrono::duration_cast<Moment>(gap));
+  }
+  return probing;
+}
+
+void OsProbeLoop::begin(OsQuestion question) {
+  auto way = network_->same_way(question.way);
+  if (!way) {
+    // Silence, and why.
+    news_.warnings.push_back(way.error().message);
+    OsAnswer& answer = news_.answers.emplace_back();
+    answer.id = question.id;
+    answer.round.series = question.series;
+    return;
+  }
+  // Late answers to one round are none to the next: its ports are others.
+  question.series.source_port = next_port_;
+  const unsigned next = next_port_ + osfp::kProbes;
+  next_port_ =
+      next + osfp::kProbes > kLastSourcePort ? kFirstSourcePort : static_cast<std::uint16_t>(next);
+  constexpr unsigned kPorts = kLastSourcePort - kFirstSourcePort + 1U;
+  question.series.udp_source_port =
+      static_cast<std::uint16_t>(kFirstSourcePort + random_() % kPorts);
+  const std::size_t number = group_.add(osfp::HostProbing{
+      question.series, question.knows_closed_port, probing_of(question), random_(), clock_now()});
+  numbers_[question.id] = number;
+  active_[number] = {.id = question.id, .way = *way, .syn_ack = {}};
+}
+
+void OsProbeLoop::send_due() {
+  for (unsigned sent = 0; sent < kSentTogether;) {
+    const auto due = group_.due();
+    if (!due) return;
+    Moment now = clock_now();
+    if (*due - now > kWatched) return;
+    while (now < *due) now = clock_now();
+    const auto next = group_.next(now);
+    if (!next) continue;
+    send(*next);
+    ++sent;
+  }
+}
+
+void OsProbeLoop::send(const osfp::GroupProbing::Due& due) {
+  const dataplane::Way& way = active_.at(due.host).way;
+  osfp::ProbeSeries series = group_.host(due.host).series();
+  std::array<std::byte, osfp::kMostProbeSize> room;
+  const auto write = [&] {
+    return std::span<const std::byte>{
+        room.data(), osfp::write_probe(due.probe.probe, series, due.probe.stamp, room)};
+  };
+  send_copy(way, write());
+  // When it has been handed to the kernel, not before: whatever held it up is seen.
+  group_.sent(due, clock_now());
+  for (const IpAddress& decoy : settings_.decoys) {
+    if (!decoy.is_v4()) continue;
+    series.source = decoy.v4();
+    send_copy(way, write());
+  }
+}
+
+// A stuck interface frees its room in a while; a packet that it never takes is one that is lost.
+void OsProbeLoop::send_copy(const dataplane::Way& way, std::span<const std::byte> packet) {
+  for (unsigned i = 0; i < kPatience && !dataplane::RawNetwork::has_room(way); ++i) {
+    network_->flush();
+    if (!dataplane::RawNetwork::has_room(way)) dataplane::wait_for({}, microseconds{1000});
+  }
+  if (!dataplane::RawNetwork::has_room(way)) return;
+  (void)network_->send_packet(way, packet);
+  network_->flush();
+}
+
+void OsProbeLoop::take_packet(std::span<const std::byte> packet) {
+  const auto number = group_.receive(packet);
+  if (!number) return;
+  ++received_;
+  received_bytes_ += packet.size();
+  if (traces_) news_.packets.push_back({false, false, {packet.begin(), packet.end()}});
+  std::vector<std::byte>& syn_ack = active_.at(*number).syn_ack;
+  namespace wire = dataplane::wire;
+  const auto header = static_cast<std::size_t>(packet.front() & std::byte{0x0f}) * 4;
+  const bool is_tcp = wire::read8(packet.data() + wire::kIpProtocol) == wire::kProtocolTcp;
+  if (!syn_ack.empty() || !is_tcp || packet.size() < header + wire::kTcpSize) return;
+  const osfp::ProbeSeries& series = group_.host(*number).series();
+  const std::uint16_t to = wire::read16(packet.data() + header + wire::kTcpDestinationPort);
+  if (to == osfp::source_port_of(osfp::Probe::Seq1, series)) {
+    syn_ack.assign(packet.begin(), packet.end());
+  }
+}
+
+void OsProbeLoop::hand_over() {
+  for (const std::size_t number : group_.take_completed()) {
+    const osfp::HostProbing& host = group_.host(number);
+    const auto found = active_.find(number);
+    news_.answers.push_back({.id = found->second.id,
+                             .round = host.round(),
+                             .kept_time = host.kept_time(),
+                             .timing_ratio = host.timing_ratio(),
+                             .syn_ack = std::move(found->second.syn_ack)});
+    numbers_.erase(found->second.id);
+    active_.erase(found);
+    group_.remove(number);
+  }
+}
+
+}  // namespace trawl::control

@@ -1,0 +1,191 @@
+#include "control/audit/engine/os_stage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "control/audit/engine/os_report_maker.h"
+
+namespace trawl::control {
+namespace {
+
+constexpr unsigned kTries = 5;      // As Nmap, where an open and a closed port are known...
+constexpr unsigned kPoorTries = 2;  // ...and where they are not.
+// Ports that are likely to be closed where none is known to be.
+constexpr std::uint16_t kFirstGuess = 30'000;
+constexpr std::uint16_t kGuesses = 12'000;
+
+bool is_wrapped(const PortReport& port) noexcept {
+  return port.service && port.service->outcome == service::ServiceFinding::Outcome::Wrapped;
+}
+
+}  // namespace
+
+OsPorts ports_for_os(const std::vector<PortReport>& ports) {
+  OsPorts chosen;
+  for (const PortReport& port : ports) {
+    const bool is_tcp = port.protocol == PortProtocol::Tcp;
+    if (is_tcp && port.state == PortState::Open && !is_wrapped(port)) {
+      chosen.open_tcp.push_back(port.number);
+    }
+    if (port.state != PortState::Closed || port.number == 0) continue;
+    if (is_tcp && !chosen.closed_tcp) chosen.closed_tcp = port.number;
+    const bool is_udp = port.protocol == PortProtocol::Udp;
+    if (is_udp && !chosen.closed_udp) chosen.closed_udp = port.number;
+  }
+  return chosen;
+}
+
+bool OsStage::join(OsHost host) {
+  const std::uint64_t id = host.id;
+  Asked& asked = hosts_[id];
+  const OsPorts& ports = host.ports;
+  asked.is_skipped =
+      options_.settings.only_promising && (ports.open_tcp.empty() || !ports.closed_tcp);
+  const auto guess = [this] {
+    return static_cast<std::uint16_t>(kFirstGuess + random_() % kGuesses);
+  };
+  asked.closed_tcp = ports.closed_tcp.value_or(guess());
+  asked.closed_udp = ports.closed_udp.value_or(guess());
+  asked.host = std::move(host);
+  if (asked.is_skipped) return false;
+  ask(asked);
+  return true;
+}
+
+unsigned OsStage::most_tries(const Asked& asked) const noexcept {
+  const bool is_good = !asked.host.ports.open_tcp.empty() && asked.host.ports.closed_tcp;
+  return options_.settings.most_tries.value_or(is_good ? kTries : kPoorTries);
+}
+
+void OsStage::ask(Asked& asked) {
+  const OsHost& host = asked.host;
+  OsQuestion question{.id = host.id, .way = host.way, .series = {}, .timeout = host.timeout};
+  question.series.source = host.way.source.v4();
+  question.series.destination = host.ip;
+  if (!host.ports.open_tcp.empty()) question.series.open_port = host.ports.open_tcp.front();
+  question.series.closed_port = asked.closed_tcp;
+  question.series.udp_port = asked.closed_udp;
+  question.knows_closed_port = host.ports.closed_tcp.has_value();
+  prober_->ask(std::move(question));
+  tries_.push_back({host.id, static_cast<unsigned>(asked.rounds.size()) + 1});
+}
+
+void OsStage::ask_port(const Asked& asked) {
+  const OsHost& host = asked.host;
+  OsQuestion question{.id = host.id,
+                      .way = host.way,
+                      .series = {},
+                      .only_open_port = true,
+                      .timeout = host.timeout};
+  question.series.source = host.way.source.v4();
+  question.series.destination = host.ip;
+  question.series.open_port = host.ports.open_tcp[asked.ports.size()];
+  prober_->ask(std::move(question));
+}
+
+void OsStage::turn() {
+  OsProber::News news = prober_->take();
+  counters_ = news.counters;
+  std::ranges::move(news.packets, std::back_inserter(packets_));
+  std::ranges::move(news.warnings, std::back_inserter(warnings_));
+  for (OsAnswer& answer : news.answers) take_answer(std::move(answer));
+  OsJudge::News judged = judge_->take();
+  std::ranges::move(judged.warnings, std::back_inserter(warnings_));
+  if (!judged.failure.empty()) failure_ = std::move(judged.failure);
+  for (OsVerdict& verdict : judged.verdicts) take_verdict(std::move(verdict));
+}
+
+void OsStage::take_answer(OsAnswer&& answer) {
+  const auto found = hosts_.find(answer.id);
+  if (found == hosts_.end()) return;
+  Asked& asked = found->second;
+  const OsHost& host = asked.host;
+  // The UDP probe tells how far it is; where nothing answers that, other ways of knowing do.
+  if (host.way.is_local || host.way.asks_neighbour) {
+    answer.round.hops = 0;
+  } else if (host.traced && *host.traced > 0) {
+    answer.round.hops = *host.traced - 1;
+  }
+  if (answer.round.series.open_port) {
+    debug_.push_back(fmt::format("OS detection timing ratio of {} == {:.4f}{}", host.ip.to_string(),
+                                 answer.timing_ratio,
+                                 answer.kept_time ? "" : ": SYNs did not leave 100 ms apart"));
+    if (std::abs(answer.timing_ratio - 1) > std::abs(asked.worst_ratio - 1)) {
+      asked.worst_ratio = answer.timing_ratio;
+    }
+    asked.kept_time = asked.kept_time && answer.kept_time;
+  }
+  judge_->judge(answer.id, answer.round);
+  if (asked.is_at_ports) {
+    const osfp::Moment arrival = answer.round.at(osfp::Probe::Seq1).sent_at;
+    asked.ports.push_back({.port = *answer.round.series.open_port,
+                           .verdict = {},
+                           .syn_ack = std::move(answer.syn_ack),
+                           .arrival = arrival});
+  } else {
+    asked.rounds.push_back(std::move(answer.round));
+  }
+}
+
+void OsStage::take_verdict(OsVerdict&& verdict) {
+  const auto found = hosts_.find(verdict.id);
+  if (found == hosts_.end()) return;
+  Asked& asked = found->second;
+  const bool is_perfect = verdict.state == OsState::Matches || verdict.state == OsState::TooMany;
+  if (asked.is_at_ports) {
+    asked.ports.back().verdict = std::move(verdict);
+  } else {
+    asked.verdicts.push_back(std::move(verdict));
+    if (!is_perfect && asked.verdicts.size() < most_tries(asked)) {
+      ask(asked);
+      return;
+    }
+    asked.is_at_ports = options_.settings.per_port;
+  }
+  if (asked.is_at_ports && asked.ports.size() < asked.host.ports.open_tcp.size()) {
+    ask_port(asked);
+  } else {
+    ends_.push_back(found->first);
+  }
+}
+
+std::optional<OsReport> OsStage::leave(std::uint64_t id) {
+  const auto found = hosts_.find(id);
+  if (found == hosts_.end()) return std::nullopt;
+  const Asked asked = std::move(found->second);
+  hosts_.erase(found);
+  std::erase(ends_, id);
+  if (asked.is_skipped) {
+    OsReport skipped;
+    skipped.state = OsState::Skipped;
+    return skipped;
+  }
+  prober_->drop(id);
+  if (asked.verdicts.empty()) return std::nullopt;
+  OsReport report = make_os_report({.host = &asked.host,
+                                    .rounds = asked.rounds,
+                                    .verdicts = asked.verdicts,
+                                    .kept_time = asked.kept_time,
+                                    .timing_ratio = asked.worst_ratio,
+                                    .timing_level = options_.timing_level,
+                                    .version = options_.version,
+                                    .platform = options_.platform});
+  report.ports = make_port_reports(asked.ports);
+  return report;
+}
+
+OsStage::Work OsStage::work(std::uint64_t id) const noexcept {
+  const auto found = hosts_.find(id);
+  if (found == hosts_.end()) return {};
+  const Asked& asked = found->second;
+  const auto done = static_cast<unsigned>(asked.verdicts.size() + asked.ports.size());
+  unsigned all = most_tries(asked);
+  if (asked.is_at_ports) all = static_cast<unsigned>(asked.verdicts.size());
+  if (options_.settings.per_port) all += static_cast<unsigned>(asked.host.ports.open_tcp.size());
+  return {.done = done, .left = all - std::min(all, done)};
+}
+
+}  // namespace trawl::control
