@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "base/machines_fact.h"
 #include "base/network_fact.h"
 #include "base/result.h"
 #include "base/service_fact.h"
@@ -32,6 +33,11 @@ class ResultSink {
   }
   // Likewise of networks that answer everything.
   [[nodiscard]] virtual Result<void> write_networks(std::span<const NetworkFact> facts) {
+    static_cast<void>(facts);
+    return {};
+  }
+  // Likewise of addresses that several machines answer for.
+  [[nodiscard]] virtual Result<void> write_machines(std::span<const MachinesFact> facts) {
     static_cast<void>(facts);
     return {};
   }

@@ -7,6 +7,7 @@
 
 #include "base/ip.h"
 #include "base/port_class.h"
+#include "base/system_hint.h"
 
 namespace trawl {
 
@@ -59,6 +60,7 @@ struct Verdict {
   bool repeat = false;                        // Something less was said of the target before.
   PortClass port_class = PortClass::Unknown;  // Where it is known already.
   bool cooldown = false;                      // The reply came when all probes had left.
+  SystemHint system{};                        // Of a SYN-ACK, where it is looked up.
 };
 
 // Whether a survey that looks for `sought` can find a target to be `state`.

@@ -78,6 +78,7 @@ BasicRxLoop<Address>::BasicRxLoop(BasicScanPlan<Address>& plan, SharedState& sha
       longest_talk_wait_{plan.clock.ticks_in(kLongestTalkWait)} {
   if (!seat.resets.empty()) reset_choice_.emplace(plan.clock);
   if (seat.capture != nullptr) heads_ = std::make_unique<std::array<CapturedFrame, kBurst>>();
+  if (seat.syn_acks != nullptr) syn_acks_ = std::make_unique<std::array<SynAckHead, kBurst>>();
 }
 
 template <typename Address>
@@ -112,6 +113,7 @@ bool BasicRxLoop<Address>::poll(Ticks now) noexcept {
     }
     if (outcome == Counter::RxValid) {
       if (heads_) keep_head(now, claims, frame);
+      if (syn_acks_) keep_syn_ack(claims, bytes_of(frame));
       ++claims;
     } else {
       constexpr Counter kAboutNeighbours = kIsV4 ? Counter::RxArp : Counter::RxNeighbour;
@@ -141,6 +143,8 @@ bool BasicRxLoop<Address>::has_room(Ticks now) noexcept {
     piling |= frames < seat_.capture->capacity() / 4;
     room = std::min(room, frames);
   }
+  // As large as the ring of replies: piling here is piling there.
+  if (seat_.syn_acks != nullptr) room = std::min(room, seat_.syn_acks->room());
   if (converser_ != nullptr) piling |= converser_->is_piling();
   if (piling != shared_.replies_piling.load(std::memory_order_relaxed)) {
     shared_.replies_piling.store(piling, std::memory_order_relaxed);
@@ -171,6 +175,14 @@ void BasicRxLoop<Address>::keep_head(Ticks now, unsigned claim, rte_mbuf* frame)
   head.length = static_cast<std::uint16_t>(rte_pktmbuf_pkt_len(frame));
   head.kept = static_cast<std::uint16_t>(std::min(bytes.size(), CapturedFrame::kMostBytes));
   std::memcpy(head.bytes.data(), bytes.data(), head.kept);
+}
+
+// What hints at its stack, should its claim be genuine.
+template <typename Address>
+void BasicRxLoop<Address>::keep_syn_ack(unsigned claim, std::span<const std::byte> frame) noexcept {
+  if (claims_[claim].reason != Reason::SynAck) return;
+  const std::size_t ethernet = wire::kEthernetSize + plan_.vlan.tag_size();
+  static_cast<void>(read_syn_ack_head(frame.subspan(ethernet), (*syn_acks_)[claim]));
 }
 
 // True when the frame became an answer and now belongs to the sender.
@@ -219,10 +231,15 @@ void BasicRxLoop<Address>::validate(Ticks now, unsigned claims) noexcept {
   const bool short_stamps = plan_.cookies.kind() == ProbeKind::IcmpTimestamp;
   const std::uint32_t time_mask = short_stamps ? ProbeStamp::kShortTimeMask : ProbeStamp::kTimeMask;
   unsigned valid = 0;
+  unsigned syn_acks = 0;
   for (unsigned i = 0; i < claims; ++i) {
     if (several && claims_[i].source != sources_[i]) continue;
     if (!is_genuine(claims_[i], cookies_[i])) continue;
     if (heads_ && valid != i) (*heads_)[valid] = (*heads_)[i];
+    if (syn_acks_ && claims_[i].reason == Reason::SynAck) {
+      if (syn_acks != i) (*syn_acks_)[syn_acks] = (*syn_acks_)[i];
+      ++syn_acks;
+    }
     if (valid != i) claims_[valid] = claims_[i];
     replies_[valid] = to_reply(claims_[valid], now, now_us, time_mask);
     ++valid;
@@ -233,6 +250,7 @@ void BasicRxLoop<Address>::validate(Ticks now, unsigned claims) noexcept {
   if (valid > 0) {
     // First: whoever takes a reply finds its frame waiting.
     if (heads_) seat_.capture->put({heads_->data(), valid});
+    if (syn_acks > 0) seat_.syn_acks->put({syn_acks_->data(), syn_acks});
     rte_ring_sp_enqueue_bulk_elem(seat_.replies, replies_.data(), sizeof(Reply), valid, nullptr);
   }
 }

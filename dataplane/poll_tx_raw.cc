@@ -110,8 +110,16 @@ void BasicTxLoop<Address>::abandon_raw() noexcept {
 }
 
 template void BasicTxLoop<Ipv4Address>::send_raw(Ticks) noexcept;
+template void BasicTxLoop<Ipv4Address>::take_raw() noexcept;
+template void BasicTxLoop<Ipv4Address>::end_raw(const TimedFrame&, Counter, Ticks) noexcept;
+template bool BasicTxLoop<Ipv4Address>::send_one_raw(const TimedFrame&, Ticks) noexcept;
+template void BasicTxLoop<Ipv4Address>::write_head(std::byte*, MacAddress) const noexcept;
 template void BasicTxLoop<Ipv4Address>::abandon_raw() noexcept;
 template void BasicTxLoop<Ipv6Address>::send_raw(Ticks) noexcept;
+template void BasicTxLoop<Ipv6Address>::take_raw() noexcept;
+template void BasicTxLoop<Ipv6Address>::end_raw(const TimedFrame&, Counter, Ticks) noexcept;
+template bool BasicTxLoop<Ipv6Address>::send_one_raw(const TimedFrame&, Ticks) noexcept;
+template void BasicTxLoop<Ipv6Address>::write_head(std::byte*, MacAddress) const noexcept;
 template void BasicTxLoop<Ipv6Address>::abandon_raw() noexcept;
 
 }  // namespace trawl::dataplane::internal

@@ -47,6 +47,7 @@ struct BasicScanPlan {
   // absent: they stay half open.
   std::optional<BasicResetTemplate<Address>> reset = std::nullopt;
   bool capture = false;     // Valid replies are wanted as frames, too.
+  bool syn_acks = false;    // And so are the heads of SYN-ACKs.
   bool receive = true;      // False on a link that nothing answers on.
   bool shares_cpu = false;  // More polling threads than CPUs: yield when idle.
 };

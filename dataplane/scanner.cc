@@ -34,6 +34,7 @@ using internal::SweepRun;
 using internal::TxSeat;
 
 constexpr unsigned kReplyRing = 1U << 16U;
+constexpr unsigned kCaptureRing = 1U << 14U;
 constexpr unsigned kAnswerRing = 256;
 constexpr unsigned kRequestRing = 1024;
 constexpr unsigned kTalkRing = 4096;
@@ -137,6 +138,7 @@ struct Scanner::Impl {
   std::vector<Ring> resets;                       // One for each sender, where there are resets.
   std::vector<rte_ring*> reset_rings;             // The same.
   std::optional<internal::CaptureRing> captured;  // With a capture alone.
+  std::optional<internal::SynAckRing> syn_acks;   // Where they are wanted.
   // The present sweep and the one before it, which a sender may still be leaving.
   std::unique_ptr<SweepRun> run, last_run;
   std::unique_ptr<Lanes> own_lanes, last_lanes;
@@ -300,9 +302,14 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
   }
   if (plan.receive) {
     if (plan.capture) {
-      auto ring = internal::CaptureRing::make();
+      auto ring = internal::CaptureRing::make(kCaptureRing);
       if (!ring) return Failure{ring.error()};
       captured = std::move(*ring);
+    }
+    if (plan.syn_acks && plan.cookies.kind() == ProbeKind::TcpSyn) {
+      auto ring = internal::SynAckRing::make(kReplyRing);
+      if (!ring) return Failure{ring.error()};
+      syn_acks = std::move(*ring);
     }
     counters.push_back(std::make_unique<CoreCounters>());
     const RxSeat seat{.port = link.port(),
@@ -310,7 +317,8 @@ Result<void> Scanner::ImplOf<Address>::build_loops() {
                       .replies = replies.get(),
                       .answers = answers.get(),
                       .resets = reset_rings,
-                      .capture = captured ? &*captured : nullptr};
+                      .capture = captured ? &*captured : nullptr,
+                      .syn_acks = syn_acks ? &*syn_acks : nullptr};
     if (plan.conversations) {
       if (auto built = build_conversations(*counters.back()); !built) return built;
     }
@@ -453,6 +461,10 @@ std::size_t Scanner::take_replies(std::span<Reply> into) noexcept {
 
 std::size_t Scanner::take_frames(std::span<CapturedFrame> into) noexcept {
   return impl_->captured ? impl_->captured->take(into) : 0;
+}
+
+std::size_t Scanner::take_syn_acks(std::span<SynAckHead> into) noexcept {
+  return impl_->syn_acks ? impl_->syn_acks->take(into) : 0;
 }
 
 std::size_t Scanner::take_banners(std::span<Banner*> into) noexcept {

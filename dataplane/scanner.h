@@ -14,6 +14,7 @@
 #include "dataplane/reply.h"
 #include "dataplane/scan_plan.h"
 #include "dataplane/sweep.h"
+#include "dataplane/syn_ack_head.h"
 
 namespace trawl::dataplane {
 
@@ -80,6 +81,9 @@ class Scanner {
   // Likewise the frames of replies, where the plan asks for a capture. Those of replies that were
   // taken before are all there.
   [[nodiscard]] std::size_t take_frames(std::span<CapturedFrame> into) noexcept;
+  // Likewise the heads of SYN-ACKs, where the plan asks for them: one for each reply whose reason
+  // is SynAck, in their order. Those of replies that were taken before are all there.
+  [[nodiscard]] std::size_t take_syn_acks(std::span<SynAckHead> into) noexcept;
   // Likewise what came of conversations, where the plan asks for them. Each stays where it is until
   // it is given back; when too many are out, sending slows down and then conversations wait.
   [[nodiscard]] std::size_t take_banners(std::span<Banner*> into) noexcept;

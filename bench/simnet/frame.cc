@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "bench/simnet/families.h"
+
 namespace trawl::simnet {
 namespace {
 
@@ -23,6 +25,7 @@ struct Ipv4Header {
   std::uint8_t ttl;
   std::uint16_t id;
   std::size_t payload_size;
+  bool has_df;
 };
 
 // Writes a header word by word and sums what it writes. A checksum that read back what was just
@@ -56,7 +59,7 @@ void write_ipv4(std::byte* at, const Ipv4Header& header) noexcept {
   constexpr std::uint32_t kVersionAndSize = 0x4500;
   Words words{at};
   words.put(kVersionAndSize, static_cast<std::uint32_t>(wire::kIpSize + header.payload_size))
-      .put(header.id, kDontFragment)
+      .put(header.id, header.has_df ? kDontFragment : std::uint32_t{0})
       .put((std::uint32_t{header.ttl} << 8U) | header.protocol, 0)
       .put(header.from.value())
       .put(header.to.value());
@@ -68,7 +71,7 @@ void write_reply_headers(std::byte* frame, const Ipv4Frame& probe, std::uint8_t 
                          std::size_t payload_size, const HostStyle& style) noexcept {
   write_ethernet(frame, probe.eth_from, probe.eth_to, wire::kTypeIpv4);
   write_ipv4(frame + wire::kEthernetSize,
-             {probe.to, probe.from, protocol, style.ttl, style.ip_id, payload_size});
+             {probe.to, probe.from, protocol, style.ttl, style.ip_id, payload_size, style.has_df});
 }
 
 struct TcpHeader {
@@ -80,7 +83,7 @@ struct TcpHeader {
 
 // TCP options in words of four bytes.
 struct TcpOptions {
-  std::array<std::uint32_t, 5> words{};
+  std::array<std::uint32_t, 10> words{};
   std::size_t count = 0;
   void add(std::uint32_t word) noexcept { words[count++] = word; }
   [[nodiscard]] std::size_t size() const noexcept { return wire::kTcpSize + 4 * count; }
@@ -124,6 +127,24 @@ TcpHeader reset_header(const TcpSegment& segment, bool with_ack) noexcept {
   return {0, segment.seq + segment.length, static_cast<std::uint8_t>(wire::kRst | wire::kAck), 0};
 }
 
+// Those of an operating system, with the values that this host has.
+TcpOptions stack_options(const TcpSegment& syn, const StackReply& reply,
+                         std::uint32_t timestamp) noexcept {
+  const StackStyle& stack = *reply.stack;
+  std::array<std::byte, 40> bytes = stack.options;
+  if (stack.scale_at != 0) bytes[stack.scale_at] = std::byte{reply.scale};
+  if (stack.mss_at != 0) wire::write16(bytes.data() + stack.mss_at, reply.mss);
+  if (stack.stamp_at != 0) {
+    wire::write32(bytes.data() + stack.stamp_at, timestamp);
+    wire::write32(bytes.data() + stack.stamp_at + 4, syn.timestamp.value_or(0));
+  }
+  TcpOptions options;
+  for (std::size_t at = 0; at < stack.options_size; at += 4) {
+    options.add(wire::read32(bytes.data() + at));
+  }
+  return options;
+}
+
 // Options as a common server answers them: only what the SYN offered, MSS always.
 TcpOptions syn_ack_options(const TcpSegment& syn, const HostStyle& style) noexcept {
   constexpr std::uint32_t kMss = 0x020405b4;  // 1460.
@@ -131,6 +152,7 @@ TcpOptions syn_ack_options(const TcpSegment& syn, const HostStyle& style) noexce
   constexpr std::uint32_t kTimestamps = 0x080a;
   constexpr std::uint32_t kTwoNops = 0x0101;
   constexpr std::uint32_t kNopAndScale = 0x01030300;
+  if (style.stack != nullptr) return stack_options(syn, *style.stack, style.timestamp);
   TcpOptions options;
   options.add(kMss);
   if (syn.timestamp) {
@@ -244,7 +266,7 @@ std::optional<TcpSegment> parse_tcp(std::span<const std::byte> segment) noexcept
 std::size_t write_syn_ack(std::span<std::byte> buffer, const Ipv4Frame& probe,
                           const TcpSegment& syn, std::uint32_t isn,
                           const HostStyle& style) noexcept {
-  constexpr std::size_t kMostOptions = 20;
+  constexpr std::size_t kMostOptions = 40;
   constexpr std::size_t kHeaders = wire::kEthernetSize + wire::kIpSize + wire::kTcpSize;
   if (buffer.size() < kHeaders + kMostOptions) return 0;
   return write_tcp(buffer.data(), probe, syn, syn_ack_header(syn, isn, style),
@@ -309,8 +331,8 @@ std::size_t write_unreachable(std::span<std::byte> buffer, const Ipv4Frame& prob
   std::memmove(buffer.data() + kBefore, buffer.data() + wire::kEthernetSize, quoted);
   write_ethernet(buffer.data(), probe.eth_from, error.mac, wire::kTypeIpv4);
   std::byte* const ip = buffer.data() + wire::kEthernetSize;
-  write_ipv4(ip,
-             {error.from, probe.from, wire::kProtocolIcmp, error.ttl, 0, wire::kIcmpSize + quoted});
+  write_ipv4(ip, {error.from, probe.from, wire::kProtocolIcmp, error.ttl, 0,
+                  wire::kIcmpSize + quoted, true});
   std::byte* const icmp = ip + wire::kIpSize;
   wire::write16(icmp, static_cast<std::uint16_t>(kDestinationUnreachable | error.code));
   wire::write16(icmp + 2, 0);

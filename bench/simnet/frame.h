@@ -78,6 +78,8 @@ struct TcpSegment {
 // Nullopt when the header is cut short or its options do not add up. Does not look at the checksum.
 [[nodiscard]] std::optional<TcpSegment> parse_tcp(std::span<const std::byte> segment) noexcept;
 
+struct StackReply;
+
 // How a host's packets look.
 struct HostStyle {
   std::uint8_t ttl = 64;
@@ -85,6 +87,9 @@ struct HostStyle {
   std::uint16_t window = 64240;
   std::uint8_t window_scale = 7;
   std::uint32_t timestamp = 0;  // The host's TCP timestamp clock now.
+  bool has_df = true;
+  std::uint32_t flow_label = 0;       // Of IPv6.
+  const StackReply* stack = nullptr;  // Of a SYN-ACK: the options, where they are not the usual.
 };
 
 // Writers of replies. Each writes a whole frame from the start of `buffer`, addressed from
@@ -98,7 +103,7 @@ struct HostStyle {
 [[nodiscard]] std::size_t write_reset(std::span<std::byte> buffer, const Ipv4Frame& probe,
                                       const TcpSegment& segment, bool with_ack,
                                       const HostStyle& style) noexcept;
-// The segments alone, with a checksum of 0, at `tcp`; they take up to 40 and just 20 bytes.
+// The segments alone, with a checksum of 0, at `tcp`; they take up to 60 and just 20 bytes.
 [[nodiscard]] std::size_t write_syn_ack_segment(std::byte* tcp, const TcpSegment& syn,
                                                 std::uint32_t isn, const HostStyle& style) noexcept;
 [[nodiscard]] std::size_t write_reset_segment(std::byte* tcp, const TcpSegment& segment,

@@ -32,6 +32,7 @@ struct Header {
   Ipv6Address to;
   std::uint8_t protocol;
   std::uint8_t hop_limit;
+  std::uint32_t flow_label = 0;
 };
 
 // Writes the headers around a payload that is in place, and its checksum at `checksum_at` in it.
@@ -41,7 +42,8 @@ std::size_t seal(std::byte* frame, const Header& header, std::size_t size,
   wire::write_mac(frame + wire::kEthernetSource, header.eth_from);
   wire::write16(frame + wire::kEthernetType, wire::kTypeIpv6);
   std::byte* const ip = frame + wire::kEthernetSize;
-  wire::write32(ip, 0x60000000);
+  constexpr std::uint32_t kVersion = 0x60000000;
+  wire::write32(ip, kVersion | header.flow_label);
   wire::write16(ip + wire::kIpv6Length, static_cast<std::uint16_t>(size));
   wire::write8(ip + wire::kIpv6NextHeader, header.protocol);
   wire::write8(ip + wire::kIpv6HopLimit, header.hop_limit);
@@ -57,8 +59,9 @@ std::size_t seal(std::byte* frame, const Header& header, std::size_t size,
 std::size_t seal_reply(std::byte* frame, const Ipv6Frame& probe, const HostStyle& style,
                        std::size_t size, std::size_t checksum_at) noexcept {
   return seal(frame,
-              {probe.eth_from, probe.eth_to, probe.to, probe.from, probe.protocol, style.ttl}, size,
-              checksum_at);
+              {probe.eth_from, probe.eth_to, probe.to, probe.from, probe.protocol, style.ttl,
+               style.flow_label},
+              size, checksum_at);
 }
 
 }  // namespace
@@ -133,7 +136,7 @@ std::size_t write_echo_reply6(std::span<std::byte> buffer, const Ipv6Frame& prob
 std::size_t write_syn_ack6(std::span<std::byte> buffer, const Ipv6Frame& probe,
                            const TcpSegment& syn, std::uint32_t isn,
                            const HostStyle& style) noexcept {
-  constexpr std::size_t kMostOptions = 20;
+  constexpr std::size_t kMostOptions = 40;
   if (buffer.size() < kIpv6Payload + wire::kTcpSize + kMostOptions) return 0;
   const std::size_t size = write_syn_ack_segment(buffer.data() + kIpv6Payload, syn, isn, style);
   return seal_reply(buffer.data(), probe, style, size, wire::kTcpChecksum);

@@ -173,6 +173,16 @@ constexpr std::array kOptions{
                      "Share of /24s where something answers SYNs to every port of every address "
                      "(0)",
                      [](Options& o, Text t) { return set_share(o.talk.middlebox, t); }},
+    PopulationOption{"families", "FILE",
+                     "Hosts are of the operating systems in FILE, signatures of SYN-ACKs as "
+                     "data/os-signatures has them: each draws a family, then a signature (none)",
+                     [](Options& o, Text t) -> Result<void> {
+                       o.families = t;
+                       return {};
+                     }},
+    PopulationOption{"forwarded", "SHARE",
+                     "Share of these hosts half of whose ports are on another machine (0)",
+                     [](Options& o, Text t) { return set_share(o.forwarded, t); }},
     PopulationOption{"personality", "FILE[:ENTRY|:random]",
                      "Live hosts answer as the OS of an entry of FILE, which is like nmap-os-db: "
                      "the one of this name or line, or one drawn for each (none)",

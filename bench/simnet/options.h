@@ -65,6 +65,8 @@ struct PopulationOptions {
   std::optional<Ipv6Prefix> prefix6;    // Where the IPv6 hosts are; none without.
   std::uint64_t live6 = 1000;           // IPv6 hosts, about.
   TalkOptions talk;                     // How open TCP ports hold conversations.
+  std::string families;                 // A file of signatures; "" for hosts of no family.
+  double forwarded = 0;                 // Share of these hosts with ports on another machine.
   PersonalityOptions personality;       // Which operating systems the live hosts have.
   bool arp_all = false;                 // Answer ARP for every address, not only live ones.
 };

@@ -80,6 +80,14 @@ Result<void> check(const PopulationOptions& options) {
   if (!options.talk.ports.empty() && !options.talk.is_given) {
     return fail(ExitCode::Usage, "--talk-ports needs --talk");
   }
+  if (!options.families.empty() && options.talk.is_given) {
+    return fail(ExitCode::Usage,
+                "--families shapes SYN-ACKs of ports that answer SYNs only: leave "
+                "--talk out");
+  }
+  if (options.forwarded > 0 && options.families.empty()) {
+    return fail(ExitCode::Usage, "--forwarded needs --families");
+  }
   if (!options.forward.empty() && !options.uplink_address) {
     return fail(ExitCode::Usage, "--forward needs --uplink-address");
   }
@@ -105,6 +113,11 @@ Result<Population> Population::make(PopulationOptions options) {
   for (const Ipv4Prefix& prefix : options.prefixes) set.add(prefix);
   Population population{std::move(options), set};
   if (auto added = population.add_personalities(); !added) return tl::unexpected{added.error()};
+  const PopulationOptions& own = population.options();
+  if (own.families.empty()) return population;
+  auto families = Families::read(own.families, own.forwarded);
+  if (!families) return tl::unexpected{families.error()};
+  population.families_ = std::make_shared<const Families>(std::move(*families));
   return population;
 }
 

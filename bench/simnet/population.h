@@ -14,6 +14,7 @@
 #include "base/ranked_set.h"
 #include "base/result.h"
 #include "base/verdict.h"
+#include "bench/simnet/families.h"
 #include "bench/simnet/options.h"
 #include "bench/simnet/personality_set.h"
 #include "bench/simnet/population6.h"
@@ -86,6 +87,8 @@ class Population {
   [[nodiscard]] std::chrono::nanoseconds reset_first(const Host& host,
                                                      std::uint16_t port) const noexcept;
 
+  // Which operating systems there are; nullptr where hosts are of none.
+  [[nodiscard]] const Families* families() const noexcept { return families_.get(); }
   [[nodiscard]] const PopulationOptions& options() const noexcept { return options_; }
   [[nodiscard]] const Population6& ipv6_hosts() const noexcept { return ipv6_hosts_; }
   // Every simulated address, numbered in rising order.
@@ -145,6 +148,7 @@ class Population {
   Ipv4Set set_;
   RankedSet<Ipv4Address> addresses_;
   Population6 ipv6_hosts_;
+  std::shared_ptr<const Families> families_;
   Ipv4Set::Range bounds_;
   bool is_one_interval_ = false;
   bool is_complex_ = false;          // Several intervals, forwarded prefixes, or middleboxes.

@@ -101,8 +101,10 @@ Answer Responder::tcp6(std::span<std::byte> buffer, const Ipv6Frame& probe, cons
   const HostStyle style = host_style(*population_, host, now);
   const Ipv4Address network = network_of(probe.to);
   if (is_syn && port == PortAnswer::Open) {
+    StackReply stack;
     const std::size_t size =
-        write_syn_ack6(buffer, probe, *segment, first_number(host, *segment), style);
+        write_syn_ack6(buffer, probe, *segment, first_number(host, *segment),
+                       syn_ack_style(*population_, host, *segment, true, now, stack));
     return reply(Counter::SynToOpen, ReplyKind::Answer, buffer, size, network, host, now);
   }
   const bool has_ack = (segment->flags & wire::kAck) != 0;

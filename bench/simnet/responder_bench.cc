@@ -6,6 +6,7 @@
 #include "bench/simnet/delay_queue.h"
 #include "bench/simnet/responder.h"
 #include "tests/simnet/frames.h"
+#include "tests/simnet/os_entries.h"
 
 namespace trawl::simnet {
 namespace {
@@ -50,6 +51,16 @@ void answer(benchmark::State& state) {
   answer_with(state, options);
 }
 BENCHMARK(answer)->Arg(0)->Arg(2)->Arg(20)->Arg(100);
+
+// The same where every host answers as an OS.
+void answer_as_os(benchmark::State& state) {
+  const TemporaryFile file{fmt::format("{}{}", kPoints, kCommon)};
+  PopulationOptions options;
+  options.live = 1;
+  options.personality.file = file.path();
+  answer_with(state, options);
+}
+BENCHMARK(answer_as_os);
 
 // The same with 20 % live and everything on the path configured.
 void answer_impaired(benchmark::State& state) {

@@ -79,6 +79,13 @@ versions:
   --allports          ports that the probe file excludes too
   --versiondb FILE    another probe file
   --version-trace     what is asked, and what comes of it
+operating systems:
+  -O                  which operating system a host runs, by how it answers
+  --osscan-limit      only of hosts with an open and a closed TCP port
+  --osscan-guess, --fuzzy  tell what comes close as well
+  --max-os-tries N    rounds of tests, 1 to 50 (5 under good conditions, else 2)
+  --os-per-port       -O, and the TCP tests against each open port by itself
+  -A                  -O, -sV and --traceroute
 ports:
   -p PORTS            "22", "1-1000", "U:53,T:21-25,http*", "-" for all
   --exclude-ports PORTS, -F, --top-ports N, --port-ratio R, -r
@@ -201,10 +208,10 @@ int run_list(const AuditOptions& options, std::string_view program, TargetList& 
   return closed ? 0 : say(closed.error());
 }
 
-int run(const AuditOptions& options, std::string_view program,
-        const ResumePlan& before = ResumePlan{}) {
+int run(AuditOptions options, std::string_view program, const ResumePlan& before = ResumePlan{}) {
   Complaints complaints;
   const auto warn = [&complaints](std::string_view text) { complaints(text); };
+  settle_aggressive(options, warn);
   // Servers of one's own are for the names of addresses, as in Nmap.
   const auto resolver = std::make_shared<service::NameResolver>(
       service::NameSettings{.servers = {}, .asks_system = options.names.asks_system});
@@ -224,7 +231,7 @@ int run(const AuditOptions& options, std::string_view program,
   if (auto chosen = choose_services(options, kVersion, setup->plan, warn); !chosen) {
     return say(chosen.error(), program);
   }
-  choose_os(options, kVersion, setup->plan);
+  choose_os(options, kVersion, setup->plan, warn);
   auto targets = TargetList::open(options, resolver, *scope, warn);
   if (!targets) return say(targets.error(), program);
   targets->skip(before.finished);

@@ -8,13 +8,7 @@ namespace {
 using enum ArgumentUse;
 
 constexpr std::array kLater{
-    LaterOption{{"A", None}, "OS and version detection, scripts and traceroute"},
-    LaterOption{{"fuzzy", None}, "OS detection"},
-    LaterOption{{"max-os-tries", Required}, "OS detection"},
     LaterOption{{"nsock-engine", Required}, "the choice of an event loop"},
-    LaterOption{{"O", Optional}, "OS detection"},
-    LaterOption{{"osscan-guess", None}, "OS detection"},
-    LaterOption{{"osscan-limit", None}, "OS detection"},
     LaterOption{{"script", Required}, "scripts"},
     LaterOption{{"script-args", Required}, "scripts"},
     LaterOption{{"script-args-file", Required}, "scripts"},

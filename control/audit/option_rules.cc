@@ -56,7 +56,7 @@ const std::vector<OptionRule>& option_rules() {
     std::vector<OptionRule> all{kTargetRules.begin(), kTargetRules.end()};
     for (const auto part :
          {scan_option_rules(), timing_option_rules(), style_option_rules(), report_option_rules(),
-          through_option_rules(), version_option_rules()}) {
+          through_option_rules(), version_option_rules(), os_option_rules()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -3,15 +3,19 @@
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "control/audit/audit_setup.h"
 #include "control/audit/engine/os_probe_thread.h"
 #include "control/os/os_database_file.h"
 
 namespace trawl::control {
 namespace {
+
+using Warn = std::function<void(std::string_view)>;
 
 // "x86_64-linux-gnu"
 std::string platform() {
@@ -22,8 +26,26 @@ std::string platform() {
 
 }  // namespace
 
+void settle_aggressive(AuditOptions& options, const Warn& warn) {
+  if (!options.is_aggressive) return;
+  options.version.is_wanted = true;
+  warn("WARNING: -A is -O, -sV and --traceroute here; scripts cannot be run yet.");
+  if (!may_send_raw(options) || !options.proxies.empty()) return;
+  options.traceroute = true;
+  if (options.ipv6) {
+    warn("WARNING: OS detection over IPv6 is not possible yet, so -A leaves it out.");
+  } else {
+    options.os.is_wanted = true;
+  }
+}
+
 AuditResult<void> check_os(const AuditOptions& options, bool raw) {
   if (!options.os.is_wanted) return {};
+  if (options.ping_only || options.list_only) {
+    return bad_value(
+        "WARNING: OS Scan is unreliable without a port scan.  You need to use a scan type along "
+        "with it, such as -sS, -sT, -sF, etc instead of -sn");
+  }
   if (!raw) {
     return bad_value(
         "TCP/IP fingerprinting (for OS scan) requires root privileges (CAP_NET_RAW), and no "
@@ -35,9 +57,14 @@ AuditResult<void> check_os(const AuditOptions& options, bool raw) {
   return {};
 }
 
-void choose_os(const AuditOptions& options, std::string_view program_version, AuditPlan& plan) {
+void choose_os(const AuditOptions& options, std::string_view program_version, AuditPlan& plan,
+               const Warn& warn) {
   plan.os = options.os;
-  if (!options.os.is_wanted || options.ping_only || options.list_only) return;
+  if (!options.os.is_wanted) return;
+  if (std::ranges::find(plan.types, ScanType::IpProtocol) != plan.types.end()) {
+    warn("WARNING: Disabling OS Scan (-O) as it is incompatible with the IPProto Scan (-sO)");
+    return;
+  }
   const osfp::OsDetail detail =
       options.debugging > 0 ? osfp::OsDetail::Debug : osfp::OsDetail::Plain;
   plan.os_stage = [version = std::string{program_version}, datadir = options.datadir, detail](
@@ -47,7 +74,7 @@ void choose_os(const AuditOptions& options, std::string_view program_version, Au
         traces);
     if (!prober) return Failure{prober.error()};
     auto judge = OsJudgeThread::open(
-        [datadir](const auto& warn) { return open_os_scorer(datadir, warn); }, detail);
+        [datadir](const auto& tell) { return open_os_scorer(datadir, tell); }, detail);
     if (!judge) return Failure{judge.error()};
     return std::make_unique<OsStage>(OsStage::Options{.settings = chosen.os,
                                                       .timing_level = chosen.timing.level,

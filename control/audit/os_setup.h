@@ -8,11 +8,15 @@
 
 namespace trawl::control {
 
+// What -A turns on, as far as it is possible here; to be called first.
+void settle_aggressive(AuditOptions& options, const std::function<void(std::string_view)>& warn);
+
 // Whether OS detection, if it is asked for, can be done at all. `raw`: raw packets may be sent.
 [[nodiscard]] AuditResult<void> check_os(const AuditOptions& options, bool raw);
 
 // OS detection as the options ask for it, into `plan`, which has its timing and addresses by now;
 // `program_version` is for fingerprints.
-void choose_os(const AuditOptions& options, std::string_view program_version, AuditPlan& plan);
+void choose_os(const AuditOptions& options, std::string_view program_version, AuditPlan& plan,
+               const std::function<void(std::string_view)>& warn);
 
 }  // namespace trawl::control

@@ -65,19 +65,25 @@ Result<std::size_t> ReplyIntake::take_batch() {
   const std::size_t count = scanner_.take_replies(batch_);
   const Result<void> captured = capture_ != nullptr ? capture_->take() : Result<void>{};
   if (!captured && keeper_ != nullptr) return Failure{captured.error()};
+  if (os_hints_ != nullptr) os_hints_->take({batch_.data(), count});
   const bool all_sent = scanner_.sending_finished();
   verdicts_.clear();
   indexes_.clear();
   std::array<std::optional<std::uint64_t>, kAhead> places;
   for (std::size_t i = 0; i < count; ++i) {
     if (i % kAhead == 0) locate(std::span{batch_}.subspan(i, std::min(kAhead, count - i)), places);
+    const dataplane::SynAckHead* head = nullptr;
+    if (os_hints_ != nullptr && batch_[i].reason == Reason::SynAck) head = os_hints_->next_head();
     bool repeat = false;
     const auto index = accept(batch_[i], places[i % kAhead], repeat);
     if (!index) continue;
     const bool is_telling = batch_[i].state != PortState::Open || tell(*index, batch_[i]);
+    const SystemHint system =
+        head != nullptr ? os_hints_->found(*index, batch_[i], *head) : SystemHint{};
     if (!is_kept(batch_[i].state)) continue;
     verdicts_.push_back(to_verdict(batch_[i], scanner_));
     verdicts_.back().repeat = repeat;
+    verdicts_.back().system = system;
     verdicts_.back().cooldown = all_sent;
     if (!is_telling) verdicts_.back().port_class = PortClass::Middlebox;
     indexes_.push_back(*index);
@@ -138,7 +144,10 @@ Result<void> ReplyIntake::restore(Checkpoint& checkpoint, const std::function<vo
     const auto entry = checkpoint.entry(number);
     if (!entry) return Failure{entry.error()};
     if (entry->is_answer) continue;
-    const Verdict verdict = checkpoint.unwritten(number);
+    Verdict verdict = checkpoint.unwritten(number);
+    if (const auto hint = checkpoint.unwritten_hint(number); hint && os_hints_ != nullptr) {
+      verdict.system = os_hints_->restored(*hint);
+    }
     if (auto written = sink_.write({&verdict, 1}); !written) return written;
   }
   return {};
@@ -152,6 +161,7 @@ void ReplyIntake::locate(std::span<const dataplane::Reply> replies,
     places[i] = space.index_of_any({replies[i].ip, replies[i].port});
     if (!places[i]) continue;
     ledger_.prefetch(*places[i]);
+    if (os_hints_ != nullptr) os_hints_->prefetch(*places[i]);
     if (needs_networks_) answering_.prefetch(replies[i].ip);
   }
 }

@@ -14,6 +14,7 @@
 #include "control/survey/capture_intake.h"
 #include "control/survey/checkpoint/checkpoint_keeper.h"
 #include "control/survey/open_port_stage.h"
+#include "control/survey/os_hint_stage.h"
 #include "control/survey/reply_ledger.h"
 #include "control/survey/service_handoff.h"
 #include "control/survey/sweep_planner.h"
@@ -56,6 +57,9 @@ class ReplyIntake {
   // Tells `stage` of ports as they are found open, ahead of the hand-off; it must outlive this.
   void set_stage(OpenPortStage* stage) noexcept { stage_ = stage; }
 
+  // Lets `stage` look at the SYN-ACKs of ports as they are found open; it must outlive this.
+  void set_os_hints(OsHintStage* stage) noexcept { os_hints_ = stage; }
+
   // Takes one batch; returns how many replies were in it. Fails with Output.
   [[nodiscard]] Result<std::size_t> take_batch();
 
@@ -91,6 +95,7 @@ class ReplyIntake {
   CaptureIntake* capture_ = nullptr;
   ServiceHandoff* handoff_ = nullptr;
   OpenPortStage* stage_ = nullptr;
+  OsHintStage* os_hints_ = nullptr;
   ReplyLedger ledger_;
   AnsweringNetworks answering_;
   Counts counts_;

@@ -112,6 +112,18 @@ std::string open_ports_json(const OpenPortProgress& ports) {
   return object.done();
 }
 
+std::string os_hints_json(const OsHintProgress& hints) {
+  JsonObject families{JsonObject::Layout::OneLine};
+  for (const FamilyCount& family : hints.families) families.number(family.family, family.ports);
+  JsonObject object{JsonObject::Layout::OneLine};
+  object.raw("families", families.done())
+      .number("unknown", hints.unknown)
+      .number("compared", hints.compared)
+      .number("several_machines", hints.several)
+      .number("left_out", hints.left_out);
+  return object.done();
+}
+
 // "; banners: 1234, 5 talking"
 std::string banner_text(const SurveyProgress& progress) {
   if (!progress.open_ports || !progress.open_ports->has_banners) return {};
@@ -236,6 +248,7 @@ std::string format_status_json(const SurveyProgress& progress,
       .raw("ignored", counters_json(progress.ignored))
       .raw("others", counters_json(progress.others));
   if (progress.open_ports) object.raw("open_ports", open_ports_json(*progress.open_ports));
+  if (progress.os_hints) object.raw("os_hints", os_hints_json(*progress.os_hints));
   if (progress.services) object.raw("services", services_json(*progress.services));
   if (progress.recall) {
     JsonObject recall{JsonObject::Layout::OneLine};
@@ -255,6 +268,11 @@ std::string format_summary(const SurveyProgress& progress) {
   std::size_t width = std::string_view{"valid replies"}.size();
   for (const auto counters : {progress.drops, progress.ignored}) {
     for (const NamedCounter& counter : counters) width = std::max(width, counter.name.size());
+  }
+  if (progress.os_hints) {
+    for (const FamilyCount& family : progress.os_hints->families) {
+      width = std::max(width, family.family.size());
+    }
   }
   std::string text;
   const auto row = [&](std::string_view name, std::uint64_t value, std::string_view more = {}) {
@@ -296,6 +314,20 @@ std::string format_summary(const SurveyProgress& progress) {
       row("answer all", ports->networks + ports->hosts,
           fmt::format("{} networks and {} hosts, told once each", ports->networks, ports->hosts));
       row("passed over", ports->passed_over, "open ports there");
+    }
+  }
+  if (const auto& hints = progress.os_hints) {
+    for (const FamilyCount& family : hints->families) {
+      row(family.family, family.ports, "of the open ports, by their SYN-ACKs");
+    }
+    row("no signature", hints->unknown, "of the open ports");
+    if (hints->compared > 0) {
+      row("machines", hints->several,
+          fmt::format("addresses with more than one, of {} with several open ports",
+                      hints->compared));
+    }
+    if (hints->left_out > 0) {
+      row("not compared", hints->left_out, "open ports, for want of room");
     }
   }
   if (const auto& tier = progress.services) {

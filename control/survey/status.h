@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/port_class.h"
 #include "base/verdict.h"
@@ -53,6 +54,21 @@ struct OpenPortProgress {
   std::uint64_t talking = 0;     // Conversations under way.
 };
 
+// Open ports by the family that their SYN-ACKs hint at.
+struct FamilyCount {
+  std::string family;
+  std::uint64_t ports = 0;
+};
+
+// What SYN-ACKs told by now. Of a resumed survey, since then.
+struct OsHintProgress {
+  std::vector<FamilyCount> families;  // The most frequent first.
+  std::uint64_t unknown = 0;          // Ports that suit no signature.
+  std::uint64_t compared = 0;         // Addresses with several open ports...
+  std::uint64_t several = 0;          // ...of these, on several machines; known at the end.
+  std::uint64_t left_out = 0;         // Ports that could not be compared for want of room.
+};
+
 // Where a survey stands at one moment. The text formatters below are pure functions of this.
 struct SurveyProgress {
   SurveyPhase phase = SurveyPhase::Sending;
@@ -95,6 +111,8 @@ struct SurveyProgress {
 
   std::optional<ServiceProgress> services;     // With --service.
   std::optional<OpenPortProgress> open_ports;  // With --service or --banners.
+
+  std::optional<OsHintProgress> os_hints;  // With --os-hints.
 
   // At the end, where repeats or sentinels told something of it.
   std::optional<RecallEstimate> recall;

@@ -46,6 +46,10 @@ SurveyController::SurveyController(const SurveyOptions& options, const Parts& pa
       intake_{planner_, scanner_, outputs_, parts.memory, keeper_.get()},
       monitor_{options, link_, scanner_, intake_} {
   intake_.set_capture(&capture_);
+  if (parts.os_hints != nullptr) {
+    os_hints_ = std::make_unique<OsHintStage>(*parts.os_hints, planner_, scanner_, outputs_);
+    intake_.set_os_hints(os_hints_.get());
+  }
   follow_open_ports(parts);
 }
 
@@ -160,6 +164,7 @@ Result<void> SurveyController::end() {
     if (!rest) keep(Failure{rest.error()});
     if (rest && *rest == 0) break;
   }
+  if (os_hints_) keep(os_hints_->finish());
   const auto closed = outputs_.close();
   keep(closed);
   if (!keeper_) return first;
@@ -291,6 +296,7 @@ const SurveyProgress& SurveyController::progress() {
   const auto wait = phase_ == SurveyPhase::BetweenSweeps ? options_.retry_delay : options_.cooldown;
   if (stage_) monitor_.set_open_ports(stage_->progress());
   if (handoff_) monitor_.set_services(handoff_->progress(now));
+  if (os_hints_) monitor_.set_os_hints(os_hints_->progress());
   const Clock::duration waited = sending ? Clock::duration{0} : now - sweep_ended_;
   return monitor_.update(
       {.phase = phase_,

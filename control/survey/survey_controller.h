@@ -15,6 +15,7 @@
 #include "control/survey/capture_intake.h"
 #include "control/survey/checkpoint/checkpoint_keeper.h"
 #include "control/survey/open_port_stage.h"
+#include "control/survey/os_hint_stage.h"
 #include "control/survey/output/survey_outputs.h"
 #include "control/survey/recall_estimate.h"
 #include "control/survey/reply_intake.h"
@@ -52,6 +53,7 @@ class SurveyController {
     Checkpoint* checkpoint = nullptr;
     ServiceTier* services = nullptr;  // Absent unless open ports are asked what they are.
     std::shared_ptr<const BannerRecogniser> banners = nullptr;  // Absent without banners.
+    OsHints* os_hints = nullptr;                                // Absent without --os-hints.
   };
   SurveyController(const SurveyOptions& options, const Parts& parts);
 
@@ -110,6 +112,7 @@ class SurveyController {
   ReplyIntake intake_;
   std::unique_ptr<OpenPortStage> stage_;     // Absent without --service and --banners.
   std::unique_ptr<ServiceHandoff> handoff_;  // Absent without --service.
+  std::unique_ptr<OsHintStage> os_hints_;    // Absent without --os-hints.
   SurveyMonitor monitor_;
   SurveyPhase phase_ = SurveyPhase::Sending;
   unsigned sweep_ = 1;

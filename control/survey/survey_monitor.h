@@ -42,6 +42,7 @@ class SurveyMonitor {
 
   void set_recall(const std::optional<RecallEstimate>& recall) { progress_.recall = recall; }
 
+  void set_os_hints(OsHintProgress hints) { progress_.os_hints = std::move(hints); }
   void set_open_ports(const OpenPortProgress& ports) { progress_.open_ports = ports; }
   void set_services(const ServiceProgress& services) { progress_.services = services; }
 

@@ -199,7 +199,8 @@ void add_output_options(CLI::App& app, SurveyOptions& options, SurveyTexts& text
              "state, reason, ttl, rtt_us, attempt, from, type; with\n"
              "--service or --banners: class, source, service, tls, product, version,\n"
              "info, hostname, os, device, cpe, probe, line, banner,\n"
-             "truncated, fingerprint, trouble, evidence; or zmap's:\n"
+             "truncated, fingerprint, trouble, evidence; with --os-hints:\n"
+             "os_family, os_version, os_confidence, hops; or zmap's:\n"
              "saddr, saddr-raw, daddr, daddr-raw, ttl, sport, dport,\n"
              "classification, success, repeat, cooldown, timestamp-str,\n"
              "timestamp-ts, timestamp-us; may be repeated, once for each",
@@ -226,6 +227,7 @@ void add_survey_options(CLI::App& app, SurveyOptions& options, SurveyTexts& text
   add_network_options(app, options, texts);
   add_repeat_options(app, options, texts);
   add_banner_options(app, texts.banners);
+  add_os_hint_options(app, options.os_hints);
   add_service_options(app, texts.services);
   add_output_options(app, options, texts);
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "control/survey/banner_options.h"
+#include "control/survey/os_hint_options.h"
 #include "control/survey/service_options.h"
 #include "control/survey/survey_options.h"
 

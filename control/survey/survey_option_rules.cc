@@ -164,6 +164,12 @@ Result<void> check_files(const SurveyOptions& options) {
   }
   std::vector<std::string> inputs = options.target_files;
   if (!options.services.database.empty()) inputs.push_back(options.services.database);
+  if (!options.os_hints.signatures.empty()) {
+    if (options.os_hints.signatures == "-") {
+      return usage("--os-signatures: a file is read, not standard input; name a file");
+    }
+    inputs.push_back(options.os_hints.signatures);
+  }
   inputs.insert(inputs.end(), options.blocklist_files.begin(), options.blocklist_files.end());
   inputs.insert(inputs.end(), options.exclude_files.begin(), options.exclude_files.end());
   if (!options.payload_file.empty()) inputs.push_back(options.payload_file);

@@ -168,6 +168,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   if (auto taken = take_banner_options(app, texts.banners, options); !taken) {
     return Failure{taken.error()};
   }
+  if (auto taken = take_os_hint_options(app, options); !taken) return Failure{taken.error()};
   if (auto fits = check_files(options); !fits) return Failure{fits.error()};
   return options;
 }

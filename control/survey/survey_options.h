@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "control/survey/banner_options.h"
+#include "control/survey/os_hint_options.h"
 #include "control/survey/output/output_filter.h"
 #include "control/survey/output/output_format.h"
 #include "control/survey/output/state_set.h"
@@ -76,6 +77,7 @@ struct SurveyOptions {
 
   ServiceOptions services;  // What follows when a port is open.
   BannerOptions banners;    // Likewise, by the polling cores.
+  OsHintOptions os_hints;   // What is made of SYN-ACKs.
 
   // What comes out.
   std::vector<OutputSpec> outputs{OutputSpec{}};  // At least one, and only one in a dry run.

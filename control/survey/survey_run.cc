@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "control/survey/banner_opening.h"
+#include "control/survey/os_hints.h"
 #include "control/survey/output/survey_outputs.h"
 #include "control/survey/service_opening.h"
 #include "control/survey/survey_controller.h"
@@ -174,6 +175,12 @@ Result<ExitCode> run_survey(SurveyJob job) {
   auto banners = open_banners(job.options, resumed);
   if (!banners) return discard(banners.error());
   if (*banners) job.plan.conversations = (*banners)->questions().plan;
+  std::unique_ptr<OsHints> os_hints;
+  if (job.options.os_hints.is_wanted) {
+    auto opened = OsHints::open(job.options.os_hints, job.options.syn_options);
+    if (!opened) return discard(opened.error());
+    os_hints = std::move(*opened);
+  }
   auto survey = prepare_survey(job.options, std::move(job.plan), job.metadata.seed);
   if (!survey) return discard(survey.error());
   // Whoever was excluded since the survey began has opted out of the rest.
@@ -202,7 +209,8 @@ Result<ExitCode> run_survey(SurveyJob job) {
                                .memory = survey->memory,
                                .checkpoint = job.checkpoint.get(),
                                .services = services->get(),
-                               .banners = *banners}};
+                               .banners = *banners,
+                               .os_hints = os_hints.get()}};
   const SurveyOutcome outcome = controller.run(interrupted);
   record_blocklist(blocklist, job.metadata);
   return conclude(job, controller, std::move(job.metadata), outcome);

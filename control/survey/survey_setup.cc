@@ -383,6 +383,7 @@ Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Ui
   const ByteCount frame = mean_frame_size(options, plan);
   auto scan = scan_plan(options, plan, choice.sources, *survey.link, seed, std::move(*neighbours));
   scan.capture = std::ranges::any_of(options.outputs, holds_frames);
+  scan.syn_acks = options.os_hints.is_wanted;
   scan.receive = receive;
   if (receive) scan.conversations = plan.conversations;
   if (receive && options.resets && options.probe == dataplane::ProbeKind::TcpSyn &&

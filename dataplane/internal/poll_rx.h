@@ -12,13 +12,14 @@
 
 #include "dataplane/captured_frame.h"
 #include "dataplane/counters.h"
-#include "dataplane/internal/capture_ring.h"
 #include "dataplane/internal/converser.h"
 #include "dataplane/internal/poll_tx.h"
 #include "dataplane/internal/receive_rest.h"
 #include "dataplane/internal/reset_choice.h"
+#include "dataplane/internal/side_ring.h"
 #include "dataplane/reply.h"
 #include "dataplane/scan_plan.h"
+#include "dataplane/syn_ack_head.h"
 
 namespace trawl::dataplane::internal {
 
@@ -29,6 +30,7 @@ struct RxSeat {
   rte_ring* answers = nullptr;  // Of mbufs with answers to neighbours, to the first sender.
   std::span<rte_ring* const> resets = {};  // Of targets to reset, one for each sender; or none.
   CaptureRing* capture = nullptr;  // Gets a copy of each valid reply before the reply; or none.
+  SynAckRing* syn_acks = nullptr;  // Likewise the head of each that is a SYN-ACK; or none.
 };
 
 // The receiving loop of one core: read, parse, validate, hand on; a burst at a time.
@@ -60,6 +62,7 @@ class BasicRxLoop {
   void validate(Ticks now, unsigned claims) noexcept;
   void ask_for_resets(Ticks now, std::span<const BasicReplyClaim<Address>> genuine) noexcept;
   void keep_head(Ticks now, unsigned claim, rte_mbuf* frame) noexcept;
+  void keep_syn_ack(unsigned claim, std::span<const std::byte> frame) noexcept;
 
   BasicScanPlan<Address>& plan_;
   SharedState& shared_;
@@ -78,6 +81,7 @@ class BasicRxLoop {
   std::optional<ResetChoice> reset_choice_;                   // Where there are resets.
   std::size_t reset_turn_ = 0;                                // Whose they are next.
   std::unique_ptr<std::array<CapturedFrame, kBurst>> heads_;  // Of claims_, with a capture alone.
+  std::unique_ptr<std::array<SynAckHead, kBurst>> syn_acks_;  // Likewise, where they are wanted.
 };
 
 extern template class BasicRxLoop<Ipv4Address>;

@@ -89,7 +89,13 @@ void explain(const SynAckFacts& first, MachineGroup& group) {
     }
     add(MachineDifference::Quirks, "quirks: " + which);
   }
-  group.is_certain = !group.differences.empty();
+  // Identifications that count pass 0 now and then.
+  Quirks counted;
+  counted.add(Quirk::IdWithDf);
+  counted.add(Quirk::NoId);
+  const bool is_quirk_certain = own.quirks.without(counted) != first.quirks.without(counted);
+  const bool is_quirk_alone = group.differences.size() == 1 && own.quirks != first.quirks;
+  group.is_certain = !group.differences.empty() && (!is_quirk_alone || is_quirk_certain);
   if (own.ttl != first.ttl && likely_initial_ttl(own.ttl) == likely_initial_ttl(first.ttl)) {
     add(MachineDifference::Hops, fmt::format("TTL {}, not {}", own.ttl, first.ttl));
   }

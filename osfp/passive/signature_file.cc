@@ -70,7 +70,9 @@ class Reader {
  private:
   std::string section(std::string_view line) {
     if (!line.ends_with(']')) return "the bracket of the section is not closed";
-    is_response_ = line == "[tcp:response]";
+    const bool is_mss = line == "[tcp:response:mss]";
+    is_response_ = is_mss || line == "[tcp:response]";
+    syn_ = is_mss ? dataplane::SynOptions::Mss : dataplane::SynOptions::Linux;
     has_label_ = false;
     return {};
   }
@@ -89,12 +91,13 @@ class Reader {
     if (file.entries.size() == SignatureFile::kMostSignatures) return "there are too many";
     auto read = Signature::parse(value);
     if (!read) return std::move(read.error().message);
-    file.entries.push_back({*read, file.labels.size() - 1, number});
+    file.entries.push_back({*read, file.labels.size() - 1, number, syn_});
     return {};
   }
 
   bool is_response_ = false;
   bool has_label_ = false;
+  dataplane::SynOptions syn_ = dataplane::SynOptions::Linux;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "dataplane/probe_kind.h"
 #include "osfp/passive/signature.h"
 
 namespace trawl::osfp {
@@ -28,15 +29,18 @@ struct OsLabel {
 //   label = s:unix:Linux:6.x
 //   sig   = *:64:0:*:mss*45,7:mss,sok,ts,nop,ws:df:0
 //
-// Only [tcp:response] is read: other sections of such files speak of SYNs, HTTP and links.
+// Only [tcp:response] is read, for SYNs with all options that trawl sends, and
+// [tcp:response:mss], which p0f does not know, for SYNs with the MSS alone: what a stack answers
+// depends on what it is offered. Other sections of such files speak of SYNs, HTTP and links.
 struct SignatureFile {
   static constexpr std::size_t kMostSignatures = 65'536;
   static constexpr std::size_t kMostBytes = 16U << 20U;
 
   struct Entry {
     Signature signature;
-    std::size_t label = 0;  // In labels.
-    std::size_t line = 0;   // From 1.
+    std::size_t label = 0;                                     // In labels.
+    std::size_t line = 0;                                      // From 1.
+    dataplane::SynOptions syn = dataplane::SynOptions::Linux;  // That such SYN-ACKs answer.
   };
   std::vector<OsLabel> labels;
   std::vector<Entry> entries;

@@ -74,13 +74,16 @@ std::vector<std::uint32_t> SignatureIndex::number_families() const {
   return out;
 }
 
-SignatureIndex::SignatureIndex(SignatureFile file) : file_{std::move(file)} {
+SignatureIndex::SignatureIndex(SignatureFile file, dataplane::SynOptions syn)
+    : file_{std::move(file)} {
+  std::erase_if(file_.entries,
+                [syn](const SignatureFile::Entry& entry) { return entry.syn != syn; });
   constexpr std::array<std::uint8_t, 2> kVersions{4, 6};
   const std::vector<std::uint32_t> families = number_families();
   // By hash, then from the best score down, then as they stand in the file.
   std::vector<std::pair<Key, Candidate>> all;
   for (std::size_t i = 0; i < file_.entries.size(); ++i) {
-    const auto& [signature, label, line] = file_.entries[i];
+    const auto& [signature, label, line, answers] = file_.entries[i];
     const unsigned score = best_score(signature, file_.labels[label]);
     for (const std::uint8_t version : kVersions) {
       if (signature.ip_version.value_or(version) != version) continue;
@@ -145,7 +148,7 @@ std::optional<OsHint> SignatureIndex::find(const SynAckFacts& facts) const noexc
   }
   if (best == nullptr) return std::nullopt;
 
-  const auto& [signature, label, line] = file_.entries[best->entry];
+  const auto& [signature, label, line, syn] = file_.entries[best->entry];
   OsHint hint;
   hint.label = &file_.labels[label];
   hint.confidence = static_cast<std::uint8_t>(less_rival(score, rival));

@@ -29,7 +29,9 @@ struct OsHint {
 // allocates nothing; timed by bench/osfp.
 class SignatureIndex {
  public:
-  explicit SignatureIndex(SignatureFile file);
+  // Of what answers such a SYN; the other signatures of the file are left out.
+  explicit SignatureIndex(SignatureFile file,
+                          dataplane::SynOptions syn = dataplane::SynOptions::Linux);
 
   // nullopt when no signature suits.
   [[nodiscard]] std::optional<OsHint> find(const SynAckFacts& facts) const noexcept;
@@ -68,7 +70,7 @@ class SignatureIndex {
   std::vector<Bucket> buckets_;        // A power of two, at most half of them in use.
 };
 
-// Of data/os-signatures.
+// Of data/os-signatures, for SYNs with all options.
 [[nodiscard]] const SignatureIndex& builtin_signatures();
 
 }  // namespace trawl::osfp

@@ -20,51 +20,17 @@ constexpr std::uint8_t kEcnBits = 0x03;   // Of the traffic class, section 5.
 constexpr std::uint8_t kNonceSum = 0x01;  // RFC 3540, in the byte of the data offset.
 constexpr std::uint8_t kTcpReserved = 0x0e;
 constexpr std::uint8_t kLargestScale = 14;
-constexpr std::size_t kTcpUrgentPointer = 18;
 
-// Fills in what the IPv4 header says; the segment, empty when there is none.
-std::span<const std::byte> read_ipv4(std::span<const std::byte> packet,
-                                     SynAckFacts& facts) noexcept {
+// What the IPv4 header says, as quirks.
+void note_ipv4(const dataplane::SynAckHead& head, SynAckFacts& facts) noexcept {
   constexpr std::uint16_t kReserved = 0x8000;
   constexpr std::uint16_t kDf = 0x4000;
-  const std::byte* const at = packet.data();
-  if (packet.size() < wire::kIpSize) return {};
-  const std::size_t header = std::size_t{4} * (wire::read8(at) & 0x0fU);
-  const std::size_t length = wire::read16(at + wire::kIpLength);
-  const std::uint16_t fragment = wire::read16(at + wire::kIpFragment);
-  if (header < wire::kIpSize || length < header || length > packet.size()) return {};
-  if (wire::read8(at + wire::kIpProtocol) != wire::kProtocolTcp) return {};
-  if ((fragment & ~(kReserved | kDf)) != 0) return {};
-
-  facts.ip_version = 4;
-  facts.ttl = wire::read8(at + wire::kIpTtl);
-  facts.ip_options_size = static_cast<std::uint8_t>(header - wire::kIpSize);
-  const bool has_df = (fragment & kDf) != 0;
-  const bool has_id = wire::read16(at + wire::kIpId) != 0;
+  const bool has_df = (head.fragment & kDf) != 0;
+  const bool has_id = head.ip_id != 0;
   facts.quirks.add_if(Quirk::DontFragment, has_df);
   facts.quirks.add_if(Quirk::IdWithDf, has_df && has_id);
   facts.quirks.add_if(Quirk::NoId, !has_df && !has_id);
-  facts.quirks.add_if(Quirk::ReservedBit, (fragment & kReserved) != 0);
-  facts.quirks.add_if(Quirk::Ecn, (wire::read8(at + 1) & kEcnBits) != 0);
-  return packet.subspan(header, length - header);
-}
-
-std::span<const std::byte> read_ipv6(std::span<const std::byte> packet,
-                                     SynAckFacts& facts) noexcept {
-  constexpr std::uint32_t kLabel = 0xfffff;
-  constexpr unsigned kTrafficClass = 20;
-  const std::byte* const at = packet.data();
-  if (packet.size() < wire::kIpv6Size) return {};
-  const std::size_t length = wire::read16(at + wire::kIpv6Length);
-  if (length > packet.size() - wire::kIpv6Size) return {};
-  if (wire::read8(at + wire::kIpv6NextHeader) != wire::kProtocolTcp) return {};
-
-  const std::uint32_t start = wire::read32(at);
-  facts.ip_version = 6;
-  facts.ttl = wire::read8(at + wire::kIpv6HopLimit);
-  facts.quirks.add_if(Quirk::FlowLabel, (start & kLabel) != 0);
-  facts.quirks.add_if(Quirk::Ecn, ((start >> kTrafficClass) & kEcnBits) != 0);
-  return packet.subspan(wire::kIpv6Size, length);
+  facts.quirks.add_if(Quirk::ReservedBit, (head.fragment & kReserved) != 0);
 }
 
 // The size of the option of this kind; 0 where any from two on is right.
@@ -131,33 +97,32 @@ std::optional<Quirk> find_quirk(std::string_view name) noexcept {
 }
 
 std::optional<SynAckFacts> read_syn_ack(std::span<const std::byte> packet) noexcept {
-  if (packet.empty()) return std::nullopt;
+  dataplane::SynAckHead head;
+  if (!dataplane::read_syn_ack_head(packet, head)) return std::nullopt;
+  return facts_of(head);
+}
+
+SynAckFacts facts_of(const dataplane::SynAckHead& head) noexcept {
   SynAckFacts facts;
-  std::span<const std::byte> segment;
-  const unsigned version = wire::read8(packet.data()) >> 4U;
-  if (version == 4) segment = read_ipv4(packet, facts);
-  if (version == 6) segment = read_ipv6(packet, facts);
-  if (segment.size() < wire::kTcpSize) return std::nullopt;
-
-  const std::byte* const at = segment.data();
-  const std::uint8_t flags = wire::read8(at + wire::kTcpFlags);
-  constexpr std::uint8_t kMustBe = wire::kSyn | wire::kAck | wire::kRst | wire::kFin;
-  if ((flags & kMustBe) != (wire::kSyn | wire::kAck)) return std::nullopt;
-  const std::uint8_t offset = wire::read8(at + wire::kTcpOffset);
-  const std::size_t header = std::size_t{4} * (offset >> 4U);
-  if (header < wire::kTcpSize || header > segment.size()) return std::nullopt;
-
-  facts.window = wire::read16(at + wire::kTcpWindow);
-  facts.has_data = segment.size() > header;
-  const bool has_pointer = wire::read16(at + kTcpUrgentPointer) != 0;
-  facts.quirks.add_if(Quirk::Ecn, (flags & kEcnFlags) != 0 || (offset & kNonceSum) != 0);
-  facts.quirks.add_if(Quirk::ReservedBit, (offset & kTcpReserved) != 0);
-  facts.quirks.add_if(Quirk::ZeroSequence, wire::read32(at + wire::kTcpSequence) == 0);
-  facts.quirks.add_if(Quirk::ZeroAck, wire::read32(at + wire::kTcpAck) == 0);
-  facts.quirks.add_if(Quirk::StrayUrgent, (flags & kUrg) == 0 && has_pointer);
-  facts.quirks.add_if(Quirk::Urgent, (flags & kUrg) != 0);
-  facts.quirks.add_if(Quirk::Push, (flags & wire::kPsh) != 0);
-  read_options(segment.subspan(wire::kTcpSize, header - wire::kTcpSize), facts);
+  facts.ip_version = head.ip_version;
+  facts.ttl = head.ttl;
+  facts.ip_options_size = head.ip_options_size;
+  facts.window = head.window;
+  facts.has_data = head.has_data;
+  if (head.ip_version == 4) note_ipv4(head, facts);
+  const bool has_nonce_sum = (head.offset & kNonceSum) != 0;
+  facts.quirks.add_if(Quirk::Ecn, (head.traffic_class & kEcnBits) != 0 ||
+                                      (head.flags & kEcnFlags) != 0 || has_nonce_sum);
+  facts.quirks.add_if(Quirk::FlowLabel, head.has_flow_label);
+  facts.quirks.add_if(Quirk::ReservedBit, (head.offset & kTcpReserved) != 0);
+  facts.quirks.add_if(Quirk::ZeroSequence, head.is_sequence_zero);
+  facts.quirks.add_if(Quirk::ZeroAck, head.is_ack_zero);
+  const bool is_urgent = (head.flags & kUrg) != 0;
+  facts.quirks.add_if(Quirk::StrayUrgent, !is_urgent && head.urgent_pointer != 0);
+  facts.quirks.add_if(Quirk::Urgent, is_urgent);
+  facts.quirks.add_if(Quirk::Push, (head.flags & wire::kPsh) != 0);
+  const std::size_t options = std::min<std::size_t>(head.options_size, head.options.size());
+  read_options(std::span{head.options}.first(options), facts);
   return facts;
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "dataplane/syn_ack_head.h"
 #include "osfp/passive/option_layout.h"
 
 namespace trawl::osfp {
@@ -94,6 +95,8 @@ struct SynAckFacts {
 //
 // Thread: any. Cost: one pass over the options; allocates nothing; timed by bench/osfp.
 [[nodiscard]] std::optional<SynAckFacts> read_syn_ack(std::span<const std::byte> packet) noexcept;
+// Likewise of its headers, as a receiving core hands them on.
+[[nodiscard]] SynAckFacts facts_of(const dataplane::SynAckHead& head) noexcept;
 
 // The initial TTL that a packet which arrives with `ttl` most likely had: the next of 32, 64, 128
 // and 255.

@@ -41,7 +41,7 @@ Verdict unreachable() {
 }
 
 std::string line(OutputFormat format, std::vector<ResultField> fields, const Verdict& verdict) {
-  LineFormatter formatter{format, std::move(fields)};
+  LineFormatter formatter{format, {.lines = std::move(fields), .zmap = {}}};
   std::string text(RecordFormatter::kLongestRecord, '\0');
   text.resize(static_cast<std::size_t>(formatter.write(text.data(), verdict, 0) - text.data()));
   return text;
@@ -108,7 +108,8 @@ TEST(Csv, HeaderAndLinesHaveTheSameColumns) {
 
 TEST(Csv, ChosenFieldsComeAloneAndInTheirOrder) {
   using enum ResultField;
-  EXPECT_EQ((LineFormatter{OutputFormat::Csv, {RttUs, Ip}}.header()), "rtt_us,ip\n");
+  EXPECT_EQ((LineFormatter{OutputFormat::Csv, {.lines = {RttUs, Ip}, .zmap = {}}}.header()),
+            "rtt_us,ip\n");
   EXPECT_EQ(line(OutputFormat::Csv, {RttUs, Ip}, unreachable()), ",198.18.0.5\n");
   EXPECT_EQ(line(OutputFormat::Csv, {Schema}, example()), "trawl.v1\n");
 }

@@ -148,6 +148,35 @@ Result<void> write_facts(const std::string& directory) {
   return write(**filtered);
 }
 
+// Verdicts with hints and without, and the machines behind an address.
+Result<void> write_hints(const std::string& directory) {
+  const SystemName linux_name{.family = "Linux", .version = "4.20-6.x"};
+  const SystemName windows{.family = "Windows", .version = "10-11, Server 2016-2025"};
+  const SystemName bare{.family = "lwIP", .version = ""};
+  SurveyOutputsOptions options;
+  options.outputs = {{directory + "/hints.jsonl", OutputFormat::Jsonl},
+                     {directory + "/hints.csv", OutputFormat::Csv}};
+  options.fields.has_hints = true;
+  auto outputs = SurveyOutputs::open(options);
+  if (!outputs) return Failure{outputs.error()};
+  std::vector<Verdict> verdicts(4, open_verdict());
+  verdicts[0].system = {.name = &linux_name, .confidence = 95, .hops = 7};
+  verdicts[1].system = {.name = &windows, .confidence = 60, .hops = 0};
+  verdicts[2].system = {.name = &bare, .confidence = 80, .hops = 3};
+  if (auto written = (*outputs)->write(verdicts); !written) return written;
+  const MachinesFact fact{
+      .time = open_verdict().time,
+      .ip = *IpAddress::parse("198.18.7.3"),
+      .machines = {{.ports = {80, 443}, .ttl = 118, .system = verdicts[1].system},
+                   {.ports = {22},
+                    .ttl = 54,
+                    .system = {},
+                    .evidence = "TTL 54, not 118",
+                    .is_certain = true}}};
+  if (auto written = (*outputs)->write_machines({&fact, 1}); !written) return written;
+  return (*outputs)->close();
+}
+
 Result<void> write_samples(const std::string& directory) {
   SurveyOutputsOptions options;
   options.outputs.clear();
@@ -184,6 +213,7 @@ int main(int argc, char** argv) {
   if (argc != 2) return 2;
   auto written = trawl::control::write_samples(argv[1]);
   if (written) written = trawl::control::write_facts(argv[1]);
+  if (written) written = trawl::control::write_hints(argv[1]);
   if (written) written = trawl::control::write_records(argv[1]);
   if (written) return 0;
   std::fprintf(stderr, "%s\n", written.error().message.c_str());

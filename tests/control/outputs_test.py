@@ -6,6 +6,7 @@ JSONL against the schema, CSV through Python's reader, JSON and XML through its 
 Nmap's DTD where that is installed, compressed files through zstd.
 """
 import csv
+import io
 import ipaddress
 import json
 import pathlib
@@ -34,6 +35,8 @@ OF_FACTS = {"type", "class", "source", "service", "tls", "product", "version", "
             "os", "device", "cpe", "probe", "line", "banner", "truncated", "fingerprint", "trouble",
             "evidence"}
 OF_NETWORKS = {"network", "opens", "tests", "speaks"}
+OF_HINTS = {"os_family", "os_version", "os_confidence", "hops", "machines", "certain",
+            "ports_left_out"}
 
 
 def is_address(text: str, version: int) -> bool:
@@ -103,11 +106,11 @@ class Outputs(unittest.TestCase):
             self.assertLessEqual(line.keys(), self.schema["properties"].keys())
             self.assertGreaterEqual(line.keys(),
                                     self.schema["properties"].keys() - {"rtt_us", "from"} - OF_FACTS
-                                    - OF_NETWORKS
+                                    - OF_NETWORKS - OF_HINTS
                                     - ({"port"} if line["proto"] == "icmp" else set()))
             self.assertEqual("port" in line, line["proto"] != "icmp")
         self.assertEqual({key for line in lines for key in line},
-                         set(self.schema["properties"]) - OF_FACTS - OF_NETWORKS)
+                         set(self.schema["properties"]) - OF_FACTS - OF_NETWORKS - OF_HINTS)
 
     def test_facts_hold_to_the_schema(self):
         lines = self.lines("facts.jsonl")
@@ -139,6 +142,34 @@ class Outputs(unittest.TestCase):
             "speaks": True}], networks)
         with self.assertRaises(jsonschema.ValidationError):
             self.validator.validate(networks[0] | {"port": 80})
+
+    def test_hints_are_fields_of_open_ports(self):
+        lines = self.lines("hints.jsonl")
+        for line in lines:
+            self.validator.validate(line)
+        hints = [{key: line[key] for key in line if key in OF_HINTS} for line in lines]
+        self.assertEqual(hints[:4], [
+            {"os_family": "Linux", "os_version": "4.20-6.x", "os_confidence": 95, "hops": 7},
+            {"os_family": "Windows", "os_version": "10-11, Server 2016-2025",
+             "os_confidence": 60},
+            {"os_family": "lwIP", "os_confidence": 80, "hops": 3}, {}])
+        rows = list(csv.reader(io.StringIO(self.text("hints.csv"))))
+        self.assertEqual(rows[0][-4:], ["os_family", "os_version", "os_confidence", "hops"])
+        self.assertEqual([row[-4:] for row in rows[1:]], [
+            ["Linux", "4.20-6.x", "95", "7"], ["Windows", "10-11, Server 2016-2025", "60", ""],
+            ["lwIP", "", "80", "3"], ["", "", "", ""]])
+        self.assertEqual({len(row) for row in rows}, {len(rows[0])})
+
+    def test_machines_behind_an_address_are_a_line(self):
+        machines = self.lines("hints.jsonl")[-1]
+        self.assertEqual({
+            "schema": "trawl.v1", "type": "machines", "ts": machines["ts"], "ip": "198.18.7.3",
+            "certain": True, "machines": [
+                {"ports": [80, 443], "ttl": 118, "os_family": "Windows", "os_confidence": 60},
+                {"ports": [22], "ttl": 54, "evidence": "TTL 54, not 118", "certain": True}],
+            "ports_left_out": 0}, machines)
+        with self.assertRaises(jsonschema.ValidationError):
+            self.validator.validate(machines | {"port": 80})
 
     def test_facts_reach_a_terminal_without_control_characters(self):
         for name in ("facts.jsonl", "facts.csv", "facts.masscan-json", "facts.masscan-list",

@@ -14,6 +14,7 @@
 #include "dataplane/internal/neighbour_frame.h"
 #include "dataplane/raw_exchange.h"
 #include "dataplane/reply.h"
+#include "dataplane/syn_ack_head.h"
 #include "dataplane/wire.h"
 
 namespace trawl::dataplane {
@@ -105,6 +106,14 @@ void check_reply(std::span<const std::byte> frame, Address source, ProbeKind kin
             (claim.reason == Reason::Reset));
   }
   require(claim.state == PortState::Unreachable || claim.target.ip == claim.from);
+  // Of what is taken for a SYN-ACK the head can always be read, and of no other answer.
+  SynAckHead head;
+  const auto packet = frame.subspan(wire::kEthernetSize + vlan.tag_size());
+  const bool has_head = read_syn_ack_head(packet, head);
+  require(has_head == (claim.reason == Reason::SynAck));
+  if (!has_head) return;
+  require(head.ttl == claim.ttl && head.options_size <= SynAckHead::kMostOptions);
+  require(head.options_size % 4 == 0);
 }
 
 // Holds no packet, but knows how long the last one was.

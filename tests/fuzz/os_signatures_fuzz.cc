@@ -18,15 +18,16 @@ void read_file(std::string_view text) {
     if (file.error().message.find("fuzz:") != 0) std::abort();
     return;
   }
-  for (const auto& [signature, label, line] : file->entries) {
+  for (const auto& [signature, label, line, syn] : file->entries) {
     if (label >= file->labels.size() || line == 0) std::abort();
     const auto again = Signature::parse(signature.print());
     if (!again || again->print() != signature.print()) std::abort();
   }
   const std::size_t count = file->entries.size();
-  const SignatureIndex index{std::move(*file)};
-  if (index.size() != count) std::abort();
-  const auto check = [&](const Signature& signature) {
+  const SignatureIndex full{*file};
+  const SignatureIndex bare{std::move(*file), trawl::dataplane::SynOptions::Mss};
+  if (full.size() + bare.size() != count) std::abort();
+  const auto check = [&](const SignatureIndex& index, const Signature& signature) {
     SynAckFacts facts;
     facts.ip_version = signature.ip_version.value_or(4);
     facts.ttl = signature.initial_ttl;
@@ -43,7 +44,9 @@ void read_file(std::string_view text) {
     if (hint && (hint->confidence == 0 || hint->confidence > 100)) std::abort();
   };
   const auto copy = SignatureFile::parse(text, "fuzz");
-  for (const auto& entry : copy->entries) check(entry.signature);
+  for (const auto& entry : copy->entries) {
+    check(entry.syn == trawl::dataplane::SynOptions::Mss ? bare : full, entry.signature);
+  }
 }
 
 }  // namespace

@@ -10,8 +10,8 @@ struct OsSettings {
   bool is_wanted = false;       // -O
   bool only_promising = false;  // --osscan-limit: only hosts with an open and a closed TCP port.
   bool guesses = false;         // --osscan-guess
-  std::optional<unsigned> most_tries;  // --max-os-tries
-  bool per_port = false;               // --os-per-port
+  std::optional<unsigned> most_tries{};  // --max-os-tries
+  bool per_port = false;                 // --os-per-port
 };
 
 }  // namespace trawl::control

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "control/audit/report/base64.h"
+#include "control/audit/report/os_text.h"
 #include "control/audit/report/port_summary.h"
 #include "control/audit/report/report_text.h"
 #include "control/audit/report/service_text.h"
@@ -202,6 +203,7 @@ std::string JsonFormat::host(const HostReport& report) const {
   if (report.interrupted) text += ",\"interrupted\":true";
   if (report.timed_out) text += ",\"timed_out\":true";
   if (scanned) text += port_members(report, run_, names_);
+  text += os_member(report);
   if (!report.traces.empty()) text += trace_member(report.traces.front());
   return text + times_member(report.times) + "}\n";
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/audit/report/calendar.h"
+#include "control/audit/report/os_text.h"
 #include "control/audit/report/port_summary.h"
 #include "control/audit/report/report_text.h"
 #include "control/audit/report/service_text.h"
@@ -123,10 +124,15 @@ std::string fingerprints(const PortSummary& summary) {
   return text;
 }
 
-// Scripts look for it: versions were asked for, and some host was there to be asked.
+// Scripts look for it: versions or systems were asked for, and some host was there to be asked.
 std::string_view detection_line(const AuditRun& run, const AuditTotals& totals) noexcept {
   const bool is_done = !totals.is_running && totals.failure.empty();
-  return run.detects_versions && is_done && totals.up > 0 ? "Service detection performed.\n" : "";
+  if (!is_done || totals.up == 0) return "";
+  if (run.detects_os) {
+    return run.detects_versions ? "OS and Service detection performed.\n"
+                                : "OS detection performed.\n";
+  }
+  return run.detects_versions ? "Service detection performed.\n" : "";
 }
 
 void add_hints(std::string& text, std::string_view one, std::string_view many,
@@ -243,6 +249,7 @@ std::string NormalFormat::host(const HostReport& report) const {
     text += fmt::format("MAC Address: {} ({})\n", mac_text(*report.mac),
                         report.vendor.empty() ? std::string{"Unknown"} : printable(report.vendor));
   }
+  text += os_text(report, run_);
   text += service_info(summary);
   for (const TraceReport& trace : report.traces) text += trace_text(trace);
   text += host_end(report);

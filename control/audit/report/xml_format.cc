@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "control/audit/report/calendar.h"
+#include "control/audit/report/os_xml.h"
 #include "control/audit/report/port_summary.h"
 #include "control/audit/report/report_text.h"
 #include "control/audit/report/service_text.h"
@@ -187,6 +188,7 @@ std::string XmlFormat::host(const HostReport& report) const {
   if (report.status == HostStatus::Up || named) text += host_names(report);
   const bool has_ports = report.timed_out ? !report.ports.empty() : report.ports_scanned;
   if (has_ports) text += ports(report, run_, names_);
+  text += os_elements(report, run_);
   for (const TraceReport& trace : report.traces) text += trace_element(trace);
   if (report.times.srtt_us >= 0) {
     text += fmt::format("<times srtt=\"{}\" rttvar=\"{}\" to=\"{}\"/>\n", report.times.srtt_us,

@@ -300,6 +300,15 @@ Verdict Checkpoint::unwritten(std::uint64_t number) const {
   return verdict;
 }
 
+std::optional<Checkpoint::UnwrittenHint> Checkpoint::unwritten_hint(std::uint64_t number) const {
+  const RingEntry& entry = ring_[number % kRingEntries];
+  if (entry.has_name == 0) return std::nullopt;
+  return UnwrittenHint{.number = entry.name,
+                       .digest = entry.name_digest,
+                       .confidence = entry.confidence,
+                       .hops = entry.hops};
+}
+
 // The new sweep's lanes are cleared before they become the present ones.
 dataplane::Lanes& Checkpoint::begin_sweep(std::uint64_t number) {
   dataplane::Lanes& lanes = live_->lanes[number % 2];
@@ -339,7 +348,12 @@ Result<void> Checkpoint::record(const JournalEntry& entry, const Verdict& verdic
       .ttl = verdict.ttl,
       .attempt = verdict.attempt,
       .flags = static_cast<std::uint8_t>((verdict.repeat ? 1U : 0U) | (verdict.cooldown ? 2U : 0U)),
-      .protocol = static_cast<std::uint8_t>(verdict.protocol)};
+      .protocol = static_cast<std::uint8_t>(verdict.protocol),
+      .confidence = verdict.system.confidence,
+      .hops = verdict.system.hops,
+      .name_digest = verdict.system.name != nullptr ? verdict.system.name->digest : 0,
+      .name = verdict.system.name != nullptr ? verdict.system.name->number : std::uint16_t{0},
+      .has_name = std::uint16_t{verdict.system.name != nullptr}};
   return append(entry);
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -61,7 +62,16 @@ class Checkpoint {
   [[nodiscard]] Result<JournalEntry> entry(std::uint64_t number);
   // Verdict `number`, which is no answer and which the outputs may not have:
   // restored().outputs.journal <= number.
+  // Its hint is left to whoever knows the names: unwritten_hint().
   [[nodiscard]] Verdict unwritten(std::uint64_t number) const;
+  // What that verdict said of the system, where it said something.
+  struct UnwrittenHint {
+    std::uint16_t number = 0;  // Of the SystemName...
+    std::uint32_t digest = 0;  // ...and its digest.
+    std::uint8_t confidence = 0;
+    std::uint8_t hops = 0;
+  };
+  [[nodiscard]] std::optional<UnwrittenHint> unwritten_hint(std::uint64_t number) const;
 
   // Begins sweep `number` with every lane at its start, or where open() found them.
   [[nodiscard]] dataplane::Lanes& begin_sweep(std::uint64_t number);

@@ -21,7 +21,7 @@
 namespace trawl::control {
 
 inline constexpr std::array<char, 8> kCheckpointMagic{'T', 'R', 'A', 'W', 'L', 'C', 'P', '\n'};
-inline constexpr std::uint32_t kCheckpointVersion = 2;
+inline constexpr std::uint32_t kCheckpointVersion = 3;
 inline constexpr std::size_t kCheckpointPage = 4096;
 inline constexpr std::size_t kMostOutputs = 16;
 
@@ -124,9 +124,13 @@ struct RingEntry {
   std::uint8_t attempt = 0;
   std::uint8_t flags = 0;  // 1: repeat. 2: cooldown.
   std::uint8_t protocol = 0;
-  std::array<std::uint8_t, 2> unused{};
+  std::uint8_t confidence = 0;  // Of the hint, with...
+  std::uint8_t hops = 0;
+  std::uint32_t name_digest = 0;
+  std::uint16_t name = 0;
+  std::uint16_t has_name = 0;
 };
-static_assert(sizeof(RingEntry) == 72 && std::is_trivially_copyable_v<RingEntry>);
+static_assert(sizeof(RingEntry) == 80 && std::is_trivially_copyable_v<RingEntry>);
 inline constexpr std::uint64_t kRingEntries = 1U << 17U;
 
 }  // namespace trawl::control

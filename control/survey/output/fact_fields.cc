@@ -141,6 +141,45 @@ std::string json_record(const NetworkFact& fact) {
       time, fact.prefix(), fact.evidence(), fact.opens, tests, fact.speaks);
 }
 
+namespace {
+
+std::string port_list(const std::vector<std::uint16_t>& ports) {
+  std::string out;
+  for (const std::uint16_t port : ports) {
+    if (!out.empty()) out += ',';
+    out += std::to_string(port);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string json_record(const MachinesFact& fact) {
+  TimestampWriter writer;
+  std::string time(TimestampWriter::kSize, ' ');
+  writer.write(time.data(), fact.time);
+  std::string machines;
+  bool is_certain = false;
+  for (const MachinesFact::Machine& machine : fact.machines) {
+    is_certain |= machine.is_certain;
+    fmt::format_to(std::back_inserter(machines), R"({}{{"ports":[{}],"ttl":{})",
+                   machines.empty() ? "" : ",", port_list(machine.ports), machine.ttl);
+    if (machine.system.name != nullptr) {
+      fmt::format_to(std::back_inserter(machines), R"(,"os_family":"{}","os_confidence":{})",
+                     machine.system.name->family, machine.system.confidence);
+    }
+    if (!machine.evidence.empty()) {
+      fmt::format_to(std::back_inserter(machines), R"(,"evidence":"{}","certain":{})",
+                     machine.evidence, machine.is_certain);
+    }
+    fmt::format_to(std::back_inserter(machines), "}}");
+  }
+  return fmt::format(R"({{"schema":"trawl.v1","type":"machines","ts":"{}","ip":"{}","certain":{},)"
+                     R"("machines":[{}],"ports_left_out":{}}})"
+                     "\n",
+                     time, fact.ip.to_string(), is_certain, machines, fact.ports_left_out);
+}
+
 std::string json_value(ResultField field, const ServiceFact& fact) {
   std::string out;
   if (field == ResultField::Banner) {

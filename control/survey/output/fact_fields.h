@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/machines_fact.h"
 #include "base/network_fact.h"
 #include "base/service_fact.h"
 #include "control/survey/output/output_format.h"
@@ -27,6 +28,8 @@ void append_json_bytes(std::string& out, std::string_view bytes);
 
 // The record of a network, as a line of JSON.
 [[nodiscard]] std::string json_record(const NetworkFact& fact);
+// Likewise that of the machines behind an address.
+[[nodiscard]] std::string json_record(const MachinesFact& fact);
 
 // What a fact says of a field, as a JSON value; "" where it says nothing.
 [[nodiscard]] std::string json_value(ResultField field, const ServiceFact& fact);

@@ -49,6 +49,11 @@ bool OutputFilter::holds(const Test& test, const NetworkFact& fact) noexcept {
   return test.field == Field::Type && kTypeNetwork >= test.low && kTypeNetwork <= test.high;
 }
 
+bool OutputFilter::holds(const Test& test, const MachinesFact& fact) noexcept {
+  if (test.field == Field::Ip) return fact.ip >= test.first && fact.ip <= test.last;
+  return test.field == Field::Type && kTypeMachines >= test.low && kTypeMachines <= test.high;
+}
+
 template <typename Record>
 bool OutputFilter::evaluate(const Record& record) const noexcept {
   Place place = start_;
@@ -62,5 +67,6 @@ bool OutputFilter::evaluate(const Record& record) const noexcept {
 bool OutputFilter::accepts(const Verdict& verdict) const noexcept { return evaluate(verdict); }
 bool OutputFilter::accepts(const ServiceFact& fact) const noexcept { return evaluate(fact); }
 bool OutputFilter::accepts(const NetworkFact& fact) const noexcept { return evaluate(fact); }
+bool OutputFilter::accepts(const MachinesFact& fact) const noexcept { return evaluate(fact); }
 
 }  // namespace trawl::control

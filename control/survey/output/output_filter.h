@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/machines_fact.h"
 #include "base/network_fact.h"
 #include "base/result.h"
 #include "base/service_fact.h"
@@ -46,14 +47,18 @@ class OutputFilter {
   [[nodiscard]] bool accepts(const ServiceFact& fact) const noexcept;
   // By its type, and its first address.
   [[nodiscard]] bool accepts(const NetworkFact& fact) const noexcept;
+  // By its type and its address.
+  [[nodiscard]] bool accepts(const MachinesFact& fact) const noexcept;
 
  private:
   friend class FilterCompiler;
 
-  static constexpr std::array<std::string_view, 3> kTypes{"verdict", "service", "network"};
+  static constexpr std::array<std::string_view, 4> kTypes{"verdict", "service", "network",
+                                                          "machines"};
   static constexpr std::uint32_t kTypeVerdict = 0;  // Of kTypes.
   static constexpr std::uint32_t kTypeService = 1;
   static constexpr std::uint32_t kTypeNetwork = 2;
+  static constexpr std::uint32_t kTypeMachines = 3;
 
   using Place = std::uint16_t;  // 0 rejects, 1 accepts, n + 2 is tests_[n].
   static constexpr Place kReject = 0;
@@ -89,6 +94,7 @@ class OutputFilter {
   [[nodiscard]] static bool holds(const Test& test, const Verdict& verdict) noexcept;
   [[nodiscard]] static bool holds(const Test& test, const ServiceFact& fact) noexcept;
   [[nodiscard]] static bool holds(const Test& test, const NetworkFact& fact) noexcept;
+  [[nodiscard]] static bool holds(const Test& test, const MachinesFact& fact) noexcept;
   template <typename Record>
   [[nodiscard]] bool evaluate(const Record& record) const noexcept;
 

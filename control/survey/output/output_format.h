@@ -60,14 +60,23 @@ enum class ResultField : std::uint8_t {
   Truncated,  // Of the banner.
   Fingerprint,
   Trouble,
-  Evidence
+  Evidence,
+  // Those of --os-hints, which only verdicts have; absent (CSV: empty) where nothing is known.
+  OsFamily,
+  OsVersion,
+  OsConfidence,  // 0 to 100.
+  Hops           // On the way, by the initial TTL of such a system.
 };
 inline constexpr unsigned kVerdictFields = 11;  // The first of them.
-inline constexpr unsigned kResultFields = 30;
+inline constexpr unsigned kResultFields = 34;
 
 // Whether only facts say something of it.
 [[nodiscard]] constexpr bool is_of_facts(ResultField field) noexcept {
-  return field > ResultField::Type;
+  return field > ResultField::Type && field <= ResultField::Evidence;
+}
+
+[[nodiscard]] constexpr bool is_of_hints(ResultField field) noexcept {
+  return field > ResultField::Evidence;
 }
 
 // "schema", "ts", "ip", ..., "from", "type", "class", "source", ..., "trouble", "evidence".
@@ -140,6 +149,7 @@ struct OutputFields {
   std::vector<ResultField> lines;  // Of JSONL and CSV.
   std::vector<ZmapField> zmap;
   bool has_facts = false;  // There will be facts, so the default columns of CSV have theirs.
+  bool has_hints = false;  // Likewise hints, in CSV and JSONL.
 };
 
 // The values of --fields. Each list belongs to the outputs whose names it uses: "ip,port" to JSONL

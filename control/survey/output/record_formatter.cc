@@ -19,7 +19,7 @@ std::unique_ptr<RecordFormatter> make_formatter(OutputFormat format, const Outpu
     case OutputFormat::NmapXml: return std::make_unique<NmapXmlFormatter>(run);
     case OutputFormat::Pcap: return std::make_unique<PcapWriter>();
   }
-  return std::make_unique<LineFormatter>(format, fields.lines, fields.has_facts);
+  return std::make_unique<LineFormatter>(format, fields);
 }
 
 }  // namespace trawl::control

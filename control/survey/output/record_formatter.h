@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/machines_fact.h"
 #include "base/network_fact.h"
 #include "base/service_fact.h"
 #include "base/verdict.h"
@@ -41,6 +42,11 @@ class RecordFormatter {
   }
   // Likewise of a network.
   [[nodiscard]] virtual std::string network_record(const NetworkFact& fact) {
+    static_cast<void>(fact);
+    return {};
+  }
+  // Likewise of the machines behind an address.
+  [[nodiscard]] virtual std::string machines_record(const MachinesFact& fact) {
     static_cast<void>(fact);
     return {};
   }

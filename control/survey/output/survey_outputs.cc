@@ -235,6 +235,13 @@ Result<void> SurveyOutputs::write_networks(std::span<const NetworkFact> facts) {
   return write_pending();
 }
 
+Result<void> SurveyOutputs::write_machines(std::span<const MachinesFact> facts) {
+  for (const MachinesFact& fact : facts) {
+    if (options_.filter.accepts(fact)) pending_machines_.push_back(fact);
+  }
+  return write_pending();
+}
+
 Result<void> SurveyOutputs::write_pending() {
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     if (auto room = make_room(); !room) {
@@ -250,13 +257,17 @@ Result<void> SurveyOutputs::write_pending() {
   for (; !pending_networks_.empty(); pending_networks_.pop_front()) {
     if (auto written = write_fact(pending_networks_.front()); !written) return written;
   }
+  for (; !pending_machines_.empty(); pending_machines_.pop_front()) {
+    if (auto written = write_fact(pending_machines_.front()); !written) return written;
+  }
   return {};
 }
 
 Result<void> SurveyOutputs::flush() {
   auto done = for_each_output([](Output& output) { return output.flush(); });
-  if (!done || (pending_.empty() && pending_facts_.empty() && pending_networks_.empty()))
-    return done;
+  const bool is_all = pending_.empty() && pending_facts_.empty() && pending_networks_.empty() &&
+                      pending_machines_.empty();
+  if (!done || is_all) return done;
   if (auto written = write_pending(); !written) return written;
   return for_each_output([](Output& output) { return output.flush(); });
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/machines_fact.h"
 #include "base/result.h"
 #include "base/result_sink.h"
 #include "control/survey/output/output_filter.h"
@@ -55,6 +56,9 @@ class Output {
   }
   [[nodiscard]] std::string record_of(const NetworkFact& fact) {
     return holds_frames_ ? std::string{} : formatter_->network_record(fact);
+  }
+  [[nodiscard]] std::string record_of(const MachinesFact& fact) {
+    return holds_frames_ ? std::string{} : formatter_->machines_record(fact);
   }
   [[nodiscard]] bool has_room_for(std::string_view record) const noexcept {
     return stream_.room() >= record.size();
@@ -117,6 +121,7 @@ class SurveyOutputs final : public ResultSink {
   [[nodiscard]] Result<void> write(std::span<const Verdict> verdicts) override;
   [[nodiscard]] Result<void> write_facts(std::span<const ServiceFact> facts) override;
   [[nodiscard]] Result<void> write_networks(std::span<const NetworkFact> facts) override;
+  [[nodiscard]] Result<void> write_machines(std::span<const MachinesFact> facts) override;
   [[nodiscard]] Result<void> flush() override;
   [[nodiscard]] Result<void> close() override;
   // Takes the frames of replies, `clock` being that of their arrival, and hands them to the
@@ -150,6 +155,7 @@ class SurveyOutputs final : public ResultSink {
   std::vector<Verdict> pending_;           // Taken, but in no output yet.
   std::deque<ServiceFact> pending_facts_;  // Likewise; they follow all of `pending_`.
   std::deque<NetworkFact> pending_networks_;
+  std::deque<MachinesFact> pending_machines_;
 };
 
 }  // namespace trawl::control

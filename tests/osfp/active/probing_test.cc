@@ -223,5 +223,56 @@ TEST(GroupProbing, ManyHostsTakeLittleLongerThanOne) {
   EXPECT_LT(sendings.back().at - sendings.front().at, 1s);
 }
 
+TEST(HostProbing, AnOpenPortAloneIsAskedByTcpOnly) {
+  GroupProbing group;
+  group.add(host_probing(1, 1s, {.only_open_port = true}));
+  std::set<Probe> sent;
+  for (const Sending& sending : run(group, always, 20ms)) sent.insert(sending.probe);
+  EXPECT_EQ(sent, (std::set<Probe>{Probe::Seq1, Probe::Seq2, Probe::Seq3, Probe::Seq4, Probe::Seq5,
+                                   Probe::Seq6, Probe::Ecn, Probe::T2, Probe::T3, Probe::T4}));
+}
+
+TEST(HostProbing, SourcePortsStayInTheirRange) {
+  GroupProbing group;
+  group.add(host_probing(1, 1s, {.first_source_port = 40000, .last_source_port = 40050}));
+  std::vector<std::uint16_t> first_ports;
+  for (int round = 0; round < 4; ++round) {
+    first_ports.push_back(run(group, always, 20ms).front().source_port);
+    group.begin_round(0, 10s * (round + 1));
+  }
+  EXPECT_EQ(first_ports, (std::vector<std::uint16_t>{40000, 40016, 40032, 40000}));
+}
+
+TEST(GroupProbing, TellsOfEachRoundThatIsCompleteOnce) {
+  GroupProbing group;
+  group.add(host_probing(1));
+  group.add(host_probing(2, 5s));
+  const Host host = [](Probe probe, const ProbeSeries& series,
+                       unsigned tries) -> std::optional<std::vector<std::byte>> {
+    const bool is_second = series.destination == series_of(2).destination;
+    return is_second && probe == Probe::T7 ? std::nullopt : always(probe, series, tries);
+  };
+  run(group, host, 20ms);
+  EXPECT_EQ(group.take_completed(), (std::vector<std::size_t>{0, 1}));
+  EXPECT_TRUE(group.take_completed().empty());
+  group.begin_round(0, 20s);
+  run(group, host, 20ms);
+  EXPECT_EQ(group.take_completed(), (std::vector<std::size_t>{0}));
+}
+
+TEST(GroupProbing, AHostThatLeavesMakesRoomForAnother) {
+  GroupProbing group;
+  const std::size_t first = group.add(host_probing(1));
+  group.add(host_probing(2));
+  group.remove(first);
+  EXPECT_EQ(group.size(), 1U);
+  EXPECT_FALSE(group.receive(answer(Probe::Seq1, series_of(1))));
+  EXPECT_EQ(group.add(host_probing(3, 2s)), first);
+  const std::vector<Sending> sendings = run(group, always, 20ms);
+  EXPECT_EQ(sendings.size(), 2 * kProbes);  // Nothing for the one that left.
+  EXPECT_EQ(group.take_completed().size(), 2U);
+  EXPECT_EQ(group.host(first).series().destination, series_of(3).destination);
+}
+
 }  // namespace
 }  // namespace trawl::osfp

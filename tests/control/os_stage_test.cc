@@ -1,0 +1,253 @@
+#include "control/audit/engine/os_stage.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace trawl::control {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+// Answers when the test says so.
+struct Log {
+  std::vector<OsQuestion> asked;
+  std::vector<std::uint64_t> dropped;
+  OsProber::News news;
+  std::vector<osfp::Round> judged;
+  OsJudge::News verdicts;
+};
+
+class FakeProber final : public OsProber {
+ public:
+  explicit FakeProber(std::shared_ptr<Log> log) : log_{std::move(log)} {}
+  void ask(OsQuestion question) override { log_->asked.push_back(std::move(question)); }
+  void drop(std::uint64_t id) override { log_->dropped.push_back(id); }
+  void trace(bool) override {}
+  News take() override { return std::exchange(log_->news, {}); }
+  [[nodiscard]] int fd() const noexcept override { return -1; }
+
+ private:
+  std::shared_ptr<Log> log_;
+};
+
+class FakeJudge final : public OsJudge {
+ public:
+  explicit FakeJudge(std::shared_ptr<Log> log) : log_{std::move(log)} {}
+  void judge(std::uint64_t, osfp::Round round) override {
+    log_->judged.push_back(std::move(round));
+  }
+  News take() override { return std::exchange(log_->verdicts, {}); }
+  [[nodiscard]] int fd() const noexcept override { return -1; }
+
+ private:
+  std::shared_ptr<Log> log_;
+};
+
+class OsStageTest : public testing::Test {
+ protected:
+  static OsHost host(std::uint64_t id, std::vector<std::uint16_t> open = {22, 80},
+                     std::optional<std::uint16_t> closed = 20) {
+    OsHost made;
+    made.id = id;
+    made.ip = Ipv4Address{0xc6120000U + static_cast<std::uint32_t>(id)};
+    made.ports = {.open_tcp = std::move(open), .closed_tcp = closed, .closed_udp = {}};
+    return made;
+  }
+  void make(const OsSettings& settings) {
+    stage = std::make_unique<OsStage>(
+        OsStage::Options{.settings = settings, .version = "1", .platform = "here"},
+        std::make_unique<FakeProber>(log), std::make_unique<FakeJudge>(log));
+  }
+  // The last question is answered, with silence.
+  void answer(double timing_ratio = 1) {
+    const OsQuestion& question = log->asked.back();
+    OsAnswer given;
+    given.id = question.id;
+    given.round.series = question.series;
+    given.kept_time = timing_ratio == 1;
+    given.timing_ratio = timing_ratio;
+    log->news.answers.push_back(std::move(given));
+    stage->turn();
+  }
+  void judge(OsState state, unsigned matched = 0) {
+    OsVerdict verdict;
+    verdict.id = log->asked.back().id;
+    verdict.state = state;
+    verdict.best = {.matched = matched, .possible = 100};
+    verdict.matches.push_back({.name = "system", .accuracy = matched, .line = 7, .classes = {}});
+    log->verdicts.verdicts.push_back(std::move(verdict));
+    stage->turn();
+  }
+
+  std::shared_ptr<Log> log = std::make_shared<Log>();
+  std::unique_ptr<OsStage> stage;
+};
+
+TEST_F(OsStageTest, AsksTheLowestPortsAndEndsWithAPerfectMatch) {
+  make({.is_wanted = true});
+  EXPECT_TRUE(stage->join(host(1)));
+  ASSERT_THAT(log->asked, SizeIs(1));
+  EXPECT_EQ(log->asked[0].series.open_port, 22);
+  EXPECT_EQ(log->asked[0].series.closed_port, 20);
+  EXPECT_TRUE(log->asked[0].knows_closed_port);
+  answer();
+  EXPECT_THAT(stage->take_ends(), IsEmpty());
+  judge(OsState::Matches, 100);
+  EXPECT_THAT(stage->take_ends(), ElementsAre(1U));
+  const auto report = stage->leave(1);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->state, OsState::Matches);
+  EXPECT_EQ(report->open_tcp, 22);
+  EXPECT_EQ(report->closed_tcp, 20);
+  EXPECT_EQ(report->closed_udp, std::nullopt);
+  EXPECT_FALSE(stage->leave(1));
+}
+
+TEST_F(OsStageTest, TriesFiveTimesUnderGoodConditionsAndTwiceUnderOthers) {
+  make({.is_wanted = true});
+  for (const bool is_good : {true, false}) {
+    log->asked.clear();
+    stage->join(is_good ? host(1) : host(2, {22}, std::nullopt));
+    std::size_t rounds = 0;
+    for (; stage->take_ends().empty(); ++rounds) {
+      answer();
+      judge(OsState::Guesses, 90);
+    }
+    EXPECT_EQ(rounds, is_good ? 5U : 2U);
+    EXPECT_THAT(log->asked, SizeIs(rounds));
+  }
+  EXPECT_FALSE(log->asked.back().knows_closed_port);
+  EXPECT_GE(log->asked.back().series.closed_port, 30'000);
+}
+
+TEST_F(OsStageTest, TellsTriesAndHowMuchIsLeft) {
+  make({.is_wanted = true, .most_tries = 3});
+  stage->join(host(1));
+  answer();
+  judge(OsState::None);
+  EXPECT_EQ(stage->work(1).done, 1U);
+  EXPECT_EQ(stage->work(1).left, 2U);
+  const auto tries = stage->take_tries();
+  ASSERT_THAT(tries, SizeIs(2));
+  EXPECT_EQ(tries[0].number, 1U);
+  EXPECT_EQ(tries[1].number, 2U);
+  EXPECT_EQ(tries[1].id, 1U);
+}
+
+TEST_F(OsStageTest, TheBestRoundCounts) {
+  make({.is_wanted = true, .most_tries = 3});
+  stage->join(host(1));
+  for (const unsigned matched : {88U, 95U, 91U}) {
+    answer();
+    judge(OsState::Guesses, matched);
+  }
+  const auto report = stage->leave(1);
+  ASSERT_TRUE(report);
+  ASSERT_THAT(report->matches, SizeIs(1));
+  EXPECT_EQ(report->matches[0].accuracy, 95U);
+}
+
+TEST_F(OsStageTest, OnlyPromisingHostsAreAskedWhereThatIsWished) {
+  make({.is_wanted = true, .only_promising = true});
+  EXPECT_FALSE(stage->join(host(1, {}, 20)));
+  EXPECT_FALSE(stage->join(host(2, {22}, std::nullopt)));
+  EXPECT_TRUE(stage->join(host(3)));
+  EXPECT_THAT(log->asked, SizeIs(1));
+  const auto report = stage->leave(1);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->state, OsState::Skipped);
+  EXPECT_THAT(log->dropped, IsEmpty());
+}
+
+TEST_F(OsStageTest, WhoLeavesEarlyKeepsWhatIsKnown) {
+  make({.is_wanted = true});
+  stage->join(host(1));
+  EXPECT_FALSE(stage->leave(1));
+  EXPECT_THAT(log->dropped, ElementsAre(1U));
+  stage->join(host(2));
+  answer();
+  judge(OsState::Guesses, 90);
+  const auto report = stage->leave(2);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->state, OsState::Guesses);
+  // Late answers and verdicts are nobody's.
+  answer();
+  judge(OsState::Matches, 100);
+  EXPECT_THAT(stage->take_ends(), IsEmpty());
+}
+
+TEST_F(OsStageTest, EachOpenPortIsAskedByItself) {
+  make({.is_wanted = true, .most_tries = 1, .per_port = true});
+  stage->join(host(1, {22, 80, 443}));
+  answer();
+  judge(OsState::Guesses, 90);
+  EXPECT_THAT(stage->take_ends(), IsEmpty());
+  for (const int port : {22, 80, 443}) {
+    EXPECT_TRUE(log->asked.back().only_open_port);
+    EXPECT_EQ(log->asked.back().series.open_port, port);
+    answer();
+    judge(port == 80 ? OsState::Matches : OsState::None, 100);
+  }
+  EXPECT_THAT(stage->take_ends(), ElementsAre(1U));
+  const auto report = stage->leave(1);
+  ASSERT_TRUE(report);
+  ASSERT_THAT(report->ports, SizeIs(3));
+  EXPECT_EQ(report->ports[1].port, 80);
+  EXPECT_EQ(report->ports[1].state, OsState::Matches);
+  EXPECT_EQ(report->state, OsState::Guesses);
+}
+
+TEST_F(OsStageTest, SaysThatTimeWasNotKept) {
+  make({.is_wanted = true, .most_tries = 2});
+  stage->join(host(1));
+  answer(1.2);
+  judge(OsState::None);
+  answer();
+  judge(OsState::None);
+  const auto report = stage->leave(1);
+  ASSERT_TRUE(report);
+  ASSERT_TRUE(report->timing_ratio);
+  EXPECT_DOUBLE_EQ(*report->timing_ratio, 1.2);
+  EXPECT_FALSE(report->is_ideal);
+}
+
+TEST_F(OsStageTest, TracesAndFailuresAreHandedOn) {
+  make({.is_wanted = true});
+  log->news.warnings = {"no route"};
+  log->news.packets.push_back({.is_sent = true, .has_header = false, .bytes = {}});
+  log->verdicts.warnings = {"db:1: what?"};
+  log->verdicts.failure = "no database";
+  stage->turn();
+  EXPECT_THAT(stage->take_warnings(), ElementsAre("no route", "db:1: what?"));
+  EXPECT_THAT(stage->take_packets(), SizeIs(1));
+  EXPECT_EQ(stage->failure(), "no database");
+}
+
+TEST(PortsForOs, AreTheLowestOfEachKindAndNoWrappedOnes) {
+  const auto wrapped = std::make_shared<service::ServiceFinding>();
+  wrapped->outcome = service::ServiceFinding::Outcome::Wrapped;
+  using enum PortState;
+  const OsPorts ports = ports_for_os(
+      {{.number = 0, .state = Closed, .reason = {}},
+       {.number = 5, .state = Filtered, .reason = {}},
+       {.number = 21, .state = Open, .reason = {}, .service = wrapped},
+       {.number = 22, .state = Open, .reason = {}},
+       {.number = 23, .state = Closed, .reason = {}},
+       {.number = 24, .state = Closed, .reason = {}},
+       {.number = 80, .state = Open, .reason = {}},
+       {.protocol = PortProtocol::Udp, .number = 7, .state = OpenFiltered, .reason = {}},
+       {.protocol = PortProtocol::Udp, .number = 9, .state = Closed, .reason = {}}});
+  EXPECT_THAT(ports.open_tcp, ElementsAre(22, 80));
+  EXPECT_EQ(ports.closed_tcp, 23);
+  EXPECT_EQ(ports.closed_udp, 9);
+}
+
+}  // namespace
+}  // namespace trawl::control
