@@ -28,8 +28,10 @@ struct Goal {
   double deviation = 0;  // Of those.
 };
 
+// As ISR and SP are defined; no numbers of 32 bits are measured as more than kMostIndex.
 double octaves(std::uint64_t index) noexcept {
-  return std::exp2(static_cast<double>(index) / 8.0);  // As ISR and SP are defined.
+  constexpr std::uint64_t kMostIndex = 0x120;
+  return std::exp2(static_cast<double>(std::min(index, kMostIndex)) / 8.0);
 }
 
 std::uint64_t draw_wish(const osfp::TestExpression& wish, Drawing& drawing) {
@@ -110,7 +112,7 @@ IsnStyle make_style(const Goal& goal, Drawing& drawing) {
   for (std::size_t i = 0; i < kSteps; ++i) {
     constexpr double kMostUnits = 4e9;  // As many as a number has values.
     double step = shape[i] * goal.deviation + (by_clock ? 0 : goal.mean);
-    if (!by_clock) step = std::max(step, 0.0);
+    step = std::clamp(step, by_clock ? -kMostUnits : 0.0, kMostUnits);
     at = std::clamp(at + step, -kMostUnits, kMostUnits);
     const std::int64_t units = by_clock ? std::llround(at) : last + std::llround(step);
     last = std::clamp(units, static_cast<std::int64_t>(-kMostUnits),
