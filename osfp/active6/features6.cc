@@ -99,7 +99,10 @@ double isn_rate(const Fingerprint6& fingerprint) {
     const std::byte* const at = line->packet.data() + upper->offset;
     samples.push_back({wire::read32(at + wire::kTcpSequence), line->sent});
   }
-  if (samples.size() < 2 || samples.back().sent <= samples.front().sent) return kMissing;
+  constexpr double kLeastTime = 1e-3;
+  if (samples.size() < 2 || samples.back().sent - samples.front().sent < kLeastTime) {
+    return kMissing;
+  }
   double grown = 0;
   for (std::size_t i = 1; i < samples.size(); ++i) grown += samples[i].isn - samples[i - 1].isn;
   return grown / (samples.back().sent - samples.front().sent);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 #include "dataplane/wire.h"
@@ -15,6 +16,7 @@ namespace wire = dataplane::wire;
 
 constexpr std::size_t kAddresses = 32;  // Source and destination.
 constexpr std::size_t kLeastRun = 3;
+constexpr double kLongest = 1e9;  // Seconds; no number that is none is less.
 constexpr std::uint8_t kFirstInformation = 128;
 constexpr std::string_view kMasked = "XX";
 
@@ -115,7 +117,10 @@ std::optional<Fingerprint6::Line> parse_line(std::string_view text) {
   auto packet = parse_packet(text.substr(2, sent - 2));
   const auto from = number<double>(text.substr(sent + 4, received - sent - 4));
   const auto to = number<double>(text.substr(received + 4));
-  if (!packet || !from || !to) return std::nullopt;
+  const auto is_time = [](std::optional<double> seconds) {
+    return seconds && std::abs(*seconds) < kLongest;
+  };
+  if (!packet || !is_time(from) || !is_time(to)) return std::nullopt;
   return Fingerprint6::Line{.packet = std::move(*packet), .sent = *from, .received = *to};
 }
 
