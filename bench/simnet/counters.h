@@ -48,7 +48,7 @@ enum class Counter : std::uint8_t {
   RstIgnored,
   TcpIgnored,
   OsProbeAnswered,      // A TCP probe of OS detection, by the host's personality.
-  OsProbeIgnored,       // The same, where that is silent.
+  OsProbeIgnored,       // The same, or an ICMP request, where that is silent.
   ConversationReset,    // A RST that ended one.
   ConversationSegment,  // Any other segment of one, answered or not.
   // Fates of replies.

@@ -27,21 +27,19 @@ struct IsnStyle {
   }
 };
 
-// What an entry asks of the tests SP, GCD and ISR; nullptr for nothing.
+// What an entry asks of the tests SP, GCD and ISR, nullptr for nothing, and the probes that are
+// answered with a SYN-ACK.
 struct IsnWishes {
   const osfp::TestExpression* predictability = nullptr;
   const osfp::TestExpression* gcd = nullptr;
   const osfp::TestExpression* rate = nullptr;
-};
-
-struct IsnSearch {
-  IsnStyle style;
-  bool is_found = false;  // Otherwise the numbers are random, as nothing found fits all three.
+  std::array<bool, IsnStyle::kNumbers> is_answered{true, true, true, true, true, true};
 };
 
 // Numbers that are measured as `wishes` ask when the probes are 100 ms apart, and where that can be
-// also when their spacing is a percent off: drawn from `draw`, tried out, and drawn again. Cost: up
-// to a millisecond.
-[[nodiscard]] IsnSearch find_isns(const IsnWishes& wishes, std::uint64_t draw);
+// also when their spacing is a percent off: drawn from `draw`, tried out, and drawn again. When
+// nothing holds them all, as some entries contradict themselves, as many as can be. Cost: up to two
+// milliseconds.
+[[nodiscard]] IsnStyle find_isns(const IsnWishes& wishes, std::uint64_t draw);
 
 }  // namespace trawl::simnet

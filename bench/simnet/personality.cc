@@ -90,8 +90,7 @@ std::uint8_t congestion_flags(std::string_view value) noexcept {
 class Maker {
  public:
   Maker(const DrawnValues& values, std::uint8_t hops, std::uint64_t draw)
-      : values_{values.fingerprint} {
-    out_.isns = values.isns.style;
+      : values_{values.fingerprint}, isns_{values.isns} {
     out_.hops = hops;
     out_.draw = draw;
   }
@@ -121,6 +120,11 @@ class Maker {
   [[nodiscard]] std::uint8_t arriving_ttl(Line line) const noexcept;
   [[nodiscard]] SegmentStyle segment(Line line, std::string_view flags) const;
   void set_hops() noexcept;
+  [[nodiscard]] bool has_numbers() const noexcept {
+    return isns_.gcd != nullptr || isns_.rate != nullptr || isns_.predictability != nullptr;
+  }
+  [[nodiscard]] std::size_t seq_answers() const noexcept;
+  [[nodiscard]] std::string_view seq_options(FingerprintTest test) const noexcept;
   void make_seq();
   void make_ordinary();
   void make_unreachable();
@@ -129,6 +133,7 @@ class Maker {
   void make_clock();
 
   const Fingerprint& values_;
+  IsnWishes isns_;
   Personality out_;
 };
 
@@ -140,9 +145,12 @@ std::uint64_t Maker::initial_ttl(Line line) const noexcept {
 // An initial TTL of 256 is what a host sends that is a hop farther than its packets show.
 void Maker::set_hops() noexcept {
   constexpr std::uint64_t kMost = 255;
+  constexpr std::uint64_t kMostHops = 30;  // A probe has few more to live.
   for (std::size_t i = 0; i < kFingerprintLines; ++i) {
-    const std::uint64_t ttl = std::min(initial_ttl(line_at(i)), 2 * kMost);
-    if (ttl > kMost + out_.hops) out_.hops = static_cast<std::uint8_t>(ttl - kMost);
+    const std::uint64_t ttl = initial_ttl(line_at(i));
+    if (ttl <= kMost + kMostHops && ttl > kMost + out_.hops) {
+      out_.hops = static_cast<std::uint8_t>(ttl - kMost);
+    }
   }
 }
 
@@ -175,28 +183,58 @@ SegmentStyle Maker::segment(Line line, std::string_view flags) const {
   return out;
 }
 
-// The answers to SEQ probes are those of T1, with options and windows of their own. Where the entry
-// has no options, some of them were not answered: then as many are as its other tests need.
+// How many SEQ probes are answered where the entry has no options, which is where some were not: as
+// many as its other tests need.
+std::size_t Maker::seq_answers() const noexcept {
+  constexpr std::size_t kForIsns = 4;
+  constexpr std::size_t kForIds = 3;
+  if (text(Line::Ops, R) != "N") return answers(Line::T1) ? IsnStyle::kNumbers : 0;
+  if (has_numbers()) return kForIsns;
+  if (has(Line::Seq, TI)) return kForIds;
+  return answers(Line::T1) ? 1 : 0;
+}
+
+// Where the entry does not tell, those that TS needs.
+std::string_view Maker::seq_options(FingerprintTest test) const noexcept {
+  if (has(Line::Ops, test)) return text(Line::Ops, test);
+  const std::string_view stamps = text(Line::Seq, TS, "U");
+  if (stamps == "U") return "M5B4";
+  return stamps == "0" ? "M5B4NNT00" : "M5B4NNT11";
+}
+
+// The answers to SEQ probes are those of T1, with options and windows of their own. T1 is of the
+// first: where that has no number of its own but there are sequences, the others do. Those without
+// a timestamp where TS says that there are some are no SYN-ACKs.
 void Maker::make_seq() {
   constexpr FingerprintTest kOptions[] = {O1, O2, O3, O4, O5, O6};
   constexpr FingerprintTest kWindows[] = {W1, W2, W3, W4, W5, W6};
-  constexpr std::size_t kForIsns = 4;
-  constexpr std::size_t kForIds = 3;
-  std::size_t wanted = std::size(kOptions);
-  if (text(Line::Ops, R) == "N")
-    wanted = has(Line::Seq, SP) ? kForIsns : has(Line::Seq, TI) ? kForIds : 0;
+  constexpr std::uint8_t kSynAck = wire::kSyn | wire::kAck;
   const bool first = answers(Line::T1);
-  const SegmentStyle common = segment(Line::T1, "AS");
-  std::size_t left = std::max(wanted, std::size_t{first ? 1U : 0U});
+  const bool has_sequences = has_numbers() || has(Line::Seq, TI);
+  const bool counts = has_numbers() && (isns_.gcd == nullptr || !isns_.gcd->matches("0"));
+  const std::string_view stamps = text(Line::Seq, TS, "U");
+  std::size_t left = seq_answers();
   for (std::size_t i = 0; i < std::size(kOptions); ++i) {
     SegmentStyle& one = out_.segments[i];
-    one = common;
+    one = segment(Line::T1, "AS");
     one.window = static_cast<std::uint16_t>(number(Line::Win, kWindows[i], 0));
-    write_options(text(Line::Ops, kOptions[i]), one);
-    const bool is_silent_line = !first && text(Line::Ops, R) != "N";
-    one.answers = (i > 0 || first) && left > 0 && !is_silent_line;
+    const std::string_view options = seq_options(kOptions[i]);
+    write_options(options, one);
+    one.answers = left > 0 && (i > 0 || first);
     if (one.answers) --left;
+    if (i > 0 && has_sequences && (one.flags & kSynAck) != kSynAck) {
+      one.flags = kSynAck;
+      one.ack = NumberRule::Next;
+    }
+    if (i > 0 && counts) one.sequence = NumberRule::Other;
+    if (i > 0 && stamps != "U" && options.find('T') == std::string_view::npos) {
+      one.flags = wire::kRst | wire::kAck;
+      one.sequence = NumberRule::Zero;
+      one.ack = NumberRule::Next;
+    }
+    isns_.is_answered[i] = one.answers && (one.flags & kSynAck) == kSynAck;
   }
+  out_.isns = find_isns(isns_, out_.draw);
 }
 
 // SYNs that are no probe find open ports open and closed ones closed, whatever probes meet.

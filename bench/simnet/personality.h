@@ -95,10 +95,10 @@ struct Personality {
   std::uint64_t draw = 0;
 };
 
-// One value for each test of an entry, and numbers for those of initial sequence numbers.
+// One value for each test of an entry, but for SP, GCD and ISR, which only numbers can tell.
 struct DrawnValues {
-  osfp::Fingerprint fingerprint;  // Without SP, GCD and ISR.
-  IsnSearch isns;
+  osfp::Fingerprint fingerprint;
+  IsnWishes isns;  // Points into the database.
 };
 
 // Draws one of the alternatives of each test and any number of a range, so that they agree: the

@@ -39,6 +39,7 @@ class Drawer {
   void draw_one(Line line, FingerprintTest test, std::uint64_t salt);
   void draw_ttl(Line line);
   void draw_stamps();
+  void draw_first_answer();
   [[nodiscard]] std::optional<Stamps> drawn_stamps() const;
 
   const OsDatabase& database_;
@@ -107,6 +108,21 @@ void Drawer::draw_stamps() {
   }
 }
 
+// Where there are sequences of numbers, the first answer is a SYN-ACK with one, if it ever is.
+void Drawer::draw_first_answer() {
+  if (find(Line::Seq, SP) == nullptr && find(Line::Seq, TI) == nullptr) return;
+  for (unsigned tries = 1; tries < kMostTries && out_.find(Line::T1, F) != nullptr; ++tries) {
+    if (*out_.find(Line::T1, F) == "AS") break;
+    draw_one(Line::T1, F, tries);
+  }
+  const TestExpression* const divisor = find(Line::Seq, GCD);
+  if (divisor == nullptr || divisor->matches("0")) return;
+  for (unsigned tries = 1; tries < kMostTries && out_.find(Line::T1, S) != nullptr; ++tries) {
+    if (*out_.find(Line::T1, S) == "O") break;
+    draw_one(Line::T1, S, tries);
+  }
+}
+
 void Drawer::draw_all() {
   for (std::size_t i = 0; i < kFingerprintLines; ++i) {
     const Line line = line_at(i);
@@ -124,6 +140,7 @@ void Drawer::draw_all() {
     if (has_any && tells_answer && find(line, R) == nullptr) out_.set(line, R, "Y");
   }
   draw_stamps();
+  draw_first_answer();
 }
 
 }  // namespace
@@ -134,10 +151,7 @@ DrawnValues draw_values(const OsDatabase& database, const OsEntry& entry, std::u
   const IsnWishes wishes{.predictability = drawer.find(Line::Seq, SP),
                          .gcd = drawer.find(Line::Seq, GCD),
                          .rate = drawer.find(Line::Seq, ISR)};
-  DrawnValues drawn{.fingerprint = drawer.take(), .isns = find_isns(wishes, draw)};
-  // Only whether they are there counts: an answer to too few probes has none.
-  if (wishes.predictability != nullptr) drawn.fingerprint.set(Line::Seq, SP, "0");
-  return drawn;
+  return {.fingerprint = drawer.take(), .isns = wishes};
 }
 
 }  // namespace trawl::simnet

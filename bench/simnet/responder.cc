@@ -207,7 +207,9 @@ Answer Responder::icmp(std::span<std::byte> buffer, const Ipv4Frame& probe, cons
   if (personality != nullptr && type >> 8U == wire::kIcmpEcho) {
     return echo_as(buffer, probe, host, *personality, now);
   }
-  const HostStyle style = host_style(*population_, host, now);
+  if (personality != nullptr && !personality->echo.answers) return ignore(Counter::OsProbeIgnored);
+  HostStyle style = host_style(*population_, host, now);
+  if (personality != nullptr) style.ttl = personality->echo.ttl;
   if (type == kEchoRequest) {
     const std::size_t size = write_echo_reply(buffer, probe, style);
     return reply(Counter::EchoAnswered, ReplyKind::Answer, buffer, size, probe.to, host, now);
@@ -233,11 +235,12 @@ Answer Responder::udp(std::span<std::byte> buffer, const Ipv4Frame& probe, const
   }
   const PortAnswer port = population_->udp_port(host, request->to_port);
   if (port == PortAnswer::Dropped) return ignore(Counter::UdpDropped);
-  const HostStyle style = host_style(*population_, host, now);
+  HostStyle style = host_style(*population_, host, now);
   const Personality* const personality = population_->personality(host, probe.to);
   if (port == PortAnswer::Closed && personality != nullptr) {
     return unreachable_as(buffer, probe, host, *personality, now);
   }
+  if (personality != nullptr) style.ttl = personality->open.ttl;
   if (port == PortAnswer::Closed) {
     const std::size_t size =
         write_unreachable(buffer, probe, {probe.to, probe.eth_to, kPortUnreachable, style.ttl});

@@ -17,19 +17,33 @@ constexpr std::size_t kFlushAt = std::size_t{1} << 18U;
 // Appends lines to one buffer and writes it in large pieces.
 class LineWriter {
  public:
-  LineWriter(TruthFormat format, bool tells_talk, bool tells_family, std::FILE* out)
-      : format_{format}, tells_talk_{tells_talk}, tells_family_{tells_family}, out_{out} {}
+  LineWriter(TruthFormat format, bool tells_talk, bool tells_family, bool tells_os, std::FILE* out)
+      : format_{format},
+        tells_talk_{tells_talk},
+        tells_family_{tells_family},
+        tells_os_{tells_os},
+        out_{out} {}
 
   void header() {
     if (format_ != TruthFormat::Csv) return;
     append("ip,port,state");
     if (tells_talk_) append(",talk,class,banner_bytes,banner_sha256");
     if (tells_family_) append(",family");
+    if (tells_os_) append(",os_line,os");
     append("\n");
   }
   template <typename Address>
-  void start_address(Address address) {
+  void start_address(Address address, const Personality* personality) {
     address_ = address.to_string();
+    os_.clear();
+    if (personality != nullptr) {
+      os_ = format_ == TruthFormat::Csv
+                ? fmt::format(",{},{}", personality->entry->line, quoted(personality->entry->name))
+                : fmt::format(",\"os_line\":{},\"os\":{}", personality->entry->line,
+                              quoted(personality->entry->name));
+    } else if (tells_os_ && format_ == TruthFormat::Csv) {
+      os_ = ",,";
+    }
   }
   void line(std::uint16_t port, Finding finding, const std::optional<PortTruth>& behind,
             std::string_view family) {
@@ -45,6 +59,7 @@ class LineWriter {
         append(",,,,");
       }
       if (tells_family_) fmt::format_to(into, FMT_COMPILE(",{}"), family);
+      append(os_);
       append("\n");
       return;
     }
@@ -62,6 +77,7 @@ class LineWriter {
       }
     }
     if (!family.empty()) fmt::format_to(into, FMT_COMPILE(",\"family\":\"{}\""), family);
+    append(os_);
     append("}\n");
   }
   // False when the output failed.
@@ -73,13 +89,25 @@ class LineWriter {
   }
 
  private:
+  // In quotation marks, as both formats take it.
+  [[nodiscard]] std::string quoted(std::string_view text) const {
+    std::string out{'"'};
+    for (const char letter : text) {
+      if (letter == '"') out += format_ == TruthFormat::Csv ? '"' : '\\';
+      if (letter == '\\' && format_ == TruthFormat::Jsonl) out += '\\';
+      out += letter;
+    }
+    return out + '"';
+  }
   void append(std::string_view text) { buffer_.append(text.data(), text.data() + text.size()); }
 
   TruthFormat format_;
   bool tells_talk_;
   bool tells_family_;
+  bool tells_os_;
   std::FILE* out_;
   std::string address_;
+  std::string os_;  // What lines of the address say of it.
   fmt::memory_buffer buffer_;
 };
 
@@ -93,13 +121,13 @@ bool tells_family(const Population& population, const TruthRequest& request) {
 
 template <typename Address>
 void write_host(LineWriter& writer, const Population& population, const TruthRequest& request,
-                Address address, const Host& host) {
+                Address address, const Host& host, const Personality* personality) {
   if (host.presence == Presence::Dead) return;
   bool is_started = false;
   for (const std::uint16_t port : request.ports) {
-    const auto finding = truth_of(population, host, request.probe, port);
+    const auto finding = truth_of(population, host, personality, request.probe, port);
     if (!finding || !request.findings[static_cast<std::size_t>(*finding)]) continue;
-    if (!is_started) writer.start_address(address);
+    if (!is_started) writer.start_address(address, personality);
     is_started = true;
     const bool converses = *finding == Finding::Open && tells_talk(population, request) &&
                            host.presence == Presence::Live;
@@ -109,6 +137,13 @@ void write_host(LineWriter& writer, const Population& population, const TruthReq
                 converses ? std::optional{port_truth(population, host, port)} : std::nullopt,
                 has_family ? population.families()->family(host.draw, port) : std::string_view{});
   }
+}
+
+bool is_silent(const Personality& personality, TruthProbe probe, PortAnswer port) noexcept {
+  const bool is_open = port == PortAnswer::Open;
+  if (probe == TruthProbe::Udp) return !is_open && !personality.unreachable.answers;
+  const auto like = is_open ? Personality::T4 : Personality::T6;
+  return probe == TruthProbe::TcpAck && !personality.segments[like].answers;
 }
 
 Failure output_failed() {
@@ -122,7 +157,8 @@ Finding sought(TruthProbe probe) noexcept {
   return probe == TruthProbe::TcpAck ? Finding::Unfiltered : Finding::Open;
 }
 
-std::optional<Finding> truth_of(const Population& population, const Host& host, TruthProbe probe,
+std::optional<Finding> truth_of(const Population& population, const Host& host,
+                                const Personality* personality, TruthProbe probe,
                                 std::uint16_t port) noexcept {
   static_assert(static_cast<int>(PortState::Unreachable) == static_cast<int>(Finding::Unreachable));
   if (probe == TruthProbe::TcpSyn) {
@@ -132,10 +168,14 @@ std::optional<Finding> truth_of(const Population& population, const Host& host, 
   }
   if (host.presence == Presence::Unreachable) return Finding::Unreachable;
   if (host.presence != Presence::Live && host.presence != Presence::Router) return std::nullopt;
-  if (!has_ports(probe)) return Finding::Up;
+  if (!has_ports(probe)) {
+    if (personality == nullptr || personality->echo.answers) return Finding::Up;
+    return std::nullopt;
+  }
   const PortAnswer answer =
       probe == TruthProbe::Udp ? population.udp_port(host, port) : population.port(host, port);
   if (answer == PortAnswer::Dropped) return std::nullopt;
+  if (personality != nullptr && is_silent(*personality, probe, answer)) return std::nullopt;
   if (probe == TruthProbe::TcpAck) return Finding::Unfiltered;
   return answer == PortAnswer::Open ? Finding::Open : Finding::Closed;
 }
@@ -153,12 +193,13 @@ Result<void> write_truth(const Population& population, const TruthRequest& reque
   for (const Ipv4Address gateway : options.gateways) add(gateway);
   if (options.uplink_address) add(*options.uplink_address);
   LineWriter writer{request.format, tells_talk(population, request),
-                    tells_family(population, request), out};
+                    tells_family(population, request), options.personality.is_on(), out};
   writer.header();
   for (const auto& interval : addresses.intervals()) {
     for (std::uint64_t value = interval.first.value(); value <= interval.last.value(); ++value) {
       const Ipv4Address address{static_cast<std::uint32_t>(value)};
-      write_host(writer, population, request, address, population.host(address));
+      const Host host = population.host(address);
+      write_host(writer, population, request, address, host, population.personality(host, address));
       if (!writer.flush_if_full()) return output_failed();
     }
   }
@@ -167,7 +208,8 @@ Result<void> write_truth(const Population& population, const TruthRequest& reque
   const bool is_asked =
       request.probe != TruthProbe::Udp && request.probe != TruthProbe::IcmpTimestamp;
   for (const Ipv6Address address : is_asked ? ipv6.addresses() : std::span<const Ipv6Address>{}) {
-    write_host(writer, population, request, address, Host{Presence::Live, ipv6.draw(address), {}});
+    write_host(writer, population, request, address, Host{Presence::Live, ipv6.draw(address), {}},
+               nullptr);
     if (!writer.flush_if_full()) return output_failed();
   }
   if (!writer.flush() || std::fflush(out) != 0) return output_failed();

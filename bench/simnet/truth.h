@@ -29,9 +29,11 @@ inline constexpr std::array<std::string_view, 5> kFindings{"open", "closed", "un
                                                            "unfiltered", "up"};
 // What such a probe looks for.
 [[nodiscard]] Finding sought(TruthProbe probe) noexcept;
-// What a perfect scanner learns of a target; nullopt where nothing ever answers.
+// What a perfect scanner learns of a target; nullopt where nothing ever answers. `personality` is
+// that of the host: some are silent about ACKs, pings or closed UDP ports.
 [[nodiscard]] std::optional<Finding> truth_of(const Population& population, const Host& host,
-                                              TruthProbe probe, std::uint16_t port) noexcept;
+                                              const Personality* personality, TruthProbe probe,
+                                              std::uint16_t port) noexcept;
 
 struct TruthRequest {
   TruthProbe probe = TruthProbe::TcpSyn;
@@ -43,8 +45,9 @@ struct TruthRequest {
 // Writes one line for every target that a perfect scanner on a perfect path would have an answer
 // for, sorted by address, then port, IPv4 first. Loss, queues and rate limits do not change what is
 // there, nor do forged replies, so they do not change the truth; a port that resets before it
-// accepts is open. Where ports hold conversations, an open port of IPv4 tells of its own, too: see
-// talk_truth.h. Where hosts have operating systems, an open port tells the family of its machine.
+// accepts is open. Where hosts have personalities, each line names the entry; where they have
+// families, an open port tells that of its machine. Where ports hold conversations, an open port of
+// IPv4 tells of its own, too: see talk_truth.h.
 //
 // Fails with Output when `out` does not take it all. Cost: tens of millions of addresses a second
 // where few live.
