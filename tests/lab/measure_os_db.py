@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Writes entries of data/os-db: what the kernel of this machine answers with several settings.
 
     measure_os_db.py TRAWL [ROUNDS]     as root; prints entries, and touches namespaces of its own
