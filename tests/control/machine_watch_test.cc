@@ -56,7 +56,7 @@ TEST(MachineWatch, OnlyAddressesWithSeveralMachinesAreTold) {
 // Timestamps are kept of each port: two clocks on two ports each are two machines.
 TEST(MachineWatch, ClocksAreCompared) {
   MachineWatch watch{10};
-  for (const std::uint16_t port : {1, 2, 3, 4}) {
+  for (std::uint16_t port = 1; port <= 4; ++port) {
     osfp::SynAckFacts facts = linux_facts();
     facts.stamp = port <= 2 ? 1000U : 900'000'000U;
     watch.add(5, port, 10ms, facts);

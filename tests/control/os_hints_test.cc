@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include "tests/control/temp_file.h"
 #include "tests/osfp/passive/packets.h"
 

@@ -48,6 +48,7 @@ struct PlanOptions {
   ProbeKind kind = ProbeKind::TcpSyn;
   bool capture = false;
   std::optional<double> network_rate = {};
+  bool syn_acks = false;
 };
 
 Result<std::unique_ptr<Scanner>> make_scanner(const PlanOptions& options, Link& link,
@@ -63,6 +64,7 @@ Result<std::unique_ptr<Scanner>> make_scanner(const PlanOptions& options, Link& 
                  .rate = PacketsPerSecond::unlimited(),
                  .max_runtime = 60s,
                  .capture = options.capture,
+                 .syn_acks = options.syn_acks,
                  .receive = options.receive,
                  .shares_cpu = true};
   if (options.network_rate) {
@@ -230,6 +232,38 @@ TEST(Polling6, GenuineAnswersArriveAndForgedOnesDoNot) {
     EXPECT_EQ(replies[i].state, PortState::Open);
   }
   EXPECT_EQ(replies[100].state, PortState::Closed);
+}
+
+// The heads of SYN-ACKs come beside their replies and in their order; other replies have none.
+TEST(Polling6, SynAcksComeWithTheirHeads) {
+  const auto link = open_link("net_ring19", 1, true);
+  ASSERT_TRUE(link);
+  const auto targets = space();
+  std::vector<Frame> frames;
+  for (std::uint64_t i = 0; i < 90; ++i) {
+    const bool is_open = i % 3 != 1;
+    frames.push_back(
+        answer_of(targets->any_at(i * 7), is_open ? kFlagSyn | kFlagAck : kFlagRst | kFlagAck));
+    frames.back()[21] = static_cast<std::byte>(i + 1);  // The hop limit.
+    Frame forged = frames.back();
+    forged[62] ^= std::byte{1};
+    frames.push_back(forged);
+  }
+  inject(*link, frames);
+  auto made = make_scanner({.last = 1, .syn_acks = true}, *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  run(scanner, [&] { return count(scanner, Counter::RxFrames) == frames.size() + 1; });
+  std::array<Reply, 200> replies;
+  ASSERT_EQ(scanner.take_replies(replies), 90U);
+  std::array<SynAckHead, 200> heads;
+  ASSERT_EQ(scanner.take_syn_acks(heads), 60U);
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < 90; ++i) {
+    if (replies[i].reason != Reason::SynAck) continue;
+    EXPECT_EQ(heads[next].ttl, replies[i].ttl);
+    EXPECT_EQ(heads[next++].ip_version, 6);
+  }
 }
 
 TEST(Polling6, SolicitationForOurAddressIsAnswered) {
