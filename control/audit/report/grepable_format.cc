@@ -78,7 +78,8 @@ std::string GrepableFormat::host(const HostReport& report) const {
   text += fmt::format("{}Status: {}\n", who, kStatus[static_cast<std::size_t>(report.status)]);
   if (report.timed_out) text += fmt::format("{}Status: Timeout\n", who);
   const bool has_ports = report.timed_out ? !report.ports.empty() : report.ports_scanned;
-  if (has_ports) text += fmt::format("{}{}\n", who, ports_field(report, run_, names_) + os_fields(report));
+  if (has_ports)
+    text += fmt::format("{}{}\n", who, ports_field(report, run_, names_) + os_fields(report));
   return text;
 }
 
