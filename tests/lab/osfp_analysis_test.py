@@ -97,10 +97,11 @@ class Network:
 
     SOURCE = "198.18.7.1"
 
-    def __init__(self) -> None:
+    def __init__(self, stacks: dict[str, Behaviour] | None = None) -> None:
+        self.stacks = STACKS if stacks is None else stacks
         self.prefix = f"trawl-os{os.getpid()}-"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="trawl-os-test-"))
-        self.hosts = {f"198.18.7.{10 + n}": name for n, name in enumerate([*KERNELS, *STACKS])}
+        self.hosts = {f"198.18.7.{10 + n}": name for n, name in enumerate([*KERNELS, *self.stacks])}
         self.names = ["nmap", "stacks", *(f"k{n}" for n in range(len(KERNELS)))]
         spaces = " ".join(self.prefix + name for name in self.names)
         self._guardian = guardian.Guardian(
@@ -148,7 +149,8 @@ class Network:
             self._make_kernel(f"k{number}", f"198.18.7.{10 + number}", settings)
         link = labs.raw_socket(self.prefix + "stacks", "host0", 3)  # All protocols.
         self._sockets.append(link)
-        stacks = {address: STACKS[name] for address, name in self.hosts.items() if name in STACKS}
+        stacks = {address: self.stacks[name] for address, name in self.hosts.items()
+                  if name in self.stacks}
         self._thread = threading.Thread(target=os_stack.run, args=(link, stacks, self._stop))
         self._thread.start()
 
