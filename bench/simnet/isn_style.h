@@ -37,9 +37,9 @@ struct IsnWishes {
 };
 
 // Numbers that are measured as `wishes` ask when the probes are 100 ms apart, and where that can be
-// also when their spacing is a percent off: drawn from `draw`, tried out, and drawn again. When
-// nothing holds them all, as some entries contradict themselves, as many as can be. Cost: up to two
-// milliseconds.
+// also when their spacing is a percent off, or four: drawn from `draw`, tried out, and drawn again.
+// When nothing holds them all, as some entries contradict themselves, as many as can be. Cost: up
+// to two milliseconds.
 [[nodiscard]] IsnStyle find_isns(const IsnWishes& wishes, std::uint64_t draw);
 
 }  // namespace trawl::simnet

@@ -232,7 +232,9 @@ void Maker::make_seq() {
       one.sequence = NumberRule::Zero;
       one.ack = NumberRule::Next;
     }
-    isns_.is_answered[i] = one.answers && (one.flags & kSynAck) == kSynAck;
+    // Scanners differ in whether a first number of 0 counts; where it does, nothing would help.
+    isns_.is_answered[i] = one.answers && (one.flags & kSynAck) == kSynAck &&
+                           (!counts || one.sequence == NumberRule::Other);
   }
   out_.isns = find_isns(isns_, out_.draw);
 }

@@ -17,9 +17,15 @@ Taken set(AuditOptions& options, const OptionWord& /*word*/) {
   return {};
 }
 
-// Nmap has had two ways of detection once, and takes the number of the one that is left.
+// Nmap has had two ways of detection once, and takes what begins with the number of the one that is
+// left.
 Taken take_wanted(AuditOptions& options, const OptionWord& word) {
-  if (!word.value.empty() && word.value != "2") return bad_value("Unknown argument to -O.");
+  if (word.value.starts_with('1')) {
+    return bad_value("First-generation OS detection (-O1) is no longer supported. Use -O instead.");
+  }
+  if (!word.value.empty() && !word.value.starts_with('2')) {
+    return bad_value("Unknown argument to -O.");
+  }
   options.os.is_wanted = true;
   return {};
 }

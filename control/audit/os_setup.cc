@@ -65,6 +65,10 @@ void choose_os(const AuditOptions& options, std::string_view program_version, Au
     warn("WARNING: Disabling OS Scan (-O) as it is incompatible with the IPProto Scan (-sO)");
     return;
   }
+  if (options.bounce) {
+    warn(
+        "Combining bounce scan with OS scan seems silly, but I will let you do whatever you want!");
+  }
   const osfp::OsDetail detail =
       options.debugging > 0 ? osfp::OsDetail::Debug : osfp::OsDetail::Plain;
   plan.os_stage = [version = std::string{program_version}, datadir = options.datadir, detail](

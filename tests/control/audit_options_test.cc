@@ -84,12 +84,34 @@ TEST(AuditOptions, PingsHaveTheirLettersAndPorts) {
 }
 
 TEST(AuditOptions, WhatIsNotThereYetIsRefusedByName) {
-  EXPECT_EQ(refusal({"-A", "h"}),
-            "-A is not there yet (OS and version detection, scripts and traceroute).");
-  EXPECT_EQ(refusal({"h", "-O"}), "-O is not there yet (OS detection).");
   EXPECT_EQ(refusal({"-sC", "h"}), "-sC is not there yet (scripts).");
   EXPECT_EQ(refusal({"--script", "default", "h"}), "--script is not there yet (scripts).");
   EXPECT_EQ(refusal({"--script-args=x=y", "h"}), "--script-args is not there yet (scripts).");
+}
+
+TEST(AuditOptions, OsDetectionIsAskedForAsNmapTakesIt) {
+  EXPECT_FALSE(parsed({"h"}).os.is_wanted);
+  for (const char* const word : {"-O", "-O2", "-O22", "-O2x"}) {
+    EXPECT_TRUE(parsed({word, "h"}).os.is_wanted) << word;
+  }
+  EXPECT_EQ(parsed({"-O", "h"}).targets, std::vector<std::string>{"h"});
+  EXPECT_EQ(refusal({"-Ofoo", "h"}), "Unknown argument to -O.");
+  EXPECT_EQ(refusal({"-O1", "h"}),
+            "First-generation OS detection (-O1) is no longer supported. Use -O instead.");
+  EXPECT_TRUE(parsed({"--osscan-limit", "h"}).os.only_promising);
+  EXPECT_TRUE(parsed({"--osscan-guess", "h"}).os.guesses);
+  EXPECT_TRUE(parsed({"--fuzzy", "h"}).os.guesses);
+  EXPECT_TRUE(parsed({"--os-per-port", "h"}).os.per_port);
+  EXPECT_TRUE(parsed({"--os-per-port", "h"}).os.is_wanted);
+  EXPECT_FALSE(parsed({"--osscan-guess", "h"}).os.is_wanted);
+  EXPECT_FALSE(parsed({"-O", "h"}).os.most_tries);
+  EXPECT_EQ(parsed({"--max-os-tries", "1", "h"}).os.most_tries, 1U);
+  EXPECT_EQ(parsed({"--max-os-tries=50", "h"}).os.most_tries, 50U);
+  for (const char* const number : {"0", "51", "x", "-1", "2x", "", "4294967297"}) {
+    EXPECT_EQ(refusal({"--max-os-tries", number, "h"}),
+              "Bogus --max-os-tries argument specified, must be between 1 and 50 (inclusive)");
+  }
+  EXPECT_TRUE(parsed({"-A", "h"}).is_aggressive);
 }
 
 TEST(AuditOptions, ResumeStandsAlone) {

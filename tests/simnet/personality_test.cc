@@ -95,7 +95,9 @@ TEST_P(Entries, AnswerAsTheirTestsAsk) {
   const auto database = osfp::read_os_database(file.path()).value();
   ASSERT_TRUE(database.problems.empty());
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
-    Network network{options_for(file.path(), GetParam(), seed)};
+    PopulationOptions options = options_for(file.path(), GetParam(), seed);
+    options.prefixes = {*Ipv4Prefix::parse("198.18.7.32/29")};
+    Network network{std::move(options)};
     const auto analysis = OsScan{network.responder, kHost, std::chrono::seconds{seed}}.run();
     const auto* const entry =
         network.population.personality(network.population.host(kHost), kHost)->entry;

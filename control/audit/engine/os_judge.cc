@@ -41,6 +41,10 @@ OsVerdict judge_round(const osfp::Round& round, const osfp::OsScorer& scorer,
                                .line = entry.line,
                                .classes = entry.classes});
   }
+  // Those that are perfect may be more than reports name.
+  if (verdict.state == OsState::Matches && verdict.matches.empty()) {
+    verdict.state = OsState::TooMany;
+  }
   verdict.summary = osfp::summarise(database, found, detail);
   return verdict;
 }

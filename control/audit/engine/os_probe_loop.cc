@@ -34,7 +34,11 @@ Result<std::unique_ptr<OsProbeLoop>> OsProbeLoop::open(Settings settings) {
 }
 
 OsProbeLoop::OsProbeLoop(Settings settings, std::unique_ptr<dataplane::RawNetwork> network)
-    : settings_{std::move(settings)}, network_{std::move(network)} {}
+    : settings_{std::move(settings)}, network_{std::move(network)} {
+  // Not the same in every run: what a host makes of a port's number would be the same as well.
+  constexpr unsigned kSeries = (kLastSourcePort - kFirstSourcePort + 1U) / osfp::kProbes;
+  next_port_ = static_cast<std::uint16_t>(kFirstSourcePort + random_() % kSeries * osfp::kProbes);
+}
 
 void OsProbeLoop::trace(bool is_on) {
   traces_ = is_on;

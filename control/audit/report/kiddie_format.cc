@@ -16,6 +16,15 @@ bool stays(std::string_view word) {
   return std::ranges::any_of(word, is_digit) || std::ranges::count(word, ':') > 1;
 }
 
+// A line of an OS fingerprint, "OS:SCAN(V=..." or "SEQ(SP=...)": databases are written by it.
+bool is_fingerprint(std::string_view line) {
+  if (line.starts_with("OS:")) return true;
+  const auto is_name = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+  const std::string_view name = line.substr(0, line.find('('));
+  return !name.empty() && name.size() < line.size() && line.ends_with(')') &&
+         std::ranges::all_of(name, is_name);
+}
+
 char replaced(char c, std::uint32_t dice) {
   switch (c | 0x20) {
     case 'a': return dice % 3 == 0 ? '4' : c;
@@ -32,6 +41,13 @@ std::string spelled(std::string text) {
   std::size_t at = 0;
   while (at < text.size()) {
     const std::size_t end = std::min(text.find_first_of(" \n()", at), text.size());
+    if (at == 0 || text[at - 1] == '\n') {
+      const std::size_t line_end = std::min(text.find('\n', at), text.size());
+      if (is_fingerprint(std::string_view{text}.substr(at, line_end - at))) {
+        at = line_end + 1;
+        continue;
+      }
+    }
     const bool kept = stays(std::string_view{text}.substr(at, end - at));
     for (; at < end; ++at) {
       dice = (dice ^ static_cast<unsigned char>(text[at])) * 16777619U;

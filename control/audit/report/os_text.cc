@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "control/audit/report/calendar.h"
 #include "control/survey/output/text_writer.h"
 #include "control/survey/text.h"
@@ -16,75 +18,101 @@ std::string row(std::string_view head, std::string_view text) {
   return text.empty() ? std::string{} : fmt::format("{}: {}\n", head, printable(text));
 }
 
-std::string fingerprint_block(const OsReport& os) {
-  if (os.fingerprint.empty()) return {};
-  return fmt::format("TCP/IP fingerprint:\n{}\n", osfp::wrap_for_submission(os.fingerprint));
+bool tells_much(const AuditRun& run) noexcept { return run.verbosity > 1 || run.debugging > 0; }
+
+// Each line fit for a terminal.
+std::string printable_lines(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    out += printable(text.substr(0, end)) + '\n';
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
 }
 
+<<<<<<< HEAD
 // The fingerprint as it is, for whoever wants to see it though nobody could learn from it.
-std::string plain_block(const OsReport& os) {
+std::string plain_block(const OsReport& os, const AuditRun& run) {
+  if (run.verbosity < 2 && run.debugging == 0) return {};
   return fmt::format("TCP/IP fingerprint:\n{}\n", os.fingerprint);
+=======
+std::string fingerprint_block(const OsReport& os, const AuditRun& run) {
+  const std::string shown = os_fingerprint(os, run);
+  if (shown.empty()) return {};
+  return fmt::format("TCP/IP fingerprint:\n{}\n", printable_lines(shown));
+}
+
+// Too many matches say little, whatever was found to ask.
+std::string conditions_warning(const OsReport& os) {
+  const bool has_names = os.state != OsState::Skipped && os.state != OsState::TooMany;
+  if (!has_names || (os.open_tcp && os.closed_tcp)) return {};
+  return "Warning: OSScan results may be unreliable because we could not find at least 1 open and "
+         "1 closed port\n";
+}
+
+std::string class_rows(const OsReport& os, std::string_view running) {
+  return row("Device type", os.summary.device_types) + row(running, os.summary.running) +
+         row("OS CPE", os.summary.cpes);
+}
+
+std::string flaw_row(const OsReport& os) {
+  return os.is_ideal ? std::string{} : row("OS fingerprint not ideal because", os.not_ideal);
+>>>>>>> h2
+}
+
+std::string flaw_text(const OsReport& os) {
+  return fmt::format("OS fingerprint not ideal because: {}\n", printable(os.not_ideal));
 }
 
 constexpr std::string_view kGoodToLearnFrom =
-    "(its fingerprint can become an entry of the database)";
-
-std::string matches_text(const OsReport& os, const AuditRun& run) {
-  return row("Device type", os.summary.device_types) + row("Running", os.summary.running) +
-         row("OS CPE", os.summary.cpes) + row("OS details", os.summary.details) +
-         (run.debugging > 0 ? fingerprint_block(os) : std::string{});
-}
+    "(If you know what OS is running on it, its fingerprint can become an entry of a database).";
 
 // Names that only come close are kept back where a new entry would serve everybody better.
 std::string guesses_text(const OsReport& os, const AuditRun& run) {
   std::string text;
   if (!os.is_ideal || run.guesses_os) {
-    text += row("Device type", os.summary.device_types) +
-            row("Running (JUST GUESSING)", os.summary.running) + row("OS CPE", os.summary.cpes) +
-            row("Aggressive OS guesses", os.summary.details);
+    text = class_rows(os, "Running (JUST GUESSING)");
+    if (tells_much(run)) text += flaw_row(os);
+    text += row("Aggressive OS guesses", os.summary.details);
   }
+<<<<<<< HEAD
   if (os.is_ideal) {
     return text + fmt::format("No exact OS matches for host {}.\n{}", kGoodToLearnFrom,
                               fingerprint_block(os));
   }
-  text += "No exact OS matches for host (test conditions non-ideal).\n";
-  return run.verbosity > 1 || run.debugging > 0 ? text + plain_block(os) : text;
+  const std::string flaw = run.verbosity > 1 || run.debugging > 0 ? flaw_text(os) : std::string{};
+  return flaw + text + "No exact OS matches for host (test conditions non-ideal).\n" +
+         plain_block(os, run);
 }
 
 std::string none_text(const OsReport& os, const AuditRun& run) {
   if (os.is_ideal) {
     return fmt::format("No OS matches for host {}.\n{}", kGoodToLearnFrom, fingerprint_block(os));
   }
-  std::string text = "No OS matches for host\n";
-  return run.verbosity > 1 || run.debugging > 0 ? text + plain_block(os) : text;
+  return flaw_text(os) + "No OS matches for host\n" + plain_block(os, run);
+=======
+  return text + fmt::format("No exact OS matches for host {}\n",
+                            os.is_ideal ? kGoodToLearnFrom : "(test conditions non-ideal).");
+}
+
+std::string none_text(const OsReport& os) {
+  if (os.is_ideal) return fmt::format("No OS matches for host {}\n", kGoodToLearnFrom);
+  return flaw_row(os) + "No OS matches for host\n";
+>>>>>>> h2
 }
 
 std::string names_text(const OsReport& os, const AuditRun& run) {
   switch (os.state) {
     case OsState::Skipped: return {};
-    case OsState::None: return none_text(os, run);
-    case OsState::Matches: return matches_text(os, run);
+    case OsState::None: return none_text(os);
+    case OsState::Matches: return class_rows(os, "Running") + row("OS details", os.summary.details);
     case OsState::TooMany:
-      return fmt::format("Too many fingerprints match this host to give specific OS details\n{}",
-                         run.debugging > 0 ? fingerprint_block(os) : std::string{});
+      return class_rows(os, "Running") +
+             "Too many fingerprints match this host to give specific OS details\n";
     case OsState::Guesses: return guesses_text(os, run);
   }
   return {};
-}
-
-// "80/tcp: Linux 5.3 - 5.4 (96%); on another machine than most: TTL 128, not 64"
-std::string port_text(const OsPortReport& port) {
-  std::string names;
-  for (const OsMatchReport& match : port.matches) {
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", printable(match.name));
-    if (port.state == OsState::Guesses) names += fmt::format(" ({}%)", match.accuracy);
-  }
-  if (port.state == OsState::TooMany) names = "too many fingerprints match";
-  if (names.empty()) names = "no match";
-  if (port.machine != 0) {
-    names += fmt::format("; seems to be on another machine: {}", printable(port.difference));
-  }
-  return fmt::format("  {}/tcp: {}\n", port.port, names);
 }
 
 std::string measured_text(const OsReport& os, const AuditRun& run) {
@@ -99,11 +127,9 @@ std::string measured_text(const OsReport& os, const AuditRun& run) {
   }
   if (os.sequence && run.verbosity > 0) {
     text += fmt::format("TCP Sequence Prediction: Difficulty={} ({})\n", os.sequence->index,
-                        os.sequence->difficulty);
+                        printable(os.sequence->difficulty));
   }
-  if (os.ip_ids && run.verbosity > 0) {
-    text += fmt::format("IP ID Sequence Generation: {}\n", os.ip_ids->kind);
-  }
+  if (os.ip_ids && run.verbosity > 0) text += row("IP ID Sequence Generation", os.ip_ids->kind);
   return text;
 }
 
@@ -206,12 +232,35 @@ std::string os_text(const HostReport& report, const AuditRun& run) {
   const OsReport& os = *report.os;
   std::string text;
   for (const std::string& warning : os.warnings) text += fmt::format("{}\n", printable(warning));
-  text += names_text(os, run);
-  if (!os.ports.empty()) {
-    text += "OS by port:\n";
-    for (const OsPortReport& port : os.ports) text += port_text(port);
+  text += conditions_warning(os) + names_text(os, run) + fingerprint_block(os, run) +
+          measured_text(os, run);
+  if (!os.ports.empty()) text += "OS by port:\n";
+  for (const OsPortReport& port : os.ports) {
+    text += fmt::format("  {}\n", printable(os_port_text(port)));
   }
-  return text + measured_text(os, run);
+  return text;
+}
+
+std::string os_fingerprint(const OsReport& os, const AuditRun& run) {
+  if (os.state == OsState::Skipped) return {};
+  const bool is_news = os.state == OsState::Guesses || os.state == OsState::None;
+  if (!tells_much(run) && !(is_news && os.is_ideal)) return {};
+  const bool is_wrapped = os.is_ideal || os.state == OsState::Matches;
+  return is_wrapped ? osfp::wrap_for_submission(os.fingerprint) : os.fingerprint;
+}
+
+std::string os_port_text(const OsPortReport& port) {
+  std::string names;
+  for (const OsMatchReport& match : port.matches) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", match.name);
+    if (port.state == OsState::Guesses) names += fmt::format(" ({}%)", match.accuracy);
+  }
+  if (port.state == OsState::TooMany) names = "too many fingerprints match";
+  if (names.empty()) names = "no match";
+  if (port.machine != 0) {
+    names += fmt::format("; seems to be on another machine: {}", port.difference);
+  }
+  return fmt::format("{}/tcp: {}", port.port, names);
 }
 
 std::string os_fields(const HostReport& report) {
@@ -224,7 +273,7 @@ std::string os_fields(const HostReport& report) {
     }
   }
   if (os.sequence) names += fmt::format("\tSeq Index: {}", os.sequence->index);
-  if (os.ip_ids) names += fmt::format("\tIP ID Seq: {}", os.ip_ids->kind);
+  if (os.ip_ids) names += fmt::format("\tIP ID Seq: {}", printable(os.ip_ids->kind));
   return names;
 }
 

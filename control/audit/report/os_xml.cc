@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "control/audit/report/calendar.h"
+#include "control/audit/report/os_text.h"
 #include "control/survey/output/nmap_xml_formatter.h"
-#include "osfp/active/scan_text.h"
 
 namespace trawl::control {
 namespace {
@@ -45,15 +45,9 @@ std::string os_element(const OsReport& os, const AuditRun& run) {
   used(os.open_tcp, "open", "tcp");
   used(os.closed_tcp, "closed", "tcp");
   used(os.closed_udp, "closed", "udp");
-  if (os.state == OsState::Matches || os.state == OsState::Guesses) {
-    for (const OsMatchReport& match : os.matches) text += match_element(match);
-  }
-  const bool is_news = os.state == OsState::Guesses || os.state == OsState::None;
-  const bool shows =
-      run.debugging > 0 || run.verbosity > 1 || (is_news && os.is_ideal && run.verbosity > 0);
-  if (shows && !os.fingerprint.empty()) {
-    text += fmt::format("<osfingerprint fingerprint=\"{}\"/>\n",
-                        attribute(osfp::wrap_for_submission(os.fingerprint)));
+  for (const OsMatchReport& match : os.matches) text += match_element(match);
+  if (const std::string shown = os_fingerprint(os, run); !shown.empty()) {
+    text += fmt::format("<osfingerprint fingerprint=\"{}\"/>\n", attribute(shown));
   }
   return text + "</os>\n";
 }
@@ -73,6 +67,15 @@ std::string numbers_element(std::string_view name, const std::optional<OsReport:
   return text + "/>\n";
 }
 
+// The DTD has no other place for it.
+std::string ports_script(const OsReport& os) {
+  if (os.ports.empty()) return {};
+  std::string lines;
+  for (const OsPortReport& port : os.ports) lines += os_port_text(port) + '\n';
+  return fmt::format("<hostscript><script id=\"os-per-port\" output=\"{}\"/></hostscript>\n",
+                     attribute(lines));
+}
+
 }  // namespace
 
 std::string os_elements(const HostReport& report, const AuditRun& run) {
@@ -90,7 +93,7 @@ std::string os_elements(const HostReport& report, const AuditRun& run) {
                         hexadecimal(os.sequence->values));
   }
   return text + numbers_element("ipidsequence", os.ip_ids) +
-         numbers_element("tcptssequence", os.stamps);
+         numbers_element("tcptssequence", os.stamps) + ports_script(os);
 }
 
 }  // namespace trawl::control
