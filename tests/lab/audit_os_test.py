@@ -27,6 +27,7 @@ KERNELS = {
     "no scaling, no SACK": {"tcp_window_scaling": 0, "tcp_sack": 0},
     "TTL 128, no ECN": {"ip_default_ttl": 128, "tcp_ecn": 0},
     "one clock": {"tcp_timestamps": 2, "ip_default_ttl": 255},
+    "drops datagrams": {},
 }
 ADDRESSES = {f"198.18.8.{10 + number}": name for number, name in enumerate(KERNELS)}
 FIRST, SECOND = list(ADDRESSES)[:2]
@@ -94,6 +95,12 @@ class Network:
             self.ip(name, f"address add {address}/24 dev host0")
             self.sysctl(name, {"icmp_ratelimit": 0, **settings})
             self.serve(name, OPEN)
+        # Nothing tells how far it is.
+        last = self.kernels[-1]
+        labs.must(*self.within(last, "nft", "add table ip drops"))
+        labs.must(*self.within(last, "nft", "add chain ip drops in { type filter hook input "
+                               "priority 0; }"))
+        labs.must(*self.within(last, "nft", "add rule ip drops in ip protocol udp drop"))
         self._forward()
 
     def _forward(self) -> None:

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Our own OS database knows the kernel it was measured on, under each of the settings it names."""
 import json
 import pathlib
