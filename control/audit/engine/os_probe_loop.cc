@@ -65,11 +65,11 @@ OsProber::News OsProbeLoop::take() {
   return std::exchange(news_, {});
 }
 
-// What arrived for others is theirs to count.
+// What arrives is counted by the audit's own sockets, which have all interfaces that these have.
 dataplane::PacketCounters OsProbeLoop::counters() noexcept {
   dataplane::PacketCounters all = network_->counters();
-  all.received = received_;
-  all.received_bytes = received_bytes_;
+  all.received = 0;
+  all.received_bytes = 0;
   return all;
 }
 
@@ -188,8 +188,6 @@ void OsProbeLoop::send_copy(const dataplane::Way& way, std::span<const std::byte
 void OsProbeLoop::take_packet(std::span<const std::byte> packet) {
   const auto number = group_.receive(packet);
   if (!number) return;
-  ++received_;
-  received_bytes_ += packet.size();
   if (traces_) news_.packets.push_back({false, false, {packet.begin(), packet.end()}});
   std::vector<std::byte>& syn_ack = active_.at(*number).syn_ack;
   namespace wire = dataplane::wire;

@@ -75,8 +75,6 @@ class OsProbeLoop {
   std::unordered_map<std::uint64_t, std::size_t> numbers_;  // By id.
   std::uint16_t next_port_ = kFirstSourcePort;
   bool traces_ = false;
-  std::uint64_t received_ = 0;
-  std::uint64_t received_bytes_ = 0;
   OsProber::News news_;
 };
 
