@@ -1,5 +1,6 @@
 #include "control/audit/engine/os_judge.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -70,6 +71,26 @@ TEST(JudgeRound, NamesTheEntryThatFits) {
   EXPECT_EQ(verdict.summary.details, "Resetting OS 1");
 }
 
+// Nine entries fit perfectly, one more than reports name without -d.
+TEST(JudgeRound, CallsMoreMatchesThanAreNamedTooMany) {
+  std::string database{kDatabase};
+  for (int i = 3; i <= 10; ++i) {
+    database += fmt::format(
+        "\nFingerprint Resetting OS {}\nClass Acme | Resetting OS | 1 | router\n"
+        "T5(R=Y%DF=Y%T=40%W=0%S=Z%A=S+%F=AR%O=%RD=0%Q=)\n",
+        i);
+  }
+  const osfp::OsScorer nine{
+      std::make_shared<const osfp::OsDatabase>(osfp::parse_os_database(database, "made-up"))};
+  const OsVerdict plain = judge_round(round(), nine, osfp::OsDetail::Plain);
+  EXPECT_EQ(plain.state, OsState::TooMany);
+  EXPECT_THAT(plain.matches, SizeIs(0));
+  EXPECT_EQ(plain.summary.running, "Acme Resetting OS 1");
+  const OsVerdict debug = judge_round(round(), nine, osfp::OsDetail::Debug);
+  EXPECT_EQ(debug.state, OsState::Matches);
+  EXPECT_THAT(debug.matches, SizeIs(9));
+}
+
 TEST(OsJudgeThread, JudgesWhatItIsGiven) {
   auto judge = OsJudgeThread::open(
       [](const auto& warn) -> Result<std::shared_ptr<const osfp::OsScorer>> {
@@ -108,10 +129,12 @@ TEST(OsJudgeThread, SaysThatThereIsNoDatabase) {
 
 class MakeOsReport : public testing::Test {
  protected:
-  OsReport make(std::optional<std::uint8_t> hops = 0, int timing_level = 3) {
+  OsReport make(std::optional<std::uint8_t> hops = 0, int timing_level = 3,
+                std::optional<OsState> state = {}) {
     rounds = {round(hops)};
     verdicts.clear();
     verdicts.push_back(judge_round(rounds[0], *scorer(), osfp::OsDetail::Plain));
+    verdicts[0].state = state.value_or(verdicts[0].state);
     return make_os_report({.host = &host,
                            .rounds = rounds,
                            .verdicts = verdicts,
@@ -162,6 +185,7 @@ TEST_F(MakeOsReport, SaysWhyOthersShouldNotLearnFromIt) {
   EXPECT_TRUE(make().is_ideal);
   EXPECT_EQ(make(6).not_ideal, "Host distance (7 network hops) is greater than five");
   EXPECT_EQ(make(0, 5).not_ideal, "Timing level 5 (Insane) used");
+  EXPECT_EQ(make(0, 3, OsState::TooMany).not_ideal, "Too many fingerprints match");
   host.ports.closed_tcp.reset();
   EXPECT_EQ(make().not_ideal, "Missing a closed TCP port so results incomplete");
   EXPECT_FALSE(make().is_ideal);

@@ -60,6 +60,7 @@ std::string flaw_of(const OsRounds& found, const OsReport& report) {
   constexpr double kMostRatio = 1.4;
   constexpr unsigned kMostHops = 5;
   constexpr int kInsane = 5;
+  if (report.state == OsState::TooMany) return "Too many fingerprints match";
   if (found.timing_level >= kInsane) return "Timing level 5 (Insane) used";
   if (!report.open_tcp) return "Missing an open TCP port so results incomplete";
   if (!report.closed_tcp) return "Missing a closed TCP port so results incomplete";
