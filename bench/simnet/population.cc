@@ -85,6 +85,9 @@ Result<void> check(const PopulationOptions& options) {
                 "--families shapes SYN-ACKs of ports that answer SYNs only: leave "
                 "--talk out");
   }
+  if (!options.families.empty() && options.personality.is_on()) {
+    return fail(ExitCode::Usage, "--families and --personality both say what hosts are: give one");
+  }
   if (options.forwarded > 0 && options.families.empty()) {
     return fail(ExitCode::Usage, "--forwarded needs --families");
   }

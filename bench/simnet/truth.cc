@@ -17,19 +17,19 @@ constexpr std::size_t kFlushAt = std::size_t{1} << 18U;
 // Appends lines to one buffer and writes it in large pieces.
 class LineWriter {
  public:
-  LineWriter(TruthFormat format, bool tells_talk, bool tells_os, bool tells_family, std::FILE* out)
+  LineWriter(TruthFormat format, bool tells_talk, bool tells_family, bool tells_os, std::FILE* out)
       : format_{format},
         tells_talk_{tells_talk},
-        tells_os_{tells_os},
         tells_family_{tells_family},
+        tells_os_{tells_os},
         out_{out} {}
 
   void header() {
     if (format_ != TruthFormat::Csv) return;
     append("ip,port,state");
     if (tells_talk_) append(",talk,class,banner_bytes,banner_sha256");
-    if (tells_os_) append(",os_line,os");
     if (tells_family_) append(",family");
+    if (tells_os_) append(",os_line,os");
     append("\n");
   }
   template <typename Address>
@@ -58,8 +58,8 @@ class LineWriter {
       } else if (tells_talk_) {
         append(",,,,");
       }
-      append(os_);
       if (tells_family_) fmt::format_to(into, FMT_COMPILE(",{}"), family);
+      append(os_);
       append("\n");
       return;
     }
@@ -76,8 +76,8 @@ class LineWriter {
         fmt::format_to(into, FMT_COMPILE(",\"banner_hex\":\"{}\""), behind->banner_hex);
       }
     }
-    append(os_);
     if (!family.empty()) fmt::format_to(into, FMT_COMPILE(",\"family\":\"{}\""), family);
+    append(os_);
     append("}\n");
   }
   // False when the output failed.
@@ -103,8 +103,8 @@ class LineWriter {
 
   TruthFormat format_;
   bool tells_talk_;
-  bool tells_os_;
   bool tells_family_;
+  bool tells_os_;
   std::FILE* out_;
   std::string address_;
   std::string os_;  // What lines of the address say of it.
@@ -192,8 +192,8 @@ Result<void> write_truth(const Population& population, const TruthRequest& reque
   for (const FixedHost& server : options.servers) add(server.address);
   for (const Ipv4Address gateway : options.gateways) add(gateway);
   if (options.uplink_address) add(*options.uplink_address);
-  LineWriter writer{request.format, tells_talk(population, request), options.personality.is_on(),
-                    tells_family(population, request), out};
+  LineWriter writer{request.format, tells_talk(population, request),
+                    tells_family(population, request), options.personality.is_on(), out};
   writer.header();
   for (const auto& interval : addresses.intervals()) {
     for (std::uint64_t value = interval.first.value(); value <= interval.last.value(); ++value) {

@@ -45,9 +45,9 @@ struct TruthRequest {
 // Writes one line for every target that a perfect scanner on a perfect path would have an answer
 // for, sorted by address, then port, IPv4 first. Loss, queues and rate limits do not change what is
 // there, nor do forged replies, so they do not change the truth; a port that resets before it
-// accepts is open. Where ports hold conversations, an open port of IPv4 tells of its own, too: see
-// talk_truth.h. Where hosts have personalities, each line names the entry; where they have families
-// of operating systems, an open port tells that of its machine.
+// accepts is open. Where hosts have personalities, each line names the entry; where they have
+// families, an open port tells that of its machine. Where ports hold conversations, an open port of
+// IPv4 tells of its own, too: see talk_truth.h.
 //
 // Fails with Output when `out` does not take it all. Cost: tens of millions of addresses a second
 // where few live.

@@ -209,7 +209,8 @@ void Filler::fill_segment(Line line, Probe probe) {
   set(line, S, relation(tcp->sequence, ack_of(probe, round_.series), "A"));
   set(line, A, relation(tcp->ack, sequence_of(probe, round_.series), "S"));
   set(line, F, flag_letters(tcp->flags));
-  set(line, RD, (tcp->flags & wire::kRst) != 0 ? hex(tcp->data_crc) : "0");
+  const bool has_data = (tcp->flags & wire::kRst) != 0 && tcp->data_crc != 0;
+  set(line, RD, has_data ? fmt::format("{:08X}", tcp->data_crc) : "0");  // All digits, as nmap has.
   set(line, Q, quirks(*tcp));
 }
 

@@ -86,12 +86,14 @@ std::optional<Moment> BasicHostProbing<Family>::due() const noexcept {
   return first;
 }
 
+// All tries have the TTL of the first: an error may quote any of them, and tells the distance.
 template <typename Family>
 BasicDueProbe<Family> BasicHostProbing<Family>::stamped(Probe probe) noexcept {
+  const auto& exchange = round_.at(probe);
   const std::uint32_t number = random();
-  return {
-      .probe = probe,
-      .stamp = Family::make_stamp(number, static_cast<std::uint8_t>(kLeastTtl + random() % kTtls))};
+  const auto drawn = static_cast<std::uint8_t>(kLeastTtl + random() % kTtls);
+  const std::uint8_t ttl = exchange.was_sent ? exchange.sent_ttl : drawn;
+  return {.probe = probe, .stamp = Family::make_stamp(number, ttl)};
 }
 
 template <typename Family>

@@ -202,6 +202,26 @@ TEST_F(CheckpointTest, KeepsEveryStateProtocolAndReason) {
   }
 }
 
+TEST_F(CheckpointTest, HintsOfUnwrittenVerdictsAreKept) {
+  const SystemName name{.family = "Linux", .version = "", .number = 40'000, .digest = 0xfedcba98};
+  {
+    const auto checkpoint = create();
+    (void)checkpoint->begin_sweep(1);
+    Verdict found = verdict(1);
+    ASSERT_TRUE(checkpoint->record({.index = 1}, found));
+    found.system = {.name = &name, .confidence = 95, .hops = 12};
+    ASSERT_TRUE(checkpoint->record({.index = 2}, found));
+  }
+  const auto opened = reopen();
+  EXPECT_FALSE(opened->unwritten_hint(0));
+  const auto hint = opened->unwritten_hint(1);
+  ASSERT_TRUE(hint);
+  EXPECT_EQ(hint->number, name.number);
+  EXPECT_EQ(hint->digest, name.digest);
+  EXPECT_EQ(hint->confidence, 95);
+  EXPECT_EQ(hint->hops, 12);
+}
+
 TEST_F(CheckpointTest, NewSweepForgetsWhereTheOldOneWas) {
   {
     const auto checkpoint = create();

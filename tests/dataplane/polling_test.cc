@@ -413,6 +413,41 @@ TEST(Polling, ACaptureGetsGenuineFramesAsTheyCame) {
   EXPECT_EQ(replies[99].arrival, captured[99].arrival);
 }
 
+// The heads of SYN-ACKs come beside their replies and in their order; other replies have none.
+TEST(Polling, SynAcksComeWithTheirHeads) {
+  const auto link = open_link("net_ring25", 1, true);
+  ASSERT_TRUE(link);
+  const TargetSpace targets = space();
+  std::vector<Frame> frames;
+  for (std::uint64_t i = 0; i < 90; ++i) {
+    const bool is_open = i % 3 != 1;
+    frames.push_back(
+        answer_of(targets.at(i * 7), is_open ? kFlagSyn | kFlagAck : kFlagRst | kFlagAck));
+    frames.back()[22] = static_cast<std::byte>(i + 1);  // The TTL.
+    Frame forged = frames.back();
+    forged[42] ^= std::byte{1};
+    frames.push_back(forged);
+  }
+  inject(*link, frames);
+  ScanPlan plan = make_plan({});
+  plan.syn_acks = true;
+  auto made = Scanner::make(std::move(plan), *link, 1);
+  ASSERT_TRUE(made);
+  Scanner& scanner = **made;
+  scanner.begin_sweep(make_sweep(0, 1));
+  run(scanner, [&] { return count(scanner, Counter::RxFrames) == frames.size() + 1; });
+  EXPECT_EQ(allocations, 0U);
+  std::array<Reply, 200> replies;
+  ASSERT_EQ(scanner.take_replies(replies), 90U);
+  std::array<SynAckHead, 200> heads;
+  ASSERT_EQ(scanner.take_syn_acks(heads), 60U);
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < 90; ++i) {
+    if (replies[i].reason != Reason::SynAck) continue;
+    EXPECT_EQ(heads[next++].ttl, replies[i].ttl);
+  }
+}
+
 TEST(Polling, WithoutACaptureThereAreNoFrames) {
   const auto link = open_link("net_ring23", 1, true);
   ASSERT_TRUE(link);

@@ -149,11 +149,6 @@ OsReport make_os_report(const OsRounds& found) {
   }
   if (const auto distance = distance_of(host, best)) report.distance = distance->hops;
   if (!found.kept_time) report.timing_ratio = found.timing_ratio;
-  if (report.state != OsState::TooMany && !(report.open_tcp && report.closed_tcp)) {
-    report.warnings.emplace_back(
-        "Warning: OSScan results may be unreliable because we could not find at least 1 open and "
-        "1 closed port");
-  }
   report.not_ideal = flaw_of(found, report);
   report.is_ideal = report.not_ideal.empty();
   std::vector<osfp::Fingerprint> fingerprints;

@@ -103,12 +103,9 @@ void OsStage::take_answer(OsAnswer&& answer) {
   if (found == hosts_.end()) return;
   Asked& asked = found->second;
   const OsHost& host = asked.host;
-  // The UDP probe tells how far it is; where nothing answers that, other ways of knowing do.
-  if (host.way.is_local || host.way.asks_neighbour) {
-    answer.round.hops = 0;
-  } else if (host.traced && *host.traced > 0) {
-    answer.round.hops = *host.traced - 1;
-  }
+  // The UDP probe tells how far it is; where nothing answers that, a trace does. That a host is on
+  // our link is no measurement: entries of such hosts were made without, and nmap gives TG as well.
+  if (host.traced && *host.traced > 0) answer.round.hops = *host.traced - 1;
   if (answer.round.series.open_port) {
     debug_.push_back(fmt::format("OS detection timing ratio of {} == {:.4f}{}", host.ip.to_string(),
                                  answer.timing_ratio,

@@ -31,12 +31,6 @@ std::string printable_lines(std::string_view text) {
   return out;
 }
 
-<<<<<<< HEAD
-// The fingerprint as it is, for whoever wants to see it though nobody could learn from it.
-std::string plain_block(const OsReport& os, const AuditRun& run) {
-  if (run.verbosity < 2 && run.debugging == 0) return {};
-  return fmt::format("TCP/IP fingerprint:\n{}\n", os.fingerprint);
-=======
 std::string fingerprint_block(const OsReport& os, const AuditRun& run) {
   const std::string shown = os_fingerprint(os, run);
   if (shown.empty()) return {};
@@ -58,11 +52,6 @@ std::string class_rows(const OsReport& os, std::string_view running) {
 
 std::string flaw_row(const OsReport& os) {
   return os.is_ideal ? std::string{} : row("OS fingerprint not ideal because", os.not_ideal);
->>>>>>> h2
-}
-
-std::string flaw_text(const OsReport& os) {
-  return fmt::format("OS fingerprint not ideal because: {}\n", printable(os.not_ideal));
 }
 
 constexpr std::string_view kGoodToLearnFrom =
@@ -76,22 +65,6 @@ std::string guesses_text(const OsReport& os, const AuditRun& run) {
     if (tells_much(run)) text += flaw_row(os);
     text += row("Aggressive OS guesses", os.summary.details);
   }
-<<<<<<< HEAD
-  if (os.is_ideal) {
-    return text + fmt::format("No exact OS matches for host {}.\n{}", kGoodToLearnFrom,
-                              fingerprint_block(os));
-  }
-  const std::string flaw = run.verbosity > 1 || run.debugging > 0 ? flaw_text(os) : std::string{};
-  return flaw + text + "No exact OS matches for host (test conditions non-ideal).\n" +
-         plain_block(os, run);
-}
-
-std::string none_text(const OsReport& os, const AuditRun& run) {
-  if (os.is_ideal) {
-    return fmt::format("No OS matches for host {}.\n{}", kGoodToLearnFrom, fingerprint_block(os));
-  }
-  return flaw_text(os) + "No OS matches for host\n" + plain_block(os, run);
-=======
   return text + fmt::format("No exact OS matches for host {}\n",
                             os.is_ideal ? kGoodToLearnFrom : "(test conditions non-ideal).");
 }
@@ -99,7 +72,6 @@ std::string none_text(const OsReport& os, const AuditRun& run) {
 std::string none_text(const OsReport& os) {
   if (os.is_ideal) return fmt::format("No OS matches for host {}\n", kGoodToLearnFrom);
   return flaw_row(os) + "No OS matches for host\n";
->>>>>>> h2
 }
 
 std::string names_text(const OsReport& os, const AuditRun& run) {

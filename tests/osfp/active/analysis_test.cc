@@ -77,8 +77,8 @@ Round whole_round(std::uint8_t hops) {
           {.sequence = 9, .ack = 1001, .flags = 0x52, .window = 0xffff, .options = {2, 4, 5, 0xb4}},
           ip(0)));
   hear(round, tcp_answer(Probe::T4, {.sequence = 2000, .ack = 0, .flags = 4}, ip(0)));
-  hear(round, tcp_answer(Probe::T5, {.sequence = 0, .ack = 1001, .flags = 0x14, .data = "go away"},
-                         ip(10)));
+  hear(round,
+       tcp_answer(Probe::T5, {.sequence = 0, .ack = 1001, .flags = 0x14, .data = "gone"}, ip(10)));
   hear(round,
        tcp_answer(Probe::T6, {.sequence = 2001, .ack = 1000, .flags = 4, .urgent = 1}, ip(11, 0)));
   hear(round,
@@ -104,7 +104,7 @@ TEST(Analysis, WholeRoundHasAllTests) {
             "T2(R=N)\n"
             "T3(R=N)\n"
             "T4(R=Y%DF=Y%T=40%W=0%S=A%A=Z%F=R%O=%RD=0%Q=)\n"
-            "T5(R=Y%DF=Y%T=40%W=0%S=Z%A=S+%F=AR%O=%RD=6C054253%Q=)\n"
+            "T5(R=Y%DF=Y%T=40%W=0%S=Z%A=S+%F=AR%O=%RD=02984F45%Q=)\n"
             "T6(R=Y%DF=N%T=40%W=0%S=A+%A=S%F=R%O=%RD=0%Q=U)\n"
             "T7(R=Y%DF=Y%T=40%W=400%S=O%A=O%F=EUAPRSF%O=%RD=0%Q=R)\n"
             "U1(R=Y%DF=N%T=40%IPL=164%UN=0%RIPL=G%RID=G%RIPCK=G%RUCK=G%RUD=G)\n"

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -72,9 +73,9 @@ inline std::vector<std::byte> tcp_answer(Probe probe, const Tcp& tcp, Ip ip = {}
   wire::write8(at + wire::kTcpFlags, tcp.flags);
   wire::write16(at + wire::kTcpWindow, tcp.window);
   wire::write16(at + 18, tcp.urgent);
-  if (!tcp.options.empty())
-    std::memcpy(at + wire::kTcpSize, tcp.options.data(), tcp.options.size());
-  if (!tcp.data.empty()) std::memcpy(at + header, tcp.data.data(), tcp.data.size());
+  const auto to_byte = [](auto value) { return static_cast<std::byte>(value); };
+  std::ranges::transform(tcp.options, at + wire::kTcpSize, to_byte);
+  std::ranges::transform(tcp.data, at + header, to_byte);
   return ip_packet(ip, wire::kProtocolTcp, body);
 }
 

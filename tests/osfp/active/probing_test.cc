@@ -22,6 +22,7 @@ struct Sending {
   Probe probe;
   Moment at;
   std::uint16_t source_port;
+  std::uint8_t ttl;
 };
 
 // The answer of a host to the packet of a probe, and how long it takes; nothing for silence.
@@ -69,8 +70,8 @@ std::vector<Sending> run(
     if (!next) continue;
     const Moment at = *due + lateness(sendings.size());
     const ProbeSeries series = group.host(next->host).series();
-    sendings.push_back(
-        {next->host, next->probe.probe, at, source_port_of(next->probe.probe, series)});
+    sendings.push_back({next->host, next->probe.probe, at,
+                        source_port_of(next->probe.probe, series), next->probe.stamp.ttl});
     group.sent(*next, at);
     auto packet = host(next->probe.probe, series, ++tries[{next->host, next->probe.probe}]);
     if (packet) on_the_way.emplace(at + round_trip, *std::move(packet));
@@ -135,6 +136,17 @@ TEST(HostProbing, SaysSoWhenTimeCouldNotBeKept) {
   EXPECT_EQ(sendings.size(), 3 * kSeqProbes + kProbes - kSeqProbes);
   EXPECT_FALSE(group.host(0).kept_time());
   EXPECT_NEAR(group.host(0).timing_ratio(), 1.05, 0.001);
+}
+
+TEST(HostProbing, SendsAgainWithTheTtlOfTheFirstTry) {
+  GroupProbing group;
+  group.add(host_probing());
+  const Host silent = [](Probe, const ProbeSeries&, unsigned) { return std::nullopt; };
+  std::vector<std::uint8_t> ttls;
+  for (const Sending& sending : run(group, silent, 20ms)) {
+    if (sending.probe == Probe::Udp) ttls.push_back(sending.ttl);
+  }
+  EXPECT_EQ(ttls, std::vector<std::uint8_t>(4, ttls.at(0)));
 }
 
 TEST(HostProbing, SendsAgainWhatHasNoAnswerAndGivesUpInTheEnd) {
