@@ -29,7 +29,7 @@ TEST(Counters, NamesAreUniqueAndSnakeCase) {
   }
   EXPECT_EQ(names.size(), kCounters);
   EXPECT_EQ(texts.size(), kCounters);
-  EXPECT_EQ(static_cast<std::size_t>(Counter::TalkHeadless) + 1, kCounters);
+  EXPECT_EQ(static_cast<std::size_t>(Counter::RawRingFull) + 1, kCounters);
 }
 
 // The enumerators and their names are two lists; both ends and the joints are pinned.
