@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -14,11 +15,15 @@ namespace trawl::osfp {
 // Between two SEQ probes: six of them see the ticks of a clock of 2 Hz.
 inline constexpr Moment kSeqSpacing = std::chrono::milliseconds{100};
 
+// By a probe's index; room for those of either version of IP.
+using ProbeSet = std::bitset<32>;
+
 struct ProbingSettings {
   unsigned retransmissions = 3;  // Of a probe without answer, in each round.
+  ProbeSet sent_once{};          // But not of these: earlier rounds found nothing that answers.
   unsigned restarts = 2;         // Of SEQ probes that left at the wrong times, in each round.
   Moment timeout = std::chrono::milliseconds{1000};  // For an answer.
-  Moment spacing = std::chrono::milliseconds{25};    // Least, between the other probes to one host.
+  Moment spacing = std::chrono::milliseconds{10};    // Least, between the other probes to one host.
   Moment tolerance = std::chrono::milliseconds{1};   // Of the spacing of SEQ probes.
   bool only_open_port = false;  // Nothing but what an open TCP port is asked: SEQ, ECN, T2 to T4.
   // Source ports of later batches begin again at the first of these when they would leave them.
@@ -108,6 +113,9 @@ class BasicHostProbing {
 
  private:
   [[nodiscard]] bool is_wanted(Probe probe) const noexcept;
+  [[nodiscard]] unsigned tries_of(std::size_t index) const noexcept {
+    return settings_.sent_once[index] ? 1 : settings_.retransmissions + 1;
+  }
   // When the probe is to be sent, sent again or given up; nullopt when it is done with.
   [[nodiscard]] std::optional<Moment> deadline_of(Probe probe) const noexcept;
   [[nodiscard]] std::optional<DueProbe> next_other(Moment now);

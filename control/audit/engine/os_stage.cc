@@ -21,6 +21,18 @@ bool is_wrapped(const PortReport& port) noexcept {
   return port.service && port.service->outcome == service::ServiceFinding::Outcome::Wrapped;
 }
 
+// What was sent in each round, as often as a round sends it, and never answered. To wait again for
+// what never comes is most of the time that another round would take.
+osfp::ProbeSet silent_in(const std::vector<osfp::Round>& rounds) noexcept {
+  osfp::ProbeSet silent;
+  for (std::size_t i = 0; i < osfp::kProbes; ++i) {
+    silent[i] = !rounds.empty() && std::ranges::all_of(rounds, [i](const osfp::Round& round) {
+      return round.exchanges[i].was_sent && !round.exchanges[i].response;
+    });
+  }
+  return silent;
+}
+
 }  // namespace
 
 OsPorts ports_for_os(const std::vector<PortReport>& ports) {
@@ -69,6 +81,7 @@ void OsStage::ask(Asked& asked) {
   question.series.closed_port = asked.closed_tcp;
   question.series.udp_port = asked.closed_udp;
   question.knows_closed_port = host.ports.closed_tcp.has_value();
+  question.sent_once = silent_in(asked.rounds);
   prober_->ask(std::move(question));
   tries_.push_back({host.id, static_cast<unsigned>(asked.rounds.size()) + 1});
 }
