@@ -21,8 +21,9 @@ template <typename Address>
 void BasicTxLoop<Address>::send_raw(Ticks now) noexcept {
   if (!seat_.raw->outgoing().is_empty()) take_raw();
   for (unsigned sent = 0; sent < kMostSent && raw_line_.is_due(now); ++sent) {
-    if (!send_one_raw(raw_line_.pop(), now)) return;
+    if (!send_one_raw(raw_line_.pop(), now)) break;
   }
+  is_time_near_ = raw_line_.is_due(now + near_);
 }
 
 // Into buffers, each packet behind room for its frame's head.
@@ -110,8 +111,16 @@ void BasicTxLoop<Address>::abandon_raw() noexcept {
 }
 
 template void BasicTxLoop<Ipv4Address>::send_raw(Ticks) noexcept;
+template void BasicTxLoop<Ipv4Address>::take_raw() noexcept;
+template void BasicTxLoop<Ipv4Address>::end_raw(const TimedFrame&, Counter, Ticks) noexcept;
+template bool BasicTxLoop<Ipv4Address>::send_one_raw(const TimedFrame&, Ticks) noexcept;
+template void BasicTxLoop<Ipv4Address>::write_head(std::byte*, MacAddress) const noexcept;
 template void BasicTxLoop<Ipv4Address>::abandon_raw() noexcept;
 template void BasicTxLoop<Ipv6Address>::send_raw(Ticks) noexcept;
+template void BasicTxLoop<Ipv6Address>::take_raw() noexcept;
+template void BasicTxLoop<Ipv6Address>::end_raw(const TimedFrame&, Counter, Ticks) noexcept;
+template bool BasicTxLoop<Ipv6Address>::send_one_raw(const TimedFrame&, Ticks) noexcept;
+template void BasicTxLoop<Ipv6Address>::write_head(std::byte*, MacAddress) const noexcept;
 template void BasicTxLoop<Ipv6Address>::abandon_raw() noexcept;
 
 }  // namespace trawl::dataplane::internal

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "control/survey/banner_options.h"
+#include "control/survey/os_options.h"
 #include "control/survey/output/output_filter.h"
 #include "control/survey/output/output_format.h"
 #include "control/survey/output/state_set.h"
@@ -75,6 +76,7 @@ struct SurveyOptions {
   std::optional<std::chrono::nanoseconds> max_runtime;
 
   ServiceOptions services;  // What follows when a port is open.
+  OsOptions os;             // Likewise, for its host.
   BannerOptions banners;    // Likewise, by the polling cores.
 
   // What comes out.

@@ -31,7 +31,7 @@ struct ScanFilterConfig {
   __u8 request_type;  // and of the probe, which an error quotes.
   // With ports: echo replies of these identifiers too; has_echoes is 0 for none.
   __u16 has_echoes, first_echo, last_echo;
-  __u32 ranges;       // Used ones of our[].
+  __u32 ranges;  // Used ones of our[].
   struct ScanFilterRange our[kScanFilterRanges];
 };
 

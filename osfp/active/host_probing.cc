@@ -38,7 +38,8 @@ void HostProbing::begin_batch(Moment start) noexcept {
   for (Exchange& exchange : round_.exchanges) exchange = {};
   round_.series.sequence = random();
   round_.series.ack = random() | 1U;
-  round_.series.echo_id = static_cast<std::uint16_t>(random());
+  const std::uint32_t ids = std::uint32_t{settings_.last_echo_id} - settings_.first_echo_id;
+  round_.series.echo_id = static_cast<std::uint16_t>(settings_.first_echo_id + random() % ids);
 }
 
 void HostProbing::begin_round(Moment start) {

@@ -24,6 +24,9 @@ struct ProbingSettings {
   // Source ports of later batches begin again at the first of these when they would leave them.
   std::uint16_t first_source_port = 1024;
   std::uint16_t last_source_port = 65535;
+  // Identifiers of echo requests are drawn from these; the second one has the next.
+  std::uint16_t first_echo_id = 0;
+  std::uint16_t last_echo_id = 65535;
 };
 
 // What to send now.

@@ -26,7 +26,7 @@ TEST(ResultFields, SuggestTheNearestForATypo) {
             "--fields: \"stat\" is not a field (did you mean state?); expected schema, ts, ip, "
             "port, proto, state, reason, ttl, rtt_us, attempt, from, type, class, source, service, "
             "tls, product, version, info, hostname, os, device, cpe, probe, line, banner, "
-            "truncated, fingerprint, trouble, evidence");
+            "truncated, fingerprint, trouble, evidence, systems");
 }
 
 TEST(ResultFields, RefuseEmptyAndRepeatedNames) {

@@ -42,7 +42,8 @@ enum class ResultField : std::uint8_t {
   From,  // Who replied. Unless asked for, only where it is not `Ip`.
   // Those of facts, which verdicts have not; where a fact has none of these either, the key is
   // absent (CSV: empty).
-  Type,  // "service" or "network" of a fact. A verdict has it where it is asked for: "verdict".
+  Type,  // "service", "os" or "network" of a fact. A verdict has it where it is asked for:
+         // "verdict".
   Class,
   Source,
   Service,
@@ -60,17 +61,18 @@ enum class ResultField : std::uint8_t {
   Truncated,  // Of the banner.
   Fingerprint,
   Trouble,
-  Evidence
+  Evidence,
+  Systems  // What a host may be, with how well each fits.
 };
 inline constexpr unsigned kVerdictFields = 11;  // The first of them.
-inline constexpr unsigned kResultFields = 30;
+inline constexpr unsigned kResultFields = 31;
 
 // Whether only facts say something of it.
 [[nodiscard]] constexpr bool is_of_facts(ResultField field) noexcept {
   return field > ResultField::Type;
 }
 
-// "schema", "ts", "ip", ..., "from", "type", "class", "source", ..., "trouble", "evidence".
+// "schema", "ts", "ip", ..., "from", "type", "class", "source", ..., "evidence", "systems".
 [[nodiscard]] std::string_view to_string(ResultField field) noexcept;
 
 // A list such as "ip,port,rtt_us", in that order. Fails with Usage, naming `option`: empty, unknown
