@@ -29,6 +29,9 @@ struct ProbingSettings {
   // Source ports of later batches begin again at the first of these when they would leave them.
   std::uint16_t first_source_port = 1024;
   std::uint16_t last_source_port = 65535;
+  // Identifiers of echo requests are drawn from these; the second one has the next.
+  std::uint16_t first_echo_id = 0;
+  std::uint16_t last_echo_id = 65535;
 };
 
 // The probes of one version of IP, for BasicHostProbing and BasicGroupProbing.
@@ -48,8 +51,11 @@ struct Ipv4Family {
   static constexpr Stamp make_stamp(std::uint32_t random, std::uint8_t ttl) noexcept {
     return {.id = static_cast<std::uint16_t>(random), .ttl = ttl};
   }
-  static void renew(Series& series, std::uint32_t random) noexcept {
-    series.echo_id = static_cast<std::uint16_t>(random);
+  static void renew(Series& series, std::uint32_t random,
+                    const ProbingSettings& settings) noexcept {
+    // The second echo request has the next number.
+    const std::uint32_t ids = std::uint32_t{settings.last_echo_id} - settings.first_echo_id;
+    series.echo_id = static_cast<std::uint16_t>(settings.first_echo_id + random % ids);
   }
   static auto match(const Series& series, std::span<const std::byte> packet, Moment /*at*/) {
     return match_response(series, packet);

@@ -43,7 +43,7 @@ void BasicHostProbing<Family>::begin_batch(Moment start) noexcept {
   for (auto& exchange : round_.exchanges) exchange = {};
   round_.series.sequence = random();
   round_.series.ack = random() | 1U;
-  Family::renew(round_.series, random());
+  Family::renew(round_.series, random(), settings_);
 }
 
 template <typename Family>
