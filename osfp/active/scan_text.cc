@@ -14,6 +14,18 @@ std::string port_text(const std::optional<std::uint16_t>& port) {
   return port ? fmt::format("{}", *port) : std::string{};
 }
 
+// A line without its values: "T2(R=%DF=%T=".
+std::string names_in(std::string_view line) {
+  std::string names;
+  bool is_value = false;
+  for (const char c : line) {
+    if (c == '%') is_value = false;
+    if (!is_value) names += c;
+    if (c == '=') is_value = true;
+  }
+  return names;
+}
+
 }  // namespace
 
 std::string print_scan_line(const ScanConditions& conditions) {
@@ -34,13 +46,14 @@ std::string print_rounds(const ScanConditions& conditions, std::span<const Finge
   std::string text = print_scan_line(conditions);
   text += '\n';
   for (std::size_t i = 0; i < kFingerprintLines; ++i) {
-    std::vector<std::string> forms;
+    std::vector<std::string> told;
     for (const Fingerprint& round : rounds) {
-      std::string form = round.print(line_at(i));
-      if (form.empty() || std::find(forms.begin(), forms.end(), form) != forms.end()) continue;
-      forms.push_back(std::move(form));
+      const std::string form = round.print(line_at(i));
+      std::string names = names_in(form);
+      if (form.empty() || std::find(told.begin(), told.end(), names) != told.end()) continue;
+      told.push_back(std::move(names));
+      text.append(form).append(1, '\n');
     }
-    for (const std::string& form : forms) text.append(form).append(1, '\n');
   }
   return text;
 }

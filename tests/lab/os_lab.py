@@ -1,8 +1,8 @@
 """Real stacks for OS detection, each in a namespace of its own, all on one bridge with the scanner.
 
 A kernel is a namespace with sysctls. Every other stack sits on a tap device, which a bridge without
-an address joins to the namespace's link: lwIP (lwip_host.c), and libslirp within QEMU (its user
-networking answers for the address that a guest knows as its host).
+an address joins to the namespace's link: lwIP (lwip_host.c), and libslirp within slirp4netns (it
+answers for the address that a namespace knows as its host).
 """
 import dataclasses
 import os
@@ -19,7 +19,7 @@ import os_rounds
 
 HERE = pathlib.Path(__file__).parent
 OPEN, CLOSED = 80, 81
-TOOLS = ("cc", "nmap", "qemu-system-x86_64", "tcpdump")
+TOOLS = ("cc", "nmap", "slirp4netns", "tcpdump")
 PATIENCE = 120  # Seconds until every stack answers.
 SOURCE = "198.18.7.1"
 
@@ -50,11 +50,13 @@ STACKS = {
     "no PMTU": Stack("Linux 6.x, no path MTU discovery", sysctls={"ip_no_pmtu_disc": 1}),
     "MTU 1400": Stack("Linux 6.x, MTU 1280 to 1499", mtu=1400),
     "lwIP": Stack("lwIP 2.1", "lwip"),
-    "libslirp": Stack("libslirp 4.7 (QEMU user networking)", "slirp"),
+    "libslirp": Stack("libslirp 4.7 (user-mode networking)", "slirp"),
 }
 
 
 def address_of(name: str) -> str:
+    if STACKS[name].kind == "slirp":
+        return "198.18.7.2"  # Always the second of its network.
     return f"198.18.7.{10 + list(STACKS).index(name)}"
 
 
@@ -136,25 +138,22 @@ class Network:
         for link in ("tap0", "host0"):
             labs.must(*ip, "link", "set", link, "master", "bridge0", "up")
         labs.must(*ip, "link", "set", "bridge0", "up")
-        command = {"lwip": self._lwip, "slirp": self._slirp}[kind](space, address)
+        command = self._lwip(address) if kind == "lwip" else self._slirp(space)
         self._programs.append(subprocess.Popen(
             ["ip", "netns", "exec", space, *command], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=(self.folder / f"{kind}.log").open("w")))
 
-    def _lwip(self, _: str, address: str) -> list[str]:
+    def _lwip(self, address: str) -> list[str]:
         program = str(self.folder / "lwip_host")
         labs.must("cc", "-O2", "-Wall", "-Wextra", "-Werror", "-I/usr/include/lwip", "-o", program,
                   str(HERE / "lwip_host.c"), "-llwip")
         return ["env", "PRECONFIGURED_TAPIF=tap0", program, address, "255.255.255.0", str(OPEN)]
 
-    def _slirp(self, space: str, address: str) -> list[str]:
-        # What a guest sends to its host goes to the loopback of the program's machine.
+    def _slirp(self, space: str) -> list[str]:
+        # What is sent to its host goes to the loopback of its own namespace.
         self._listen(space, "127.0.0.1")
-        return ["qemu-system-x86_64", "-M", "none", "-display", "none", "-monitor", "none", "-nodefaults",
-                "-netdev", f"user,id=u,net=198.18.7.0/24,host={address},dns=198.18.7.3,"
-                "dhcpstart=198.18.7.200", "-netdev", "hubport,id=h0,hubid=0,netdev=u",
-                "-netdev", "tap,id=t,ifname=tap0,script=no,downscript=no",
-                "-netdev", "hubport,id=h1,hubid=0,netdev=t"]
+        return ["slirp4netns", "--netns-type=path", "--mtu=1500", "--cidr=198.18.7.0/24",
+                f"/run/netns/{space}", "tap0"]
 
     def within(self, *command: str) -> list[str]:
         return ["ip", "netns", "exec", self.scanner, *command]

@@ -157,8 +157,9 @@ OsReport make_os_report(const OsRounds& found) {
     fingerprints.push_back(verdict.analysis.fingerprint);
   }
   report.fingerprint = osfp::print_rounds(conditions_of(found, best, report, now), fingerprints);
-  add_uptime(best.analysis, now, report);
-  add_sequences(best.analysis, report);
+  // As nmap does; whichever round fits best says no more of clocks and counters than the last one.
+  add_uptime(found.verdicts.back().analysis, now, report);
+  add_sequences(found.verdicts.back().analysis, report);
   return report;
 }
 

@@ -37,13 +37,14 @@ TEST(ScanText, ScanLineIsAsNmapPrintsIt) {
             "%P=x86_64-pc-linux-gnu)");
 }
 
-TEST(ScanText, LinesThatDifferBetweenRoundsAreAllPrinted) {
+TEST(ScanText, LinesThatDifferInTheirTestsAreAllPrinted) {
   const Fingerprint rounds[] = {fingerprint_of("SEQ(SP=FB)T2(R=N)IE(R=Y%CD=S)"),
                                 fingerprint_of("SEQ(SP=FC)T2(R=N)"),
-                                fingerprint_of("SEQ(SP=FB)T2(R=N)IE(R=N)")};
+                                fingerprint_of("SEQ(SP=FB%II=I)T2(R=N)IE(R=N)"),
+                                fingerprint_of("SEQ(SP=F0%II=Z)T2(R=N)IE(R=Y%CD=Z)")};
   const std::string text = print_rounds(conditions(), rounds);
   EXPECT_EQ(text.substr(text.find('\n') + 1),
-            "SEQ(SP=FB)\nSEQ(SP=FC)\nT2(R=N)\nIE(R=Y%CD=S)\nIE(R=N)\n");
+            "SEQ(SP=FB)\nSEQ(SP=FB%II=I)\nT2(R=N)\nIE(R=Y%CD=S)\nIE(R=N)\n");
 }
 
 TEST(ScanText, SubmissionsAreCutIntoEqualPieces) {
