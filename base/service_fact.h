@@ -19,8 +19,10 @@ struct ServiceFact {
   std::uint16_t port = 0;
   Protocol protocol = Protocol::Tcp;
   PortClass port_class = PortClass::Unknown;
-  // Who said so: "banner" (a conversation of the polling cores) or "version" (service detection).
-  enum class Source : std::uint8_t { Banner, Version } source = Source::Banner;
+  // Who said so: "banner" (a conversation of the polling cores) or "version"
+  // (service detection), or "os" of what its host is (active OS detection, told with one of its
+  // open ports).
+  enum class Source : std::uint8_t { Banner, Version, Os } source = Source::Banner;
   std::string service{};  // "http"; "" where it is not known.
   bool is_tls = false;
   std::string product{}, version{}, info{}, hostname{}, os{}, device{};
@@ -32,7 +34,14 @@ struct ServiceFact {
   bool is_cut = false;        // There was more.
   std::string fingerprint{};  // Of version detection, where no line matched.
   std::string trouble{};      // Why it could not be asked.
-  std::string evidence{};     // Why a port without words has its class.
+  std::string evidence{};     // Why a port without words has its class; what a host was told by.
+  // What a host may be, the best first.
+  struct System {
+    std::string name;
+    unsigned accuracy = 100;  // Percent; 100 is a perfect match.
+    std::uint32_t line = 0;   // Of the file of fingerprints.
+  };
+  std::vector<System> systems{};
 };
 
 }  // namespace trawl

@@ -18,6 +18,8 @@ using namespace std::chrono_literals;
 // How long a probe waits in each queue for its next hop. A request goes out on arrival and again
 // after the third and the fourth wait; after the last, the neighbour counts as absent.
 constexpr std::array<std::chrono::milliseconds, 5> kPatience{1ms, 10ms, 250ms, 500ms, 1000ms};
+// A core that yields this long before a packet's time may get its turn after it.
+constexpr auto kNear = 2ms;
 // The control plane asks for more every 50 ms; what it asked for has left by then.
 constexpr auto kRequestInterval = 40ms;
 // What waits for the budget of its network, at most: frames of conversations hold buffers that are
@@ -47,6 +49,7 @@ BasicTxLoop<Address>::BasicTxLoop(BasicScanPlan<Address>& plan, const SharedStat
       talk_line_{plan.budget && seat.talk != nullptr ? kMostWaiting : 0},
       reset_line_{plan.budget && seat.resets != nullptr ? kMostWaiting : 0} {
   for (unsigned i = 0; i < kStages; ++i) patience_[i] = plan.clock.ticks_in(kPatience[i]);
+  near_ = plan.clock.ticks_in(kNear);
   prepare_pool();
 }
 

@@ -21,8 +21,9 @@ template <typename Address>
 void BasicTxLoop<Address>::send_raw(Ticks now) noexcept {
   if (!seat_.raw->outgoing().is_empty()) take_raw();
   for (unsigned sent = 0; sent < kMostSent && raw_line_.is_due(now); ++sent) {
-    if (!send_one_raw(raw_line_.pop(), now)) return;
+    if (!send_one_raw(raw_line_.pop(), now)) break;
   }
+  is_time_near_ = raw_line_.is_due(now + near_);
 }
 
 // Into buffers, each packet behind room for its frame's head.

@@ -112,9 +112,11 @@ void FedWorker::done(const service::ServicePort& port, service::ServiceFinding&&
 
 // There is room: turn() left some for each port that is asked.
 void FedWorker::answer(const OpenPort& port, service::ServiceFinding&& finding) {
+  std::shared_ptr<const ServiceFact> host = std::move(finding.host);
   (void)rings_->answered.push(
       {.index = port.index,
-       .fact = fact_of(port, std::move(finding), std::chrono::system_clock::now())});
+       .fact = fact_of(port, std::move(finding), std::chrono::system_clock::now()),
+       .host = std::move(host)});
 }
 
 void FedWorker::drop_blocked() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <type_traits>
 
 #include "base/ip.h"
@@ -22,6 +23,7 @@ static_assert(std::is_trivially_copyable_v<OpenPort> && sizeof(OpenPort) <= 32);
 struct PortAnswer {
   std::uint64_t index = 0;
   ServiceFact fact{};
+  std::shared_ptr<const ServiceFact> host{};  // Of the port's host, with one of its ports.
 };
 
 }  // namespace trawl::control

@@ -69,6 +69,27 @@ Result<bool> ServiceHandoff::offer_backlog() {
   return moved;
 }
 
+// What the answer says of the port, and of its host.
+void ServiceHandoff::tell(PortAnswer& answer) {
+  if (answer.host) {
+    ++hosts_;
+    if (!answer.host->systems.empty()) ++systems_;
+    facts_.push_back(*answer.host);
+  }
+  if (!parts_.tells_services) {
+    if (answer.fact.trouble.empty()) return;
+    answer.fact.source = ServiceFact::Source::Os;
+    answer.fact.port_class = PortClass::Unknown;
+  } else if (parts_.census != nullptr && !parts_.census->judge(answer.index, answer.fact)) {
+    return;
+  }
+  const bool is_known =
+      answer.fact.port_class == PortClass::Service && !answer.fact.service.empty();
+  if (is_known) ++identified_;
+  if (!answer.fact.trouble.empty()) ++failed_;
+  facts_.push_back(std::move(answer.fact));
+}
+
 // The journal first, as for verdicts: a fact that is noted there counts as known only when the
 // outputs were flushed since, and until then its port is asked again by whoever goes on.
 Result<bool> ServiceHandoff::take_facts() {
@@ -82,12 +103,7 @@ Result<bool> ServiceHandoff::take_facts() {
       if (auto done = parts_.keeper->record_answer(answer.index); !done && noted) noted = done;
     }
     ++answered_;
-    if (parts_.census != nullptr && !parts_.census->judge(answer.index, answer.fact)) continue;
-    if (answer.fact.port_class == PortClass::Service && !answer.fact.service.empty()) {
-      ++identified_;
-    }
-    if (!answer.fact.trouble.empty()) ++failed_;
-    facts_.push_back(std::move(answer.fact));
+    tell(answer);
   }
   if (auto written = parts_.sink.write_facts(facts_); !written) return Failure{written.error()};
   if (!noted) return Failure{noted.error()};
@@ -136,6 +152,8 @@ ServiceProgress ServiceHandoff::progress(Clock::time_point now) {
           .answered = answered_,
           .identified = identified_,
           .failed = failed_,
+          .hosts = hosts_,
+          .systems = systems_,
           .waiting = waiting(),
           .per_second = rate_,
           .holds = is_held(),

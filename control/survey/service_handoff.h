@@ -37,6 +37,7 @@ class ServiceHandoff {
     std::function<void(bool)> hold;      // Of the senders.
     PortCensus* census = nullptr;        // Is told of each answer; may leave it out.
     CheckpointKeeper* keeper = nullptr;  // Notes which ports were answered, where there is one.
+    bool tells_services = true;          // False where hosts alone are asked what they are.
   };
   explicit ServiceHandoff(Parts parts) : parts_{std::move(parts)} {}
 
@@ -67,6 +68,7 @@ class ServiceHandoff {
   [[nodiscard]] Result<bool> offer_backlog();
   [[nodiscard]] bool offer_overflow();
   [[nodiscard]] Result<bool> take_facts();
+  void tell(PortAnswer& answer);
   void decide_hold(Clock::time_point now);
 
   Parts parts_;
@@ -83,6 +85,8 @@ class ServiceHandoff {
   std::uint64_t answered_ = 0;
   std::uint64_t identified_ = 0;
   std::uint64_t failed_ = 0;
+  std::uint64_t hosts_ = 0;         // Whose systems were looked for...
+  std::uint64_t systems_ = 0;       // ...and have a name.
   Clock::time_point rate_since_{};  // The last whole second of answers.
   std::uint64_t rate_from_ = 0;
   double rate_ = 0.0;

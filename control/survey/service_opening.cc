@@ -6,8 +6,10 @@
 #include <string>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/cpus.h"
 #include "base/log.h"
+#include "control/os/os_database_file.h"
 #include "control/pipeline/version_worker.h"
 #include "control/survey/version.h"
 #include "dataplane/link_spec.h"
@@ -33,12 +35,9 @@ Result<service::SocketSettings> sockets_for(const SurveyOptions& options) {
   return sockets;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<ServiceTier>> open_services(const SurveyOptions& options,
-                                                   const AddressList& blocked,
-                                                   std::span<const unsigned> polling) {
-  if (!options.services.is_wanted) return nullptr;
+// What asks ports, with `loop` for its sockets.
+Result<ServiceThread::Make> version_detection(const SurveyOptions& options,
+                                              service::LoopOptions& loop) {
   auto sockets = sockets_for(options);
   if (!sockets) return Failure{sockets.error()};
   auto file = service::load_probes({.path = options.services.database});
@@ -53,14 +52,50 @@ Result<std::unique_ptr<ServiceTier>> open_services(const SurveyOptions& options,
   settings.program_version = std::string{kVersion};
   settings.sockets = std::move(*sockets);
   settings.rpc_programs = service::builtin_rpc_table();
-  service::LoopOptions loop;
   loop.most_sockets = std::max<std::size_t>(half_of_descriptors() / options.services.cores, 8);
-  return ServiceTier::open({.threads = options.services.cores,
-                            .ports_at_once = options.services.ports_at_once,
-                            .cpus = cpus_beside(polling),
-                            .loop = std::move(loop),
-                            .make = version_workers(probes, std::move(settings), true),
-                            .blocked = blocked});
+  return version_workers(probes, std::move(settings), true);
+}
+
+// What asks hosts, and ports where `ask_ports` is something.
+Result<ServiceThread::Make> os_detection(const SurveyOptions& options, const OsPackets& packets,
+                                         bool has_many_ports, ServiceThread::Make ask_ports) {
+  auto scorer = open_os_scorer("", [](std::string_view text) { log_warning("{}", text); });
+  if (!scorer) return Failure{scorer.error()};
+  return os_workers(packets, *scorer,
+                    {.most_hosts = options.os.hosts_at_once,
+                     .most_rounds = options.os.most_tries,
+                     .resets = options.resets,
+                     .remembers = has_many_ports,
+                     .seed = TscClock::now()},
+                    std::move(ask_ports));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ServiceTier>> open_services(const SurveyOptions& options,
+                                                   const ServiceNeeds& needs) {
+  if (!options.services.is_wanted && !options.os.is_wanted) return nullptr;
+  service::LoopOptions loop;
+  ServiceThread::Make make;
+  if (options.services.is_wanted) {
+    auto ask_ports = version_detection(options, loop);
+    if (!ask_ports) return Failure{ask_ports.error()};
+    make = std::move(*ask_ports);
+  }
+  if (options.os.is_wanted) {
+    auto ask_hosts = os_detection(options, needs.packets, needs.has_many_ports, std::move(make));
+    if (!ask_hosts) return Failure{ask_hosts.error()};
+    make = std::move(*ask_hosts);
+  }
+  // Hosts wait at who asks them: one may have many ports.
+  const bool asks_ports = options.services.is_wanted;
+  return ServiceTier::open(
+      {.threads = asks_ports ? options.services.cores : 1U,
+       .ports_at_once = asks_ports ? options.services.ports_at_once : ServiceTier::kFactsWaiting,
+       .cpus = cpus_beside(needs.polling),
+       .loop = std::move(loop),
+       .make = std::move(make),
+       .blocked = needs.blocked});
 }
 
 }  // namespace trawl::control

@@ -1,23 +1,31 @@
 #pragma once
 
 #include <memory>
-#include <span>
+#include <vector>
 
 #include "base/result.h"
+#include "control/os/os_worker.h"
 #include "control/pipeline/service_tier.h"
 #include "control/steward/address_list.h"
 #include "control/survey/survey_options.h"
 
 namespace trawl::control {
 
+// What the tier is told besides options.
+struct ServiceNeeds {
+  AddressList blocked{};
+  std::vector<unsigned> polling{};  // CPUs.
+  OsPackets packets{};              // With --os.
+  bool has_many_ports = false;      // Of an address, in the survey.
+};
+
 // The tier that asks what a survey finds, with its threads begun; nullptr where that is not wanted.
 // Its sockets are bound to the kernel interface of the link, and to --source-ip; the link, opened
 // before any of them, keeps the ports of probes out of those the kernel gives them. Fails with
-// Usage where the kernel has no way to that link, and with BadInput where the probe file cannot be
-// used. The threads keep away from CPUs of `polling` where there are others: what they take there
-// is taken from probes.
+// Usage where the kernel has no way to that link, and with BadInput where the probe file, or the
+// file of fingerprints, cannot be used. The threads keep away from the CPUs that poll where there
+// are others: what they take there is taken from probes.
 [[nodiscard]] Result<std::unique_ptr<ServiceTier>> open_services(const SurveyOptions& options,
-                                                                 const AddressList& blocked,
-                                                                 std::span<const unsigned> polling);
+                                                                 const ServiceNeeds& needs);
 
 }  // namespace trawl::control

@@ -118,10 +118,11 @@ Result<void> take_service_options(const CLI::App& app, const ServiceTexts& texts
     }
     const auto& lines = options.fields.lines;
     const auto field = std::ranges::find_if(lines, is_of_facts);
-    if (field != lines.end() && !options.banners.is_wanted) {
+    const bool has_facts = options.banners.is_wanted || app.count("--os") > 0;
+    if (field != lines.end() && !has_facts) {
       return usage(
-          fmt::format("--fields: {} is known with --service or --banners alone; add one of them, "
-                      "or leave it out",
+          fmt::format("--fields: {} is known with --service, --os or --banners alone; add one of "
+                      "them, or leave it out",
                       to_string(*field)));
     }
     return take_database(app, texts, services);
@@ -154,9 +155,6 @@ Result<void> take_service_options(const CLI::App& app, const ServiceTexts& texts
 
 std::string refusal_of(std::string_view word) {
   const std::string_view name = word.substr(0, word.find('='));
-  if (name == "--os") {
-    return "--os: a survey does not tell operating systems yet; leave it out";
-  }
   if (name == "--script" || name == "--script-args") {
     return fmt::format("{}: a survey does not run scripts yet; leave it out", name);
   }

@@ -72,7 +72,9 @@ std::string format_percent(double percent) {
 std::string service_text(const SurveyProgress& progress) {
   if (!progress.services) return {};
   const ServiceProgress& tier = *progress.services;
-  return fmt::format("; service tier: {} known, {} waiting, {:.0f}/s{}", tier.identified,
+  const std::string systems =
+      tier.hosts > 0 ? fmt::format(", {} of {} systems named", tier.systems, tier.hosts) : "";
+  return fmt::format("; service tier: {} known{}, {} waiting, {:.0f}/s{}", tier.identified, systems,
                      tier.waiting, tier.per_second, tier.holds ? ", sending waits for it" : "");
 }
 
@@ -82,6 +84,8 @@ std::string services_json(const ServiceProgress& tier) {
       .number("answered", tier.answered)
       .number("identified", tier.identified)
       .number("failed", tier.failed)
+      .number("hosts", tier.hosts)
+      .number("systems", tier.systems)
       .number("waiting", tier.waiting)
       .number("per_second", tier.per_second)
       .raw("holds_sending", tier.holds ? "true" : "false")
@@ -333,6 +337,9 @@ std::string format_summary(const SurveyProgress& progress) {
   if (const auto& tier = progress.services) {
     row("asked", tier->answered, fmt::format("of {} open ports", tier->found));
     row("identified", tier->identified);
+    if (tier->hosts > 0) {
+      row("systems", tier->systems, fmt::format("named, of {} hosts asked", tier->hosts));
+    }
     if (tier->failed > 0) row("in trouble", tier->failed, "could not be asked to the end");
     if (tier->waiting > 0) {
       row("not asked", tier->waiting, "the survey ended before; 'trawl resume' asks them");

@@ -75,12 +75,14 @@ void SurveyController::follow_open_ports(const Parts& parts) {
           }});
   intake_.set_stage(stage_.get());
   if (parts.services == nullptr) return;
+  const bool asks_ports = options_.services.is_wanted;
   handoff_ = std::make_unique<ServiceHandoff>(
       ServiceHandoff::Parts{.tier = *parts.services,
                             .sink = outputs_,
                             .hold = [this](bool is_held) { scanner_.hold(is_held); },
-                            .census = &stage_->census(),
-                            .keeper = keeper_.get()});
+                            .census = asks_ports ? &stage_->census() : nullptr,
+                            .keeper = keeper_.get(),
+                            .tells_services = asks_ports});
   intake_.set_handoff(handoff_.get());
 }
 

@@ -51,7 +51,8 @@ class SurveyController {
     std::atomic<bool>& reload_wanted;
     ByteCount memory = ByteCount::mebibytes(512);  // For what is known of targets.
     Checkpoint* checkpoint = nullptr;
-    ServiceTier* services = nullptr;  // Absent unless open ports are asked what they are.
+    // Absent unless open ports are asked what they are, or their hosts are.
+    ServiceTier* services = nullptr;
     std::shared_ptr<const BannerRecogniser> banners = nullptr;  // Absent without banners.
     OsHints* os_hints = nullptr;                                // Absent without --os-hints.
   };

@@ -229,6 +229,7 @@ void add_survey_options(CLI::App& app, SurveyOptions& options, SurveyTexts& text
   add_banner_options(app, texts.banners);
   add_os_hint_options(app, options.os_hints);
   add_service_options(app, texts.services);
+  add_os_options(app, texts.os);
   add_output_options(app, options, texts);
 }
 

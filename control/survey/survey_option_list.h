@@ -5,6 +5,7 @@
 
 #include "control/survey/banner_options.h"
 #include "control/survey/os_hint_options.h"
+#include "control/survey/os_options.h"
 #include "control/survey/service_options.h"
 #include "control/survey/survey_options.h"
 
@@ -18,6 +19,7 @@ struct SurveyTexts {
   std::vector<std::string> outputs, fields;
   std::string network_rate, shard, probes, retries, retry_delay, memory;
   ServiceTexts services;
+  OsTexts os;
   BannerTexts banners;
   bool reset = false;
 };

@@ -165,6 +165,7 @@ Result<std::variant<SurveyOptions, PrintAndExit>> parse_survey_options(
   if (auto taken = take_service_options(app, texts.services, options); !taken) {
     return Failure{taken.error()};
   }
+  if (auto taken = take_os_options(app, texts.os, options); !taken) return Failure{taken.error()};
   if (auto taken = take_banner_options(app, texts.banners, options); !taken) {
     return Failure{taken.error()};
   }

@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "control/survey/banner_options.h"
 #include "control/survey/os_hint_options.h"
+#include "control/survey/os_options.h"
 #include "control/survey/output/output_filter.h"
 #include "control/survey/output/output_format.h"
 #include "control/survey/output/state_set.h"
@@ -76,6 +77,7 @@ struct SurveyOptions {
   std::optional<std::chrono::nanoseconds> max_runtime;
 
   ServiceOptions services;  // What follows when a port is open.
+  OsOptions os;             // Likewise, for its host.
   BannerOptions banners;    // Likewise, by the polling cores.
   OsHintOptions os_hints;   // What is made of SYN-ACKs.
 

@@ -170,7 +170,20 @@ Result<ExitCode> run_survey(SurveyJob job) {
   LiveBlocklist blocklist = std::move(job.plan.blocklist);
   const auto polling = choose_cpus(job.options, allowed_cpus());
   if (!polling) return discard(polling.error());
-  auto services = open_services(job.options, blocklist.blocked(), *polling);
+  ServiceNeeds needs{.blocked = blocklist.blocked(),
+                     .polling = *polling,
+                     .has_many_ports = job.plan.ports.size() > 1};
+  if (job.options.os.is_wanted) {
+    if (!job.plan.addresses.is_v4()) {
+      return discard({.code = ExitCode::Usage,
+                      .message = "--os asks hosts over IPv4, and the targets are of IPv6; leave it "
+                                 "out"});
+    }
+    auto packets = OsPackets::open(first_os_port(job.options));
+    if (!packets) return discard(packets.error());
+    needs.packets = std::move(*packets);
+  }
+  auto services = open_services(job.options, needs);
   if (!services) return discard(services.error());
   auto banners = open_banners(job.options, resumed);
   if (!banners) return discard(banners.error());
@@ -181,7 +194,8 @@ Result<ExitCode> run_survey(SurveyJob job) {
     if (!opened) return discard(opened.error());
     os_hints = std::move(*opened);
   }
-  auto survey = prepare_survey(job.options, std::move(job.plan), job.metadata.seed);
+  auto survey =
+      prepare_survey(job.options, std::move(job.plan), job.metadata.seed, needs.packets.exchange);
   if (!survey) return discard(survey.error());
   // Whoever was excluded since the survey began has opted out of the rest.
   if (resumed) survey->scanner->block(blocklist.blocked().v4, blocklist.blocked().v6);

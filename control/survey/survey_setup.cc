@@ -345,8 +345,16 @@ dataplane::BasicScanPlan<Address> scan_plan(const SurveyOptions& options, const 
 template <typename Address>
 dataplane::ScanTraffic traffic_of(const SurveyOptions& options,
                                   const std::vector<Address>& sources) {
+  dataplane::PortRange ports{options.source_ports.first, options.source_ports.last};
+  std::optional<dataplane::PortRange> echoes;
+  if (options.os.is_wanted) {
+    const std::uint16_t first = first_os_port(options);
+    echoes = dataplane::PortRange{first, static_cast<std::uint16_t>(first + kOsPorts - 1)};
+    ports = {std::min(ports.first, echoes->first), std::max(ports.last, echoes->last)};
+  }
   return {.kind = options.probe,
-          .ports = {options.source_ports.first, options.source_ports.last},
+          .ports = ports,
+          .echoes = echoes,
           .vlan = options.vlan,
           .sources = {sources.begin(), sources.end()}};
 }
@@ -354,9 +362,16 @@ dataplane::ScanTraffic traffic_of(const SurveyOptions& options,
 template <typename Address>
 Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Uint128 seed,
                                const Circumstances& around,
-                               const BasicSourceChoice<Address>& choice) {
+                               const BasicSourceChoice<Address>& choice,
+                               std::shared_ptr<dataplane::RawExchange> raw) {
   using dataplane::Link;
   const bool receive = !around.link.is_sink();
+  if (raw && !receive) {
+    return fail(ExitCode::Usage,
+                fmt::format("--os waits for answers, and nothing answers on --link {}; leave it "
+                            "out, or name another link",
+                            around.link.text));
+  }
   const auto threads = static_cast<unsigned>(around.cpus.size());
   const std::uint16_t senders = dataplane::senders_for(threads, receive);
   const ByteCount memory = Link::memory_for(Link::queues_for(around.link, senders));
@@ -392,6 +407,10 @@ Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Ui
   }
   scan.shares_cpu = around.shares_cpu;
   if (survey.tap) scan.kernel = survey.tap->exchange();
+  if (raw) {
+    raw->bind(choice.sources.front(), options.vlan);
+    scan.raw = std::move(raw);
+  }
   survey.planner = std::make_unique<SweepPlanner>(plan_sweeps(options, plan, seed));
   if (options.network_rate) {
     scan.budget = std::make_shared<dataplane::BasicNetworkBudget<Address>>(
@@ -406,7 +425,8 @@ Result<PreparedSurvey> prepare(const SurveyOptions& options, SurveyPlan plan, Ui
 
 }  // namespace
 
-Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan plan, Uint128 seed) {
+Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan plan, Uint128 seed,
+                                      std::shared_ptr<dataplane::RawExchange> raw) {
   const auto memory_left = memory_for_verdicts(options, plan.addresses);
   if (!memory_left) return Failure{memory_left.error()};
   const auto around = look_around(options);
@@ -414,7 +434,7 @@ Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan p
   const auto go_on = [&](const auto& targets) -> Result<PreparedSurvey> {
     const auto choice = choose_source(options, around->link, around->kernel, targets);
     if (!choice) return Failure{choice.error()};
-    auto survey = prepare(options, std::move(plan), seed, *around, *choice);
+    auto survey = prepare(options, std::move(plan), seed, *around, *choice, std::move(raw));
     if (survey) survey->memory = *memory_left;
     return survey;
   };

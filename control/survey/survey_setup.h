@@ -58,9 +58,11 @@ struct PreparedSurvey {
   std::unique_ptr<dataplane::Scanner> scanner;
 };
 
-// Starts DPDK, opens the link and builds the scanner. Takes the plan's sets. Fails with Usage or
-// Device.
-[[nodiscard]] Result<PreparedSurvey> prepare_survey(const SurveyOptions& options, SurveyPlan plan,
-                                                    Uint128 seed);
+// Starts DPDK, opens the link and builds the scanner. Takes the plan's sets. `raw` are packets that
+// others send and receive, from now on from the survey's first source; may be absent. Fails with
+// Usage or Device.
+[[nodiscard]] Result<PreparedSurvey> prepare_survey(
+    const SurveyOptions& options, SurveyPlan plan, Uint128 seed,
+    std::shared_ptr<dataplane::RawExchange> raw = nullptr);
 
 }  // namespace trawl::control

@@ -42,8 +42,9 @@ class BasicTxLoop {
   void begin(Ticks now) noexcept;
   // One burst at most. True when a frame was sent.
   bool poll(Ticks now) noexcept;
-  // Whether the last poll sent nothing although more was due, to keep it from being a burst.
-  [[nodiscard]] bool is_behind() const noexcept { return is_behind_; }
+  // Whether the last poll sent nothing although more was due, to keep it from being a burst; or a
+  // packet has to leave at its time very soon.
+  [[nodiscard]] bool is_behind() const noexcept { return is_behind_ || is_time_near_; }
   // The number of the last run of which every probe of this loop's lanes was sent or given up; ~0
   // once the time is over. Any thread.
   [[nodiscard]] std::uint64_t finished_run() const noexcept {
@@ -158,6 +159,8 @@ class BasicTxLoop {
   BudgetLine<Target> reset_line_;    // and whom to reset.
   bool is_turn_of_resets_ = false;   // Where packets go one at a time.
   bool is_behind_ = false;
+  Ticks near_ = 0;                    // What is due this soon...
+  bool is_time_near_ = false;         // ...is there.
   std::uint8_t request_attempt_ = 0;  // Of the request taken last.
   unsigned asked_ = 0;                // Neighbours asked for in this poll.
   unsigned spare_ = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -14,16 +15,23 @@ namespace trawl::osfp {
 // Between two SEQ probes: six of them see the ticks of a clock of 2 Hz.
 inline constexpr Moment kSeqSpacing = std::chrono::milliseconds{100};
 
+// By a probe's index; room for those of either version of IP.
+using ProbeSet = std::bitset<32>;
+
 struct ProbingSettings {
   unsigned retransmissions = 3;  // Of a probe without answer, in each round.
+  ProbeSet sent_once{};          // But not of these: earlier rounds found nothing that answers.
   unsigned restarts = 2;         // Of SEQ probes that left at the wrong times, in each round.
   Moment timeout = std::chrono::milliseconds{1000};  // For an answer.
-  Moment spacing = std::chrono::milliseconds{25};    // Least, between the other probes to one host.
+  Moment spacing = std::chrono::milliseconds{10};    // Least, between the other probes to one host.
   Moment tolerance = std::chrono::milliseconds{1};   // Of the spacing of SEQ probes.
   bool only_open_port = false;  // Nothing but what an open TCP port is asked: SEQ, ECN, T2 to T4.
   // Source ports of later batches begin again at the first of these when they would leave them.
   std::uint16_t first_source_port = 1024;
   std::uint16_t last_source_port = 65535;
+  // Identifiers of echo requests are drawn from these; the second one has the next.
+  std::uint16_t first_echo_id = 0;
+  std::uint16_t last_echo_id = 65535;
 };
 
 // The probes of one version of IP, for BasicHostProbing and BasicGroupProbing.
@@ -43,8 +51,11 @@ struct Ipv4Family {
   static constexpr Stamp make_stamp(std::uint32_t random, std::uint8_t ttl) noexcept {
     return {.id = static_cast<std::uint16_t>(random), .ttl = ttl};
   }
-  static void renew(Series& series, std::uint32_t random) noexcept {
-    series.echo_id = static_cast<std::uint16_t>(random);
+  static void renew(Series& series, std::uint32_t random,
+                    const ProbingSettings& settings) noexcept {
+    // The second echo request has the next number.
+    const std::uint32_t ids = std::uint32_t{settings.last_echo_id} - settings.first_echo_id;
+    series.echo_id = static_cast<std::uint16_t>(settings.first_echo_id + random % ids);
   }
   static auto match(const Series& series, std::span<const std::byte> packet, Moment /*at*/) {
     return match_response(series, packet);
@@ -108,6 +119,9 @@ class BasicHostProbing {
 
  private:
   [[nodiscard]] bool is_wanted(Probe probe) const noexcept;
+  [[nodiscard]] unsigned tries_of(std::size_t index) const noexcept {
+    return settings_.sent_once[index] ? 1 : settings_.retransmissions + 1;
+  }
   // When the probe is to be sent, sent again or given up; nullopt when it is done with.
   [[nodiscard]] std::optional<Moment> deadline_of(Probe probe) const noexcept;
   [[nodiscard]] std::optional<DueProbe> next_other(Moment now);

@@ -43,7 +43,7 @@ void BasicHostProbing<Family>::begin_batch(Moment start) noexcept {
   for (auto& exchange : round_.exchanges) exchange = {};
   round_.series.sequence = random();
   round_.series.ack = random() | 1U;
-  Family::renew(round_.series, random());
+  Family::renew(round_.series, random(), settings_);
 }
 
 template <typename Family>
@@ -112,7 +112,7 @@ std::optional<BasicDueProbe<Family>> BasicHostProbing<Family>::next_other(Moment
       const auto& exchange = round_.exchanges[i];
       const auto deadline = deadline_of(Family::probe_at(i));
       if (exchange.was_sent != again || !deadline || *deadline > now) continue;
-      if (exchange.tries <= settings_.retransmissions) return stamped(Family::probe_at(i));
+      if (exchange.tries < tries_of(i)) return stamped(Family::probe_at(i));
       given_up_[i] = true;
     }
   }

@@ -27,7 +27,8 @@ struct Ipv6Family {
   static constexpr Stamp make_stamp(std::uint32_t /*random*/, std::uint8_t ttl) noexcept {
     return {.ttl = ttl};
   }
-  static void renew(Series& /*series*/, std::uint32_t /*random*/) noexcept {}
+  static void renew(Series& /*series*/, std::uint32_t /*random*/,
+                    const ProbingSettings& /*settings*/) noexcept {}
   static auto match(const Series& series, std::span<const std::byte> packet, Moment at) {
     return match_response(series, packet, at);
   }

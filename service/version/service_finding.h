@@ -2,12 +2,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/ip.h"
+#include "base/service_fact.h"
 #include "service/probes/probe_file.h"
 
 namespace trawl::service {
@@ -57,6 +59,7 @@ struct ServiceFinding {
   std::optional<Rpc> rpc;  // What RPC grinding found; `name` is the program's.
   Evidence evidence;
   std::string trouble;
+  std::shared_ptr<const ServiceFact> host;  // What was found out about its host along with it.
 
   static constexpr std::size_t kMostEvidence = 4096;
 };

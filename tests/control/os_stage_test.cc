@@ -127,6 +127,30 @@ TEST_F(OsStageTest, TriesFiveTimesUnderGoodConditionsAndTwiceUnderOthers) {
   EXPECT_GE(log->asked.back().series.closed_port, 30'000);
 }
 
+TEST_F(OsStageTest, LaterRoundsSendOnceWhatWasSilentInAll) {
+  make({.is_wanted = true});
+  stage->join(host(1));
+  const auto round_where = [this](osfp::Probe answered) {
+    OsAnswer given;
+    given.id = 1;
+    for (auto& exchange : given.round.exchanges) exchange.was_sent = true;
+    given.round.at(osfp::Probe::T7).was_sent = false;
+    given.round.at(answered).response.emplace();
+    log->news.answers.push_back(std::move(given));
+    stage->turn();
+    judge(OsState::Guesses, 90);
+    return log->asked.back().sent_once;
+  };
+  EXPECT_TRUE(log->asked.back().sent_once.none());
+  osfp::ProbeSet silent;
+  for (std::size_t i = 0; i < osfp::kProbes; ++i) silent[i] = true;
+  silent[osfp::index_of(osfp::Probe::T7)] = false;
+  silent[osfp::index_of(osfp::Probe::T2)] = false;
+  EXPECT_EQ(round_where(osfp::Probe::T2), silent);
+  silent[osfp::index_of(osfp::Probe::T3)] = false;
+  EXPECT_EQ(round_where(osfp::Probe::T3), silent);
+}
+
 TEST_F(OsStageTest, TellsTriesAndHowMuchIsLeft) {
   make({.is_wanted = true, .most_tries = 3});
   stage->join(host(1));

@@ -22,12 +22,12 @@ TEST(ResultFields, SuggestTheNearestForATypo) {
   const auto got = parse_result_fields("ip,rtt", "--fields");
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, ExitCode::Usage);
-  EXPECT_EQ(
-      parse_result_fields("stat", "--fields").error().message,
-      "--fields: \"stat\" is not a field (did you mean state?); expected schema, ts, ip, "
-      "port, proto, state, reason, ttl, rtt_us, attempt, from, type, class, source, service, "
-      "tls, product, version, info, hostname, os, device, cpe, probe, line, banner, "
-      "truncated, fingerprint, trouble, evidence, os_family, os_version, os_confidence, hops");
+  EXPECT_EQ(parse_result_fields("stat", "--fields").error().message,
+            "--fields: \"stat\" is not a field (did you mean state?); expected schema, ts, ip, "
+            "port, proto, state, reason, ttl, rtt_us, attempt, from, type, class, source, service, "
+            "tls, product, version, info, hostname, os, device, cpe, probe, line, banner, "
+            "truncated, fingerprint, trouble, evidence, systems, os_family, os_version, "
+            "os_confidence, hops");
 }
 
 TEST(ResultFields, RefuseEmptyAndRepeatedNames) {

@@ -91,6 +91,8 @@ std::vector<ServiceFact> make_facts() {
   most.info = most.hostname = most.os = most.device = most.probe = most.trouble = "x";
   most.evidence = "x";
   most.cpes = {"cpe:/a:x:y", "cpe:/o:z"};
+  most.systems = {{.name = "a <kernel>, \x1b", .accuracy = 98, .line = 9},
+                  {.name = "another", .accuracy = 97, .line = 5}};
   most.line = 7;
   most.banner = all;
   most.is_cut = true;

@@ -33,7 +33,7 @@ FACTS = 3
 ALL_BYTES = bytes(range(256))
 OF_FACTS = {"type", "class", "source", "service", "tls", "product", "version", "info", "hostname",
             "os", "device", "cpe", "probe", "line", "banner", "truncated", "fingerprint", "trouble",
-            "evidence"}
+            "evidence", "systems"}
 OF_NETWORKS = {"network", "opens", "tests", "speaks"}
 OF_HINTS = {"os_family", "os_version", "os_confidence", "hops", "machines", "certain",
             "ports_left_out"}
@@ -123,6 +123,8 @@ class Outputs(unittest.TestCase):
         self.assertEqual(most["banner"].encode("latin-1"), ALL_BYTES * 2)
         self.assertEqual(most["product"], "a, \"b\" \x1b\x9b <&> \u00e9 \ufffd")
         self.assertEqual(most["cpe"], ["cpe:/a:x:y", "cpe:/o:z"])
+        self.assertEqual(most["systems"], [{"name": "a <kernel>, \x1b", "accuracy": 98},
+                                           {"name": "another", "accuracy": 97}])
         self.assertEqual(facts[1].keys(), {"schema", "type", "ts", "ip", "port", "proto", "class",
                                            "source"})
         self.assertEqual(len(facts[2]["banner"]), 60000)

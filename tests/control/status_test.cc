@@ -312,14 +312,18 @@ TEST(Services, AreToldOfWhileTheyAreAskedAndAtTheEnd) {
                                       .answered = 904,
                                       .identified = 800,
                                       .failed = 4,
+                                      .hosts = 40,
+                                      .systems = 30,
                                       .waiting = 4096,
                                       .per_second = 100.0,
                                       .holds = true,
                                       .held = 90s};
   EXPECT_THAT(format_progress_line(progress),
-              HasSubstr("; service tier: 800 known, 4096 waiting, 100/s, sending waits for it"));
+              HasSubstr("; service tier: 800 known, 30 of 40 systems named, 4096 waiting, 100/s, "
+                        "sending waits for it"));
   EXPECT_THAT(format_status_json(progress, {}),
               HasSubstr(R"("services":{"found":5000,"answered":904,"identified":800,"failed":4,)"
+                        R"("hosts":40,"systems":30,)"
                         R"("waiting":4096,"per_second":100.000,"holds_sending":true,)"
                         R"("held_s":90.000})"));
   const std::string summary = format_summary(progress);

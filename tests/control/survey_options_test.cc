@@ -454,8 +454,25 @@ TEST(SurveyOptions, ServicesThatCannotBeAskedAreRefused) {
   EXPECT_THAT(refused(basic({"--service", "-o", "x.pcap"})), HasSubstr("capture"));
   EXPECT_THAT(refused(basic({"--service", "--vlan", "5"})), HasSubstr("--vlan"));
   EXPECT_THAT(refused(basic({"--fields", "ip,banner"})), HasSubstr("banner"));
-  EXPECT_THAT(refused(basic({"--os"})), HasSubstr("--os: a survey does not"));
   EXPECT_THAT(refused(basic({"--script=default"})), HasSubstr("does not run scripts yet"));
+}
+
+TEST(SurveyOptions, HostsAreAskedWhereThereAreOpenTcpPortsAndRoomForOtherPorts) {
+  const auto options = parsed(basic({"--os", "--os-hosts", "9", "--os-tries", "3"}));
+  EXPECT_TRUE(options.os.is_wanted);
+  EXPECT_EQ(options.os.hosts_at_once, 9U);
+  EXPECT_EQ(options.os.most_tries, 3U);
+  EXPECT_TRUE(options.fields.has_facts);
+  EXPECT_EQ(first_os_port(options), 65000);
+  const auto high = parsed(basic({"--os", "--source-port", "65000-65535"}));
+  EXPECT_EQ(first_os_port(high), 65000 - kOsPorts);
+  EXPECT_THAT(refused(basic({"--os", "--source-port", "1024-65535"})), HasSubstr("--os needs 256"));
+  EXPECT_THAT(refused(basic({"--os", "--probe", "tcp-ack"})), HasSubstr("--os asks hosts"));
+  EXPECT_THAT(refused(basic({"--os", "--states", "closed"})), HasSubstr("--os asks hosts"));
+  EXPECT_THAT(refused(basic({"--os-hosts", "9"})), HasSubstr("--os-hosts is about --os"));
+  EXPECT_THAT(refused(basic({"--os", "--os-tries", "0"})), HasSubstr("--os-tries"));
+  EXPECT_THAT(refused(basic({"--os", "--service", "--service-cores", "2"})),
+              HasSubstr("--service-cores has to be 1"));
 }
 
 }  // namespace

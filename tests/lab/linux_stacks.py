@@ -21,6 +21,7 @@ class Stack:
     name: str  # Of the entry, behind that of the kernel.
     sysctls: dict[str, int] = dataclasses.field(default_factory=dict)  # Below net/ipv4.
     mtu: int = 1500
+    rules: str = ""  # What nft is told in its namespace.
 
 
 STACKS = (
@@ -52,12 +53,12 @@ def entry_name(stack: Stack) -> str:
 
 
 class LinuxStacks:
-    """A bridge with all of STACKS behind it. Use in a with statement."""
+    """A bridge with all of `stacks` behind it. Use in a with statement."""
 
-    def __init__(self) -> None:
+    def __init__(self, stacks: tuple[Stack, ...] = STACKS) -> None:
         self.prefix = f"trawl-stacks{os.getpid()}-"
-        self.addresses = {f"198.18.8.{10 + n}": stack for n, stack in enumerate(STACKS)}
-        names = [self.prefix + name for name in ("scan", *map(str, range(len(STACKS))))]
+        self.addresses = {f"198.18.8.{10 + n}": stack for n, stack in enumerate(stacks)}
+        names = [self.prefix + name for name in ("scan", *map(str, range(len(stacks))))]
         spaces = " ".join(names)
         self._guardian = guardian.Guardian(
             ["sh", "-c", f"for n in {spaces}; do [ ! -e /run/netns/$n ] || "
@@ -97,6 +98,8 @@ class LinuxStacks:
                 labs.must("ip", "-n", name, *line.split())
             labs.must("ip", "-n", scan, "link", "set", f"host{number}", "master", "near", "up")
             labs.in_namespace(name, lambda s=stack, a=address: self._settle(s, a))
+            if stack.rules:
+                labs.must("ip", "netns", "exec", name, "nft", stack.rules)
 
     def _settle(self, stack: Stack, address: str) -> None:
         for what, value in {"icmp_ratelimit": 0, **stack.sysctls}.items():

@@ -218,7 +218,7 @@ class SurveyService(unittest.TestCase):
         self.assertNotIn(silent, [where(line) for line in lines if "type" in line])
 
     def test_what_cannot_be_is_refused_in_a_sentence(self) -> None:
-        for arguments, word in ((("--os",), "--os"), (("--script", "default"), "--script"),
+        for arguments, word in ((("--script", "default"), "--script"),
                                 (("--probe", "icmp-echo"), "--probe icmp-echo"),
                                 (("--link", "net_null0"), "net_null0"),
                                 (("--version-parallelism", "0"), "1 to 64")):

@@ -14,8 +14,8 @@ using std::chrono::microseconds;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kMostAtOnce =
-    1024;                              // Hosts, each of which is sent 10 to 40 packets a second.
-constexpr double kPacketsOfHost = 40;  // A second, at most.
+    1024;                               // Hosts, each of which is sent 10 to 100 packets a second.
+constexpr double kPacketsOfHost = 100;  // A second, at most.
 constexpr Moment kWatched = microseconds{150};  // Before a probe is due: sleeping could be late.
 constexpr Moment kLongestSleep = std::chrono::milliseconds{100};
 constexpr unsigned kSentTogether = 32;  // Before what came is looked at.
@@ -121,6 +121,7 @@ void OsProbeLoop::admit() {
 osfp::ProbingSettings OsProbeLoop::probing_of(const OsQuestion& question) const noexcept {
   osfp::ProbingSettings probing;
   probing.timeout = question.timeout;
+  probing.sent_once = question.sent_once;
   probing.only_open_port = question.only_open_port;
   probing.first_source_port = kFirstSourcePort;
   probing.last_source_port = kLastSourcePort;

@@ -23,6 +23,7 @@ struct OsQuestion {
   bool knows_closed_port = false;
   bool only_open_port = false;                     // Nothing but the TCP part, to the open port.
   osfp::Moment timeout = std::chrono::seconds{1};  // For an answer.
+  osfp::ProbeSet sent_once{};                      // Nothing answered these in earlier rounds.
 };
 
 struct OsAnswer {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <tuple>
 
 #include "control/audit/engine/os_report_maker.h"
 
@@ -19,6 +20,19 @@ constexpr std::uint16_t kGuesses = 12'000;
 
 bool is_wrapped(const PortReport& port) noexcept {
   return port.service && port.service->outcome == service::ServiceFinding::Outcome::Wrapped;
+}
+
+// What was sent in each round, as often as a round sends it, and never answered. To wait again for
+// what never comes is most of the time that another round would take.
+template <typename Round>
+osfp::ProbeSet silent_in(const std::vector<Round>& rounds) noexcept {
+  osfp::ProbeSet silent;
+  for (std::size_t i = 0; i < std::tuple_size_v<decltype(Round::exchanges)>; ++i) {
+    silent[i] = !rounds.empty() && std::ranges::all_of(rounds, [i](const Round& round) {
+      return round.exchanges[i].was_sent && !round.exchanges[i].response;
+    });
+  }
+  return silent;
 }
 
 }  // namespace
@@ -74,6 +88,7 @@ void OsStage::ask_v6(Asked& asked) {
   series.closed_port = host.ports.closed_tcp;
   series.udp_port = asked.closed_udp;
   question.knows_closed_port = host.ports.closed_tcp.has_value();
+  question.sent_once = silent_in(asked.rounds6);
   prober_->ask(std::move(question));
   tries_.push_back({host.id, static_cast<unsigned>(asked.rounds6.size()) + 1});
 }
@@ -91,6 +106,7 @@ void OsStage::ask(Asked& asked) {
   question.series.closed_port = asked.closed_tcp;
   question.series.udp_port = asked.closed_udp;
   question.knows_closed_port = host.ports.closed_tcp.has_value();
+  question.sent_once = silent_in(asked.rounds);
   prober_->ask(std::move(question));
   tries_.push_back({host.id, static_cast<unsigned>(asked.rounds.size()) + 1});
 }

@@ -16,13 +16,20 @@ constexpr std::size_t kMostBanner = 60'000;  // As of --banner-bytes.
 constexpr std::size_t kMostFingerprint = 8192;
 constexpr std::size_t kMostText = 256;
 constexpr std::size_t kMostCpes = 8;
-constexpr std::size_t kWorst = 6;  // Bytes that one may become, in JSON and in XML.
-static_assert((kMostBanner + kMostFingerprint + 11 * kMostText + kMostCpes * kMostText) * kWorst +
+constexpr std::size_t kMostSystems = 10;  // As many as are named: OsMatches.
+constexpr std::size_t kWorst = 6;         // Bytes that one may become, in JSON and in XML.
+static_assert((kMostBanner + kMostFingerprint + (11 + kMostCpes + kMostSystems) * kMostText) *
+                      kWorst +
                   4096 <=
               kLongestFactRecord);
 
 std::string_view to_string(ServiceFact::Source source) noexcept {
-  return source == ServiceFact::Source::Banner ? "banner" : "version";
+  switch (source) {
+    case ServiceFact::Source::Banner: return "banner";
+    case ServiceFact::Source::Version: return "version";
+    case ServiceFact::Source::Os: break;
+  }
+  return "os";
 }
 
 std::string timestamp(const ServiceFact& fact) {
@@ -54,12 +61,14 @@ const std::string* text_of(ResultField field, const ServiceFact& fact) noexcept 
 std::string plain_value(ResultField field, const ServiceFact& fact) {
   switch (field) {
     case ResultField::Schema: return "trawl.v1";
-    case ResultField::Type: return "service";
+    case ResultField::Type: return fact.source == ServiceFact::Source::Os ? "os" : "service";
     case ResultField::Ts: return timestamp(fact);
     case ResultField::Ip: return fact.ip.to_string();
     case ResultField::Port: return fmt::format("{}", fact.port);
     case ResultField::Proto: return std::string{to_string(fact.protocol)};
-    case ResultField::Class: return std::string{to_string(fact.port_class)};
+    case ResultField::Class:
+      if (fact.source == ServiceFact::Source::Os) return {};  // It is about no port.
+      return std::string{to_string(fact.port_class)};
     case ResultField::Source: return std::string{to_string(fact.source)};
     case ResultField::Tls: return fact.is_tls ? "true" : "";
     case ResultField::Line: return fact.line == 0 ? "" : fmt::format("{}", fact.line);
@@ -87,6 +96,8 @@ ServiceFact limited(const ServiceFact& fact) {
   }
   if (made.cpes.size() > kMostCpes) made.cpes.resize(kMostCpes);
   for (std::string& cpe : made.cpes) cut(cpe, kMostText);
+  if (made.systems.size() > kMostSystems) made.systems.resize(kMostSystems);
+  for (ServiceFact::System& system : made.systems) cut(system.name, kMostText);
   made.is_cut = made.is_cut || made.banner.size() > kMostBanner;
   cut(made.banner, kMostBanner);
   cut(made.fingerprint, kMostFingerprint);
@@ -193,6 +204,14 @@ std::string json_value(ResultField field, const ServiceFact& fact) {
     }
     return out.empty() ? out : out + ']';
   }
+  if (field == ResultField::Systems) {
+    for (const ServiceFact::System& system : fact.systems) {
+      out += out.empty() ? R"([{"name":)" : R"(,{"name":)";
+      append_json_string(out, system.name);
+      fmt::format_to(std::back_inserter(out), R"(,"accuracy":{}}})", system.accuracy);
+    }
+    return out.empty() ? out : out + ']';
+  }
   if (const std::string* const text = text_of(field, fact)) {
     if (!text->empty()) append_json_string(out, *text);
     return out;
@@ -209,6 +228,11 @@ std::string csv_value(ResultField field, const ServiceFact& fact) {
     for (const std::string& cpe : fact.cpes) {
       if (!value.empty()) value += ' ';
       value += escaped(cpe);
+    }
+  } else if (field == ResultField::Systems) {
+    for (const ServiceFact::System& system : fact.systems) {
+      if (!value.empty()) value += ';';
+      value += fmt::format("{} ({}%)", escaped(system.name), system.accuracy);
     }
   } else if (const std::string* const text = text_of(field, fact)) {
     value = escaped(*text);

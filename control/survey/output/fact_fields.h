@@ -15,8 +15,8 @@ namespace trawl::control {
 inline constexpr std::size_t kLongestFactRecord = std::size_t{448} * 1024;
 
 // The fact with nothing in it longer than records have room for: of a banner
-// 60,000 bytes, of a fingerprint 8192, of other texts 256, of CPEs eight. `is_cut` tells of a
-// shorter banner.
+// 60,000 bytes, of a fingerprint 8192, of other texts 256, of CPEs eight, of systems ten. `is_cut`
+// tells of a shorter banner.
 [[nodiscard]] ServiceFact limited(const ServiceFact& fact);
 
 // Appends bytes as a JSON string with its quotes, in ASCII: each byte is the character of its

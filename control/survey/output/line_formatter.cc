@@ -44,7 +44,7 @@ std::vector<ResultField> default_fact_fields() {
   std::vector<ResultField> fields{ResultField::Schema, ResultField::Type, ResultField::Ts,
                                   ResultField::Ip,     ResultField::Port, ResultField::Proto};
   for (unsigned i = static_cast<unsigned>(ResultField::Class);
-       i <= static_cast<unsigned>(ResultField::Evidence); ++i) {
+       i < static_cast<unsigned>(ResultField::OsFamily); ++i) {
     fields.push_back(static_cast<ResultField>(i));
   }
   return fields;

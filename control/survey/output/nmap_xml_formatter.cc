@@ -134,6 +134,35 @@ std::string service_element(const ServiceFact& fact) {
   return text + "</service>";
 }
 
+// "" for a fact that says nothing of its host.
+std::string os_element(const ServiceFact& fact) {
+  if (fact.systems.empty() && fact.fingerprint.empty()) return {};
+  std::string text = fmt::format(R"(<os><portused state="open" proto="{}" portid="{}"/>)",
+                                 to_string(fact.protocol), fact.port);
+  for (const ServiceFact::System& system : fact.systems) {
+    text += "<osmatch name=\"";
+    append_xml_attribute(text, system.name);
+    fmt::format_to(std::back_inserter(text), "\" accuracy=\"{}\" line=\"{}\"/>", system.accuracy,
+                   system.line);
+  }
+  if (!fact.fingerprint.empty()) {
+    text += "<osfingerprint fingerprint=\"";
+    append_xml_attribute(text, fact.fingerprint);
+    text += "\"/>";
+  }
+  return text + "</os>";
+}
+
+// What a host element begins with.
+std::string host_start(const ServiceFact& fact) {
+  const std::string_view reason = fact.protocol == Protocol::Udp ? "udp-response" : "syn-ack";
+  const std::uint64_t seconds = unix_seconds(fact.time);
+  return fmt::format(
+      "<host starttime=\"{}\" endtime=\"{}\"><status state=\"up\" reason=\"{}\" "
+      "reason_ttl=\"0\"/><address addr=\"{}\" addrtype=\"{}\"/><hostnames></hostnames>",
+      seconds, seconds, reason, fact.ip.to_string(), fact.ip.is_v4() ? "ipv4" : "ipv6");
+}
+
 }  // namespace
 
 void append_xml_attribute(std::string& out, std::string_view text) {
@@ -181,17 +210,17 @@ char* NmapXmlFormatter::write(char* out, const Verdict& verdict,
 }
 
 std::string NmapXmlFormatter::fact_record(const ServiceFact& fact, std::uint64_t /*before*/) {
+  if (fact.source == ServiceFact::Source::Os) {
+    const std::string os = os_element(fact);
+    return os.empty() ? os : fmt::format("{}{}</host>\n", host_start(fact), os);
+  }
   const std::string service = service_element(fact);
   if (service.empty()) return {};
   const std::string_view reason = fact.protocol == Protocol::Udp ? "udp-response" : "syn-ack";
-  const std::uint64_t seconds = unix_seconds(fact.time);
   return fmt::format(
-      "<host starttime=\"{}\" endtime=\"{}\"><status state=\"up\" reason=\"{}\" "
-      "reason_ttl=\"0\"/><address addr=\"{}\" addrtype=\"{}\"/><hostnames></hostnames>"
-      "<ports><port protocol=\"{}\" portid=\"{}\"><state state=\"open\" reason=\"{}\" "
+      "{}<ports><port protocol=\"{}\" portid=\"{}\"><state state=\"open\" reason=\"{}\" "
       "reason_ttl=\"0\"/>{}</port></ports></host>\n",
-      seconds, seconds, reason, fact.ip.to_string(), fact.ip.is_v4() ? "ipv4" : "ipv6",
-      to_string(fact.protocol), fact.port, reason, service);
+      host_start(fact), to_string(fact.protocol), fact.port, reason, service);
 }
 
 std::string NmapXmlFormatter::footer(std::uint64_t records) const {

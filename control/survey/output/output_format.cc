@@ -13,11 +13,11 @@ namespace trawl::control {
 namespace {
 
 constexpr std::array<std::string_view, kResultFields> kFieldNames{
-    "schema",  "ts",       "ip",        "port",       "proto",         "state",     "reason",
-    "ttl",     "rtt_us",   "attempt",   "from",       "type",          "class",     "source",
-    "service", "tls",      "product",   "version",    "info",          "hostname",  "os",
-    "device",  "cpe",      "probe",     "line",       "banner",        "truncated", "fingerprint",
-    "trouble", "evidence", "os_family", "os_version", "os_confidence", "hops"};
+    "schema",  "ts",       "ip",      "port",      "proto",      "state",         "reason",
+    "ttl",     "rtt_us",   "attempt", "from",      "type",       "class",         "source",
+    "service", "tls",      "product", "version",   "info",       "hostname",      "os",
+    "device",  "cpe",      "probe",   "line",      "banner",     "truncated",     "fingerprint",
+    "trouble", "evidence", "systems", "os_family", "os_version", "os_confidence", "hops"};
 constexpr std::array<std::string_view, kZmapFields> kZmapFieldNames{
     "saddr",    "saddr-raw",     "daddr",          "daddr-raw",   "ttl",
     "sport",    "dport",         "classification", "success",     "repeat",

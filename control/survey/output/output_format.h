@@ -42,7 +42,8 @@ enum class ResultField : std::uint8_t {
   From,  // Who replied. Unless asked for, only where it is not `Ip`.
   // Those of facts, which verdicts have not; where a fact has none of these either, the key is
   // absent (CSV: empty).
-  Type,  // "service" or "network" of a fact. A verdict has it where it is asked for: "verdict".
+  Type,  // "service", "os" or "network" of a fact. A verdict has it where it is asked for:
+         // "verdict".
   Class,
   Source,
   Service,
@@ -61,6 +62,7 @@ enum class ResultField : std::uint8_t {
   Fingerprint,
   Trouble,
   Evidence,
+  Systems,  // What a host may be, with how well each fits.
   // Those of --os-hints, which only verdicts have; absent (CSV: empty) where nothing is known.
   OsFamily,
   OsVersion,
@@ -68,18 +70,18 @@ enum class ResultField : std::uint8_t {
   Hops           // On the way, by the initial TTL of such a system.
 };
 inline constexpr unsigned kVerdictFields = 11;  // The first of them.
-inline constexpr unsigned kResultFields = 34;
+inline constexpr unsigned kResultFields = 35;
 
 // Whether only facts say something of it.
 [[nodiscard]] constexpr bool is_of_facts(ResultField field) noexcept {
-  return field > ResultField::Type && field <= ResultField::Evidence;
+  return field > ResultField::Type && field <= ResultField::Systems;
 }
 
 [[nodiscard]] constexpr bool is_of_hints(ResultField field) noexcept {
-  return field > ResultField::Evidence;
+  return field > ResultField::Systems;
 }
 
-// "schema", "ts", "ip", ..., "from", "type", "class", "source", ..., "trouble", "evidence".
+// "schema", "ts", "ip", ..., "from", "type", "class", "source", ..., "evidence", "systems".
 [[nodiscard]] std::string_view to_string(ResultField field) noexcept;
 
 // A list such as "ip,port,rtt_us", in that order. Fails with Usage, naming `option`: empty, unknown

@@ -100,12 +100,28 @@ TEST(HostProbing, SendsSeqProbesAHundredMillisecondsApartAndThenTheOthers) {
     if (i < kSeqProbes) {
       EXPECT_EQ(sendings[i].at, 1s + 100ms * static_cast<int>(i));
     } else {
-      EXPECT_GE(sendings[i].at, sendings[i - 1].at + 25ms);
+      EXPECT_GE(sendings[i].at, sendings[i - 1].at + 10ms);
     }
   }
   EXPECT_TRUE(group.host(0).kept_time());
   EXPECT_DOUBLE_EQ(group.host(0).timing_ratio(), 1.0);
   for (const Exchange& exchange : group.host(0).round().exchanges) EXPECT_TRUE(exchange.response);
+}
+
+TEST(HostProbing, SendsWhatIsKnownToBeSilentOnce) {
+  ProbingSettings settings;
+  settings.sent_once[index_of(Probe::T2)] = true;
+  GroupProbing group;
+  group.add(host_probing(1, 1s, settings));
+  const Host silent = [](Probe probe, const ProbeSeries& series, unsigned) {
+    const bool is_silent = probe == Probe::T2 || probe == Probe::T3;
+    return is_silent ? std::nullopt : std::optional{answer(probe, series)};
+  };
+  std::map<Probe, int> tries;
+  for (const Sending& sending : run(group, silent, 20ms)) ++tries[sending.probe];
+  EXPECT_EQ(tries[Probe::T2], 1);
+  EXPECT_EQ(tries[Probe::T3], 4);
+  EXPECT_EQ(tries[Probe::T4], 1);
 }
 
 TEST(HostProbing, TimesDoNotAddUpLateness) {
