@@ -361,6 +361,28 @@ class OsIpv6(unittest.TestCase):
         report = self.network.scan(labs.TRAWL, "-O", "-p", PORTS, f"{address}%scan0")
         self.assertEqual(report.names(address), ["Linux 6"])
 
+    def test_packets_are_traced_and_each_counts_once(self) -> None:
+        report = self.network.scan(labs.TRAWL, "-O", "-v", "--packet-trace", "-p", PORTS, DEFAULT)
+        sent = len(re.findall(r"^SENT ", report.said, re.M))
+        told = re.search(r"Raw packets sent: (\d+) .*Rcvd: (\d+)", report.said)
+        self.assertEqual(int(told[1]), sent)
+        self.assertGreaterEqual(sent, 17)
+        got = re.findall(r"^RCVD \(\S+ (.*)$", report.said, re.M)
+        self.assertGreaterEqual(len(got), 15)
+        # To the audit's question, to that of the probes, and perhaps to one of the kernel.
+        advertised = [line for line in got if "dvert" in line]
+        self.assertIn(len(advertised), (2, 3), got)
+
+    def test_a_wrong_model_is_told_where_it_is_used(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "os-model6").write_text("Model6 1\nBias 1\n")
+            def scan(*words: str) -> str:
+                done = labs.run(["ip", "netns", "exec", self.network.scanner, labs.TRAWL, "-n", "-O",
+                                 "--datadir", folder, "-p", PORTS, *words])
+                return f"{done.returncode}: {done.stdout}{done.stderr}"
+            self.assertRegex(scan("-6", DEFAULT), rf"(?s)[1-9].*{folder}/os-model6:2: it belongs to no OS")
+            self.assertRegex(scan("--max-os-tries", "1", "127.0.0.1"), "^0:")
+
     def test_ports_are_not_compared(self) -> None:
         done = labs.run([labs.TRAWL, "-6", "-O", "--os-per-port", "::1"])
         self.assertNotEqual(done.returncode, 0)
