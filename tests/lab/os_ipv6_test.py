@@ -300,14 +300,15 @@ class OsIpv6(unittest.TestCase):
                 return
         self.fail(f"{times}, and nothing is said")
 
-    def test_who_is_excluded_is_sent_nothing(self) -> None:
-        excluded = ADDRESSES["no SACK"]
-        with self.network.watch("no SACK") as watch, self.network.watch("default") as other:
-            report = self.network.scan(labs.TRAWL, "-O", "-Pn", "-p", PORTS, "--exclude", excluded,
-                                       DEFAULT, excluded)
-        self.assertEqual(set(report.hosts), {DEFAULT})
-        self.assertTrue(other.probes(DEFAULT))
-        self.assertEqual(watch.about(excluded), [])
+    def test_who_is_excluded_or_out_of_scope_is_sent_nothing(self) -> None:
+        forbidden = ADDRESSES["no SACK"]
+        for words in (("--exclude", forbidden), ("--scope", f"{DEFAULT}/128")):
+            with self.network.watch("no SACK") as watch, self.network.watch("default") as other:
+                report = self.network.scan(labs.TRAWL, "-O", "-Pn", "-p", PORTS, *words, DEFAULT,
+                                           forbidden)
+            self.assertEqual(report.names(DEFAULT), ["Linux 6"])
+            self.assertTrue(other.about(DEFAULT))
+            self.assertEqual(watch.about(forbidden), [], words)
 
     def test_what_is_lost_is_sent_again(self) -> None:
         with self.network.watch("lossy") as watch:
