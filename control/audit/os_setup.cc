@@ -32,11 +32,7 @@ void settle_aggressive(AuditOptions& options, const Warn& warn) {
   warn("WARNING: -A is -O, -sV and --traceroute here; scripts cannot be run yet.");
   if (!may_send_raw(options) || !options.proxies.empty()) return;
   options.traceroute = true;
-  if (options.ipv6) {
-    warn("WARNING: OS detection over IPv6 is not possible yet, so -A leaves it out.");
-  } else {
-    options.os.is_wanted = true;
-  }
+  options.os.is_wanted = true;
 }
 
 AuditResult<void> check_os(const AuditOptions& options, bool raw) {
@@ -51,8 +47,9 @@ AuditResult<void> check_os(const AuditOptions& options, bool raw) {
         "TCP/IP fingerprinting (for OS scan) requires root privileges (CAP_NET_RAW), and no "
         "proxies.");
   }
-  if (options.ipv6) {
-    return bad_value("OS detection over IPv6 is not possible yet; -O works over IPv4.");
+  if (options.ipv6 && options.os.per_port) {
+    return bad_value(
+        "--os-per-port compares ports over IPv4 only: leave it or -6 out of the command.");
   }
   return {};
 }
@@ -69,22 +66,36 @@ void choose_os(const AuditOptions& options, std::string_view program_version, Au
     warn(
         "Combining bounce scan with OS scan seems silly, but I will let you do whatever you want!");
   }
+  if (options.ipv6 && options.os.guesses) {
+    warn(
+        "WARNING: --osscan-guess is ignored: over IPv6 a system is named or not, without guesses.");
+  }
   const osfp::OsDetail detail =
       options.debugging > 0 ? osfp::OsDetail::Debug : osfp::OsDetail::Plain;
-  plan.os_stage = [version = std::string{program_version}, datadir = options.datadir, detail](
-                      const AuditPlan& chosen, bool traces) -> Result<std::unique_ptr<OsStage>> {
+  plan.os_stage = [version = std::string{program_version}, datadir = options.datadir, detail,
+                   is_v6 = options.ipv6](const AuditPlan& chosen,
+                                         bool traces) -> Result<std::unique_ptr<OsStage>> {
     auto prober = OsProbeThread::open(
         {.network = chosen.network, .decoys = chosen.decoys, .max_rate = chosen.timing.max_rate},
         traces);
     if (!prober) return Failure{prober.error()};
-    auto judge = OsJudgeThread::open(
-        [datadir](const auto& tell) { return open_os_scorer(datadir, tell); }, detail);
-    if (!judge) return Failure{judge.error()};
-    return std::make_unique<OsStage>(OsStage::Options{.settings = chosen.os,
-                                                      .timing_level = chosen.timing.level,
-                                                      .version = version,
-                                                      .platform = platform()},
-                                     std::move(*prober), std::move(*judge));
+    OsStage::Options settings{.settings = chosen.os,
+                              .timing_level = chosen.timing.level,
+                              .version = version,
+                              .platform = platform(),
+                              .model6 = nullptr};
+    std::unique_ptr<OsJudge> judge;
+    if (is_v6) {
+      auto model = open_os_model6(datadir);
+      if (!model) return Failure{model.error()};
+      settings.model6 = std::move(*model);
+    } else {
+      auto opened = OsJudgeThread::open(
+          [datadir](const auto& tell) { return open_os_scorer(datadir, tell); }, detail);
+      if (!opened) return Failure{opened.error()};
+      judge = std::move(*opened);
+    }
+    return std::make_unique<OsStage>(std::move(settings), std::move(*prober), std::move(judge));
   };
 }
 

@@ -53,4 +53,20 @@ Result<std::shared_ptr<const osfp::OsScorer>> open_os_scorer(
   return std::make_shared<const osfp::OsScorer>(database);
 }
 
+Result<std::shared_ptr<const osfp::OsModel6>> open_os_model6(const std::string& datadir) {
+  SharedText text;
+  std::string path{osfp::kOwnModel6Path};
+  for (const std::string& folder : data_folders(datadir)) {
+    std::string found = fmt::format("{}/os-model6", folder);
+    text = read_whole_file(found);
+    if (text == nullptr) continue;
+    path = std::move(found);
+    break;
+  }
+  auto model =
+      osfp::OsModel6::parse(text == nullptr ? osfp::builtin_model6_text() : *text, printable(path));
+  if (!model) return Failure{model.error()};
+  return std::make_shared<const osfp::OsModel6>(std::move(*model));
+}
+
 }  // namespace trawl::control

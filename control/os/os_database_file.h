@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "osfp/classifier/os_model6.h"
 #include "osfp/database/os_database.h"
 #include "osfp/database/os_scorer.h"
 
@@ -25,5 +26,10 @@ inline constexpr std::string_view kOwnOsPath = "os-db (built in)";
 // where nobody waits.
 [[nodiscard]] Result<std::shared_ptr<const osfp::OsScorer>> open_os_scorer(
     const std::string& datadir, const std::function<void(std::string_view)>& warn);
+
+// The same of the model that judges answers over IPv6: the first os-model6 of
+// data_folders(datadir) that can be read, else our own. Fails with BadInput, "path:line: reason".
+[[nodiscard]] Result<std::shared_ptr<const osfp::OsModel6>> open_os_model6(
+    const std::string& datadir);
 
 }  // namespace trawl::control

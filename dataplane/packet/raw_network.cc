@@ -261,7 +261,8 @@ void RawNetwork::take(std::span<const std::byte> frame, const PacketSocket& sock
   if (ethernet) {
     if (const auto answer = dissect_neighbour_answer(frame)) {
       if (trace_) trace_(false, frame, true);
-      handler.neighbour(*answer);
+      const auto packet = frame.subspan(socket.header());
+      handler.neighbour(*answer, answer->ip.is_v4() ? packet.first(0) : packet);
       return;
     }
     if (frame.size() <= wire::kEthernetSize) return;

@@ -50,7 +50,8 @@ class RawNetwork {
  public:
   struct Handler {
     std::function<void(const Dissection&, std::span<const std::byte> bytes)> packet;
-    std::function<void(const NeighbourAnswer&)> neighbour;
+    // Of an IPv6 neighbour `packet` is its advertisement, of an IPv4 one it is empty.
+    std::function<void(const NeighbourAnswer&, std::span<const std::byte> packet)> neighbour;
   };
   using Trace =
       std::function<void(bool is_sent, std::span<const std::byte> frame, bool has_header)>;

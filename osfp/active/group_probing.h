@@ -27,6 +27,10 @@ class BasicGroupProbing {
   std::size_t add(HostProbing host);
   // Forgets a host; another one may get its number.
   void remove(std::size_t number);
+  // Whether one of them has that address.
+  [[nodiscard]] bool has(typename Family::Address address) const noexcept {
+    return by_address_.contains(address);
+  }
   // How many there are.
   [[nodiscard]] std::size_t size() const noexcept { return by_address_.size(); }
   [[nodiscard]] const HostProbing& host(std::size_t number) const noexcept {

@@ -29,10 +29,11 @@ std::string names_in(std::string_view line) {
 }  // namespace
 
 std::string print_scan_line(const ScanConditions& conditions) {
-  std::string text = fmt::format("SCAN(V={}%E=4%D={}/{}%OT={}%CT={}%CU={}%PV={}",
-                                 conditions.version, conditions.month, conditions.day,
-                                 port_text(conditions.open_port), port_text(conditions.closed_port),
-                                 port_text(conditions.udp_port), conditions.is_private ? 'Y' : 'N');
+  std::string text =
+      fmt::format("SCAN(V={}%E={}%D={}/{}%OT={}%CT={}%CU={}%PV={}", conditions.version,
+                  conditions.ip_version, conditions.month, conditions.day,
+                  port_text(conditions.open_port), port_text(conditions.closed_port),
+                  port_text(conditions.udp_port), conditions.is_private ? 'Y' : 'N');
   if (conditions.distance) {
     text += fmt::format("%DS={}%DC={}", conditions.distance->hops,
                         static_cast<char>(conditions.distance->source));

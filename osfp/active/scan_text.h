@@ -17,6 +17,7 @@ enum class DistanceSource : char { Localhost = 'L', Direct = 'D', Icmp = 'I', Tr
 // "Understanding an Nmap Fingerprint".
 struct ScanConditions {
   std::string version;
+  unsigned ip_version = 4;
   unsigned month = 1;
   unsigned day = 1;
   std::optional<std::uint16_t> open_port;

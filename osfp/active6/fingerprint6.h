@@ -29,7 +29,7 @@ struct Fingerprint6 {
   // Reads what print() writes, SCAN lines and "OS:" line breaks too; addresses become zeros.
   // nullopt when a line cannot be read, is there twice, or has more than kMostPacket bytes.
   [[nodiscard]] static std::optional<Fingerprint6> parse(std::string_view text);
-  static constexpr std::size_t kMostPacket = 2048;
+  static constexpr std::size_t kMostPacket = kMostAnswer6;
 };
 
 }  // namespace trawl::osfp

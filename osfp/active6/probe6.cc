@@ -1,6 +1,6 @@
 #include "osfp/active6/probe6.h"
 
-#include <array>
+#include <cassert>
 #include <cstring>
 
 #include "dataplane/wire.h"
@@ -18,10 +18,6 @@ constexpr std::uint8_t kDestinationOptions = 60;
 constexpr std::uint8_t kPadN = 1;
 constexpr std::size_t kEchoData = 120;
 constexpr std::uint8_t kEchoCode6 = 9;
-constexpr std::uint16_t kIpv4Addresses = 4;  // The question of RFC 4620 section 6.4...
-constexpr std::uint16_t kAllAddresses = 2;   // ...and its flag A.
-constexpr std::size_t kNodeSubject = 16;
-constexpr std::array<std::uint8_t, 8> kNonce{1, 2, 3, 4, 5, 6, 7, 10};
 
 // The same segment over IPv4.
 Probe segment_of(Probe6 probe) noexcept {
@@ -106,20 +102,6 @@ std::size_t write_echo(Probe6 probe, const ProbeSeries6& series, std::uint8_t ho
   return finish_icmp(out, at, message);
 }
 
-std::size_t write_node_query(const ProbeSeries6& series, std::uint8_t hop_limit,
-                             std::byte* out) noexcept {
-  constexpr std::size_t kMessage = kNodeNonce + kNonce.size() + kNodeSubject;
-  write_ip(series, hop_limit, wire::kProtocolIcmpv6, kMessage, out);
-  std::byte* const at = out + wire::kIpv6Size;
-  std::memset(at, 0, kMessage);
-  wire::write8(at, kNodeQuery);
-  wire::write16(at + 4, kIpv4Addresses);
-  wire::write16(at + 6, kAllAddresses);
-  std::memcpy(at + kNodeNonce, kNonce.data(), kNonce.size());
-  wire::store(at + kNodeNonce + kNonce.size(), wire::in_frame(series.destination));
-  return finish_icmp(out, at, kMessage);
-}
-
 std::size_t write_solicitation(const ProbeSeries6& series, std::byte* out) noexcept {
   write_ip(series, wire::kNeighbourHopLimit, wire::kProtocolIcmpv6, wire::kNeighbourSize, out);
   std::byte* const at = out + wire::kIpv6Size;
@@ -160,7 +142,7 @@ std::uint16_t source_port_of(Probe6 probe, const ProbeSeries6& series) noexcept 
 
 std::uint16_t destination_port_of(Probe6 probe, const ProbeSeries6& series) noexcept {
   if (probe == Probe6::Udp) return series.udp_port;
-  return needs_open_port(probe) ? series.open_port.value_or(0) : series.closed_port;
+  return (needs_open_port(probe) ? series.open_port : series.closed_port).value_or(0);
 }
 
 std::uint32_t sequence_of(Probe6 probe, const ProbeSeries6& series) noexcept {
@@ -169,15 +151,13 @@ std::uint32_t sequence_of(Probe6 probe, const ProbeSeries6& series) noexcept {
   return series.sequence + static_cast<std::uint32_t>(is_seq(probe) ? index : index - others);
 }
 
-std::span<const std::byte> node_nonce() noexcept { return std::as_bytes(std::span{kNonce}); }
-
 std::size_t write_probe(Probe6 probe, const ProbeSeries6& series, ProbeStamp6 stamp,
                         std::span<std::byte> out) noexcept {
+  assert(is_possible(probe, series));
   std::byte* const at = out.data();
   switch (probe) {
     case Probe6::Echo1:
     case Probe6::Echo2: return write_echo(probe, series, stamp.ttl, at);
-    case Probe6::NodeInfo: return write_node_query(series, stamp.ttl, at);
     case Probe6::Neighbour: return write_solicitation(series, at);
     case Probe6::Udp: return write_datagram(series, stamp.ttl, at);
     default: return write_tcp(probe, series, stamp.ttl, at);

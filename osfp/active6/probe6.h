@@ -11,7 +11,8 @@
 namespace trawl::osfp {
 
 // The eighteen probes of active OS detection over IPv6, in the order in which they are sent: those
-// of the Nmap book, chapter "IPv6 fingerprinting".
+// of the Nmap book, chapter "IPv6 fingerprinting". NodeInfo has a place in fingerprints and models
+// only: it is not sent, as nmap 7.93 does not.
 enum class Probe6 : std::uint8_t {
   Seq1,
   Seq2,
@@ -21,7 +22,7 @@ enum class Probe6 : std::uint8_t {
   Seq6,
   Echo1,      // A hop-by-hop header of padding.
   Echo2,      // Four extension headers, in an order that nobody may send.
-  NodeInfo,   // RFC 4620: which IPv4 addresses have you?
+  NodeInfo,   // RFC 4620: which IPv4 addresses have you? Not sent.
   Neighbour,  // RFC 4861, only to hosts on the same link.
   Udp,
   Ecn,
@@ -54,9 +55,9 @@ inline constexpr std::size_t kProbes6 = 18;
 struct ProbeSeries6 {
   Ipv6Address source;
   Ipv6Address destination;
-  bool is_neighbour = false;  // On the same link: else Neighbour is not sent.
-  std::optional<std::uint16_t> open_port;
-  std::uint16_t closed_port = 1;
+  bool is_neighbour = false;                 // On the same link: else Neighbour is not sent.
+  std::optional<std::uint16_t> open_port;    // Without it SEQ, ECN and T2 to T4 are not sent...
+  std::optional<std::uint16_t> closed_port;  // ...and T5 to T7 without this one.
   std::uint16_t udp_port = 1;
   std::uint16_t source_port = 0;  // Of TCP probes: this and the index of the probe.
   std::uint16_t udp_source_port = 0;
@@ -72,19 +73,22 @@ inline constexpr std::uint32_t kFlowLabel6 = 0x12345;
 inline constexpr std::uint16_t kEchoId6 = 0xabcd;  // The sequence is 0 and 1.
 inline constexpr std::size_t kUdpData6 = 300;
 inline constexpr std::size_t kMostProbeSize6 = 348;
-inline constexpr std::uint8_t kNodeQuery = 139;  // RFC 4620 section 4.
-inline constexpr std::uint8_t kNodeReply = 140;
 
 [[nodiscard]] std::uint16_t source_port_of(Probe6 probe, const ProbeSeries6& series) noexcept;
 // Of TCP and UDP probes.
 [[nodiscard]] std::uint16_t destination_port_of(Probe6 probe, const ProbeSeries6& series) noexcept;
 [[nodiscard]] std::uint32_t sequence_of(Probe6 probe, const ProbeSeries6& series) noexcept;
-// Where the nonce of a node information message begins, and what it is.
-inline constexpr std::size_t kNodeNonce = 8;
-[[nodiscard]] std::span<const std::byte> node_nonce() noexcept;
+
+// Whether the series has what the probe needs.
+[[nodiscard]] constexpr bool is_possible(Probe6 probe, const ProbeSeries6& series) noexcept {
+  if (probe == Probe6::NodeInfo) return false;
+  if (probe == Probe6::Neighbour) return series.is_neighbour;
+  if (!is_tcp(probe)) return true;
+  return needs_open_port(probe) ? series.open_port.has_value() : series.closed_port.has_value();
+}
 
 // Writes the IPv6 packet of a probe and returns its size. Needs room for kMostProbeSize6 bytes, and
-// an open port where the probe does.
+// a probe that is possible.
 std::size_t write_probe(Probe6 probe, const ProbeSeries6& series, ProbeStamp6 stamp,
                         std::span<std::byte> out) noexcept;
 

@@ -22,7 +22,7 @@ struct Ipv6Family {
   static constexpr std::size_t kProbes = kProbes6;
   static constexpr Probe probe_at(std::size_t index) noexcept { return probe6_at(index); }
   static constexpr bool suits(Probe probe, const Series& series) noexcept {
-    return probe != Probe6::Neighbour || series.is_neighbour;
+    return is_possible(probe, series);
   }
   static constexpr Stamp make_stamp(std::uint32_t /*random*/, std::uint8_t ttl) noexcept {
     return {.ttl = ttl};

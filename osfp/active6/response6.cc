@@ -1,7 +1,5 @@
 #include "osfp/active6/response6.h"
 
-#include <algorithm>
-
 #include "dataplane/wire.h"
 
 namespace trawl::osfp {
@@ -32,12 +30,6 @@ std::optional<Probe6> match_tcp(const ProbeSeries6& series, std::span<const std:
   return probe;
 }
 
-bool has_nonce(std::span<const std::byte> message) noexcept {
-  const auto nonce = node_nonce();
-  return message.size() >= kNodeNonce + nonce.size() &&
-         std::equal(nonce.begin(), nonce.end(), message.begin() + kNodeNonce);
-}
-
 std::optional<Probe6> match_echo(std::span<const std::byte> message) noexcept {
   if (wire::read16(message.data() + wire::kIcmpId) != kEchoId6) return std::nullopt;
   const std::uint16_t sequence = wire::read16(message.data() + wire::kIcmpId + 2);
@@ -63,11 +55,7 @@ std::optional<Probe6> match_quoted(const ProbeSeries6& series, std::span<const s
     return Probe6::Udp;
   }
   if (upper->protocol != wire::kProtocolIcmpv6) return std::nullopt;
-  switch (wire::read8(body.data())) {
-    case wire::kIcmpv6Echo: return match_echo(body);
-    case kNodeQuery: return has_nonce(body) ? std::optional{Probe6::NodeInfo} : std::nullopt;
-    default: return std::nullopt;
-  }
+  return wire::read8(body.data()) == wire::kIcmpv6Echo ? match_echo(body) : std::nullopt;
 }
 
 std::optional<Probe6> match_icmp(const ProbeSeries6& series, std::span<const std::byte> message) {
@@ -75,7 +63,6 @@ std::optional<Probe6> match_icmp(const ProbeSeries6& series, std::span<const std
   const std::uint8_t type = wire::read8(message.data());
   switch (type) {
     case wire::kIcmpv6EchoReply: return match_echo(message);
-    case kNodeReply: return has_nonce(message) ? std::optional{Probe6::NodeInfo} : std::nullopt;
     case wire::kNeighbourAdvertisement:
       if (!series.is_neighbour || message.size() < wire::kNeighbourSize ||
           wire::read_ipv6(message.data() + wire::kNeighbourTarget) != series.destination) {
@@ -112,7 +99,7 @@ std::optional<MatchedResponse6> match_response(const ProbeSeries6& series,
                                                std::span<const std::byte> packet, Moment at) {
   if (packet.size() < wire::kIpv6Size || wire::read8(packet.data()) >> 4U != 6) return std::nullopt;
   const std::size_t size = wire::kIpv6Size + wire::read16(packet.data() + wire::kIpv6Length);
-  if (size > packet.size()) return std::nullopt;
+  if (size > packet.size() || size > kMostAnswer6) return std::nullopt;
   packet = packet.first(size);
   if (wire::read_ipv6(packet.data() + wire::kIpv6Source) != series.destination ||
       wire::read_ipv6(packet.data() + wire::kIpv6Destination) != series.source) {
@@ -127,6 +114,21 @@ std::optional<MatchedResponse6> match_response(const ProbeSeries6& series,
   if (!probe) return std::nullopt;
   return MatchedResponse6{.probe = *probe,
                           .response = {.at = at, .packet = {packet.begin(), packet.end()}}};
+}
+
+std::optional<unsigned> hops_of(const Round6& round) noexcept {
+  const Exchange6& exchange = round.at(Probe6::Udp);
+  if (!exchange.response) return std::nullopt;
+  const std::span<const std::byte> packet = exchange.response->packet;
+  const auto upper = upper_layer_of(packet);
+  constexpr std::size_t kLimit = wire::kIcmpSize + wire::kIpv6HopLimit;  // The quoted one.
+  if (!upper || upper->protocol != wire::kProtocolIcmpv6 ||
+      packet.size() <= upper->offset + kLimit) {
+    return std::nullopt;
+  }
+  const unsigned left = wire::read8(packet.data() + upper->offset + kLimit);
+  if (left > exchange.sent_ttl) return std::nullopt;
+  return exchange.sent_ttl - left;
 }
 
 }  // namespace trawl::osfp

@@ -45,14 +45,21 @@ struct UpperLayer {
 // off in them, or is a later fragment.
 [[nodiscard]] std::optional<UpperLayer> upper_layer_of(std::span<const std::byte> packet) noexcept;
 
+// An answer that is longer than what stacks send to these probes is none.
+inline constexpr std::size_t kMostAnswer6 = 2048;
+
 struct MatchedResponse6 {
   Probe6 probe = Probe6::Seq1;
   Response6 response;
 };
 // The probe of `series` that the IPv6 packet answers. nullopt for packets that answer none, or are
-// cut off. Wrong checksums are let pass, as over IPv4.
+// cut off or over kMostAnswer6. Wrong checksums are let pass, as over IPv4.
 [[nodiscard]] std::optional<MatchedResponse6> match_response(const ProbeSeries6& series,
                                                              std::span<const std::byte> packet,
                                                              Moment at);
+
+// How many routers are on the way to the host: by how much the hop limit of the UDP probe shrank
+// until the error that answers it quoted it. nullopt without such an answer.
+[[nodiscard]] std::optional<unsigned> hops_of(const Round6& round) noexcept;
 
 }  // namespace trawl::osfp

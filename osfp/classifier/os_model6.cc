@@ -147,7 +147,7 @@ class Reader {
 
 }  // namespace
 
-Result<OsModel6> OsModel6::parse(std::string_view text) {
+Result<OsModel6> OsModel6::parse(std::string_view text, std::string_view path) {
   Reader reader;
   std::size_t number = 0;
   while (!text.empty()) {
@@ -158,11 +158,11 @@ Result<OsModel6> OsModel6::parse(std::string_view text) {
     line = trimmed(line.substr(0, line.find('#')));
     if (line.empty()) continue;
     if (const char* wrong = reader.read(line, number)) {
-      return fail(ExitCode::BadInput, fmt::format("line {}: {}", number, wrong));
+      return fail(ExitCode::BadInput, fmt::format("{}:{}: {}", path, number, wrong));
     }
   }
   if (const char* wrong = reader.finish()) {
-    return fail(ExitCode::BadInput, fmt::format("line {}: {}", number, wrong));
+    return fail(ExitCode::BadInput, fmt::format("{}:{}: {}", path, number, wrong));
   }
   return reader.take();
 }

@@ -50,9 +50,9 @@ class OsModel6 {
     std::vector<Weight> weights;  // kFeatures6.
   };
 
-  // Fails with BadInput, naming the line, when a line cannot be read, a feature is missing, or a
-  // number is not finite.
-  [[nodiscard]] static Result<OsModel6> parse(std::string_view text);
+  // Fails with BadInput, "path:line: reason", when a line cannot be read, a feature is missing, or
+  // a number is not finite.
+  [[nodiscard]] static Result<OsModel6> parse(std::string_view text, std::string_view path);
   [[nodiscard]] static std::string print(const OsModel6& model);
   // Needs kFeatures6 scales and weights of each class.
   OsModel6(std::vector<Scale> scales, std::vector<Class> classes)
@@ -78,7 +78,8 @@ class OsModel6 {
   std::vector<Class> classes_;
 };
 
-// data/os-model6.
+// data/os-model6, which is part of the program.
 [[nodiscard]] std::string_view builtin_model6_text() noexcept;
+inline constexpr std::string_view kOwnModel6Path = "os-model6 (built in)";
 
 }  // namespace trawl::osfp

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "control/audit/os_setup.h"
 #include "control/audit/through/through_setup.h"
 
 namespace trawl::control {
@@ -87,6 +88,24 @@ TEST(AuditOptions, WhatIsNotThereYetIsRefusedByName) {
   EXPECT_EQ(refusal({"-sC", "h"}), "-sC is not there yet (scripts).");
   EXPECT_EQ(refusal({"--script", "default", "h"}), "--script is not there yet (scripts).");
   EXPECT_EQ(refusal({"--script-args=x=y", "h"}), "--script-args is not there yet (scripts).");
+}
+
+TEST(AuditOptions, PortsAreComparedOverIpv4Only) {
+  EXPECT_TRUE(check_os(parsed({"-6", "-O", "h"}), true));
+  EXPECT_TRUE(check_os(parsed({"--os-per-port", "h"}), true));
+  const auto refused = check_os(parsed({"-6", "--os-per-port", "h"}), true);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("--os-per-port compares ports over IPv4"),
+            std::string::npos);
+}
+
+TEST(AuditOptions, AggressiveScansDetectSystemsOfBothFamilies) {
+  for (const bool is_v6 : {false, true}) {
+    AuditOptions options = is_v6 ? parsed({"-6", "-A", "h"}) : parsed({"-A", "h"});
+    options.is_privileged = true;
+    settle_aggressive(options, [](std::string_view) {});
+    EXPECT_TRUE(options.os.is_wanted) << is_v6;
+  }
 }
 
 TEST(AuditOptions, OsDetectionIsAskedForAsNmapTakesIt) {

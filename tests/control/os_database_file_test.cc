@@ -29,7 +29,9 @@ class DataFolder {
   DataFolder(const DataFolder&) = delete;
   DataFolder& operator=(const DataFolder&) = delete;
   ~DataFolder() { std::filesystem::remove_all(path_); }
-  void write(const std::string& text) const { std::ofstream{path_ + "/nmap-os-db"} << text; }
+  void write(const std::string& text, const std::string& name = "nmap-os-db") const {
+    std::ofstream{path_ + '/' + name} << text;
+  }
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
@@ -70,6 +72,31 @@ TEST(OsDatabaseFile, WrongLinesAreToldByFileAndLineAndTheRestIsUsed) {
   ASSERT_TRUE(scorer) << scorer.error().message;
   EXPECT_EQ((*scorer)->database().entries.size(), 1U);
   EXPECT_THAT(told, ElementsAre(HasSubstr(named.path() + "/nmap-os-db:8: ")));
+}
+
+TEST(OsModelFile, OursIsUsedWhereThereIsNoOther) {
+  const DataFolder named;
+  const auto model = open_os_model6(named.path());
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ((*model)->classes().front().name, "Linux 6");
+}
+
+TEST(OsModelFile, TheOneInTheNamedFolderGoesFirst) {
+  const DataFolder named;
+  std::string text{osfp::builtin_model6_text()};
+  text.replace(text.find("Linux 6"), 7, "Changed");
+  named.write(text, "os-model6");
+  const auto model = open_os_model6(named.path());
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ((*model)->classes().front().name, "Changed");
+}
+
+TEST(OsModelFile, AWrongLineIsToldByFileAndLine) {
+  const DataFolder named;
+  named.write("Model6 1\nOS Some\nBias much\n", "os-model6");
+  const auto model = open_os_model6(named.path());
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().message, named.path() + "/os-model6:3: it needs a number");
 }
 
 TEST(OsDatabaseFile, OfManyWrongLinesSomeAreToldAndTheOthersCounted) {

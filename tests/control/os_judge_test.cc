@@ -11,6 +11,7 @@
 
 #include "control/audit/engine/os_report_maker.h"
 #include "tests/osfp/active/exchange.h"
+#include "tests/osfp/active6/recorded.h"
 
 namespace trawl::control {
 namespace {
@@ -89,6 +90,43 @@ TEST(JudgeRound, CallsMoreMatchesThanAreNamedTooMany) {
   const OsVerdict debug = judge_round(round(), nine, osfp::OsDetail::Debug);
   EXPECT_EQ(debug.state, OsState::Matches);
   EXPECT_THAT(debug.matches, SizeIs(9));
+}
+
+// As a Linux kernel answered nmap.
+osfp::Round6 recorded_round() {
+  osfp::Round6 made;
+  const auto fingerprint = osfp::Fingerprint6::parse(osfp::recorded::kPrinted);
+  for (std::size_t i = 0; i < osfp::kProbes6; ++i) {
+    if (!fingerprint->lines[i]) continue;
+    osfp::Exchange6& exchange = made.exchanges[i];
+    exchange.was_sent = true;
+    exchange.sent_ttl = 0xff;
+    exchange.sent_at = std::chrono::milliseconds{static_cast<int>(i) * 100};
+    exchange.response = {.at = exchange.sent_at, .packet = fingerprint->lines[i]->packet};
+  }
+  return made;
+}
+
+TEST(JudgeRound6, NamesTheClassOrNone) {
+  const auto model = osfp::OsModel6::parse(osfp::builtin_model6_text(), osfp::kOwnModel6Path);
+  ASSERT_TRUE(model);
+  const OsVerdict verdict = judge_round(recorded_round(), *model);
+  EXPECT_EQ(verdict.state, OsState::Matches);
+  ASSERT_THAT(verdict.matches, SizeIs(1));
+  EXPECT_EQ(verdict.matches[0].name, "Linux 6");
+  EXPECT_EQ(verdict.matches[0].line, 2U);
+  EXPECT_GE(verdict.matches[0].accuracy, 90U);
+  EXPECT_EQ(verdict.summary.details, "Linux 6");
+  EXPECT_GE(verdict.answers6, 14U);
+  EXPECT_TRUE(verdict.analysis.hops);
+
+  osfp::Round6 strange = recorded_round();
+  for (std::size_t i = 0; i < 4; ++i) strange.exchanges[i].response->packet[0] = std::byte{0x6f};
+  const OsVerdict none = judge_round(strange, *model);
+  EXPECT_EQ(none.state, OsState::None);
+  EXPECT_THAT(none.matches, SizeIs(0));
+  EXPECT_THAT(none.fingerprint6, StartsWith("S1(P=6f"));
+  EXPECT_EQ(none.answers6, verdict.answers6);
 }
 
 TEST(OsJudgeThread, JudgesWhatItIsGiven) {

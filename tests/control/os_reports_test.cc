@@ -135,6 +135,12 @@ class OsReports : public testing::Test {
   }
 };
 
+TEST_F(OsReports, OnePortIsEnoughOverIpv6) {
+  OsReport os = matched(false);
+  os.is_v6 = true;
+  EXPECT_THAT(text_of(os), StartsWith(kClasses));
+}
+
 TEST_F(OsReports, MatchesAreNamed) {
   const std::string details = "OS details: Linux 5.1, an \"odd\" <one> & more\n";
   EXPECT_EQ(text_of(matched()), fmt::format("{}{}{}", kClasses, details, kFarther));

@@ -242,6 +242,93 @@ TEST_F(OsStageTest, SaysThatTimeWasNotKept) {
   EXPECT_FALSE(report->is_ideal);
 }
 
+// Judged by the model at once, without a judge.
+class OsStage6Test : public OsStageTest {
+ protected:
+  static OsHost host6(std::uint64_t id, std::vector<std::uint16_t> open,
+                      std::optional<std::uint16_t> closed, bool is_neighbour = true) {
+    OsHost made;
+    made.id = id;
+    made.ip = *Ipv6Address::parse("2001:db8::" + std::to_string(id));
+    made.way.source = *Ipv6Address::parse("2001:db8::ffff");
+    made.way.asks_neighbour = is_neighbour;
+    made.ports = {.open_tcp = std::move(open), .closed_tcp = closed, .closed_udp = {}};
+    return made;
+  }
+  void make6(const OsSettings& settings) {
+    const auto model = osfp::OsModel6::parse(osfp::builtin_model6_text(), osfp::kOwnModel6Path);
+    ASSERT_TRUE(model);
+    stage = std::make_unique<OsStage>(
+        OsStage::Options{.settings = settings,
+                         .version = "1",
+                         .platform = "here",
+                         .model6 = std::make_shared<const osfp::OsModel6>(*model)},
+        std::make_unique<FakeProber>(log), nullptr);
+  }
+  // The last question, by so many echo replies.
+  void answer6(unsigned echoes) {
+    const OsQuestion& question = log->asked.back();
+    ASSERT_TRUE(question.series6);
+    OsAnswer given;
+    given.id = question.id;
+    osfp::Round6& round = given.round6.emplace();
+    round.series = *question.series6;
+    for (const osfp::Probe6 probe : {osfp::Probe6::Echo1, osfp::Probe6::Echo2}) {
+      osfp::Exchange6& exchange = round.at(probe);
+      exchange.was_sent = true;
+      if (echoes == 0) continue;
+      --echoes;
+      exchange.response = {.at = {}, .packet = std::vector<std::byte>(48, std::byte{0x60})};
+    }
+    log->news.answers.push_back(std::move(given));
+    stage->turn();
+  }
+};
+
+TEST_F(OsStage6Test, AsksKnownPortsAndEndsAfterOneRound) {
+  make6({.is_wanted = true});
+  EXPECT_THAT(stage->fds(), SizeIs(1));
+  EXPECT_TRUE(stage->join(host6(1, {22, 80}, std::nullopt)));
+  ASSERT_THAT(log->asked, SizeIs(1));
+  ASSERT_TRUE(log->asked[0].series6);
+  EXPECT_EQ(log->asked[0].series6->open_port, 22);
+  EXPECT_EQ(log->asked[0].series6->closed_port, std::nullopt);
+  EXPECT_GE(log->asked[0].series6->udp_port, 30'000);
+  EXPECT_TRUE(log->asked[0].series6->is_neighbour);
+  answer6(2);
+  EXPECT_THAT(stage->take_ends(), ElementsAre(1U));
+  const auto report = stage->leave(1);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->state, OsState::None);
+  EXPECT_TRUE(report->is_ideal) << report->not_ideal;
+  EXPECT_THAT(report->fingerprint, testing::StartsWith("SCAN(V=1%E=6%"));
+  EXPECT_THAT(report->fingerprint, testing::HasSubstr("%OT=22%CT=%CU=%PV=N%DS=1%DC=D%G=Y%"));
+  EXPECT_THAT(report->fingerprint, testing::EndsWith("\nEXTRA(FL=12345)\n"));
+  EXPECT_FALSE(report->uptime || report->sequence || report->ip_ids || report->stamps);
+}
+
+TEST_F(OsStage6Test, TheRoundWithMostAnswersIsTold) {
+  make6({.is_wanted = true, .most_tries = 3});
+  stage->join(host6(1, {}, std::nullopt, false));
+  for (const unsigned echoes : {0U, 2U, 1U}) {
+    EXPECT_THAT(stage->take_ends(), IsEmpty());
+    EXPECT_FALSE(log->asked.back().series6->is_neighbour);
+    answer6(echoes);
+  }
+  EXPECT_THAT(log->asked, SizeIs(3));
+  const auto report = stage->leave(1);
+  ASSERT_TRUE(report);
+  EXPECT_THAT(report->fingerprint, testing::HasSubstr("\nIE2("));
+  EXPECT_EQ(report->not_ideal, "Missing a closed or open TCP port so results incomplete");
+  EXPECT_EQ(report->distance, std::nullopt);
+}
+
+TEST_F(OsStage6Test, HostsWithoutBothPortsAreLeftOutWhereThatIsWished) {
+  make6({.is_wanted = true, .only_promising = true});
+  EXPECT_FALSE(stage->join(host6(1, {22}, std::nullopt)));
+  EXPECT_TRUE(stage->join(host6(2, {22}, 23)));
+}
+
 TEST_F(OsStageTest, TracesAndFailuresAreHandedOn) {
   make({.is_wanted = true});
   log->news.warnings = {"no route"};

@@ -45,7 +45,9 @@ void check_packet(std::span<const std::byte> bytes) {
   Round6 round;
   round.series = series;
   round.at(match->probe).was_sent = true;
+  round.at(match->probe).sent_ttl = 64;
   round.at(match->probe).response = match->response;
+  require(hops_of(round).value_or(0) <= 64);
   check(Fingerprint6::of(round));
 }
 

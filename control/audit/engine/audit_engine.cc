@@ -106,7 +106,8 @@ void AuditEngine::turn() {
     const dataplane::RawNetwork::Handler handler{
         .packet = [this](const dataplane::Dissection& reply,
                          std::span<const std::byte> bytes) { take_packet(reply, bytes); },
-        .neighbour = [this](const dataplane::NeighbourAnswer& answer) { take_neighbour(answer); }};
+        .neighbour = [this](const dataplane::NeighbourAnswer& answer,
+                            std::span<const std::byte>) { take_neighbour(answer); }};
     for (unsigned i = 0; i < kReceiveBursts && network_->receive(handler) > 0; ++i) now_ = now();
   }
   take_connections();

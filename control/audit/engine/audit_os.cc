@@ -19,7 +19,7 @@ Result<void> AuditEngine::open_os() {
 
 // False where the host is not to be asked.
 bool AuditEngine::begin_os(AuditHost& host) {
-  if (!os_ || host.os_begun || !host.target.ip.is_v4() || scans_of(host).empty()) return false;
+  if (!os_ || host.os_begun || scans_of(host).empty()) return false;
   host.os_begun = true;
   leave_stage(host);
   host.schedule.reset();
@@ -27,7 +27,7 @@ bool AuditEngine::begin_os(AuditHost& host) {
   add_services(host.services, ports);
   OsHost asked{.id = host.id,
                .way = host.way,
-               .ip = host.target.ip.v4(),
+               .ip = host.target.ip,
                .ports = ports_for_os(ports),
                .timeout = std::max(timeout_of(host), plan_.timing.min_rtt),
                .traced = {},

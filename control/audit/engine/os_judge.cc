@@ -5,7 +5,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <csignal>
 #include <cstring>
 #include <utility>
@@ -46,6 +48,37 @@ OsVerdict judge_round(const osfp::Round& round, const osfp::OsScorer& scorer,
     verdict.state = OsState::TooMany;
   }
   verdict.summary = osfp::summarise(database, found, detail);
+  return verdict;
+}
+
+OsVerdict judge_round(const osfp::Round6& round, const osfp::OsModel6& model) {
+  OsVerdict verdict;
+  const osfp::Fingerprint6 fingerprint = osfp::Fingerprint6::of(round);
+  verdict.fingerprint6 = fingerprint.print();
+  verdict.answers6 = static_cast<std::size_t>(
+      std::ranges::count_if(fingerprint.lines, [](const auto& line) { return line.has_value(); }));
+  verdict.analysis.hops = osfp::hops_of(round);
+  const auto scores = model.score(osfp::features_of(fingerprint));
+  const osfp::OsModel6::Score* const match = osfp::OsModel6::match(scores);
+  if (match == nullptr) return verdict;
+  verdict.state = OsState::Matches;
+  // As a database of one entry, for the words of reports.
+  osfp::OsDatabase database;
+  osfp::OsEntry& entry = database.entries.emplace_back();
+  entry.name = match->os->name;
+  entry.line = match->os->line;
+  entry.classes = match->os->classes;
+  const osfp::OsScore full{.matched = 1, .possible = 1};
+  const osfp::OsMatches found{.outcome = osfp::OsOutcome::Perfect,
+                              .matches = {{.entry = 0, .score = full}}};
+  verdict.best = full;
+  constexpr double kPercent = 100;
+  verdict.matches.push_back(
+      {.name = entry.name,
+       .accuracy = static_cast<unsigned>(std::lround(match->probability * kPercent)),
+       .line = entry.line,
+       .classes = entry.classes});
+  verdict.summary = osfp::summarise(database, found, osfp::OsDetail::Plain);
   return verdict;
 }
 

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "control/audit/report/os_report.h"
 #include "osfp/active/analysis.h"
+#include "osfp/classifier/os_model6.h"
 #include "osfp/database/os_matches.h"
 #include "osfp/database/os_scorer.h"
 
@@ -24,6 +25,8 @@ namespace trawl::control {
 struct OsVerdict {
   std::uint64_t id = 0;
   osfp::Analysis analysis;
+  std::string fingerprint6;  // Of an IPv6 host: its lines, without SCAN...
+  std::size_t answers6 = 0;  // ...and how many of them answer probes. The analysis has hops only.
   OsState state = OsState::None;
   osfp::OsScore best;  // Of the best match, whether reports name it or not.
   std::vector<OsMatchReport> matches;
@@ -33,6 +36,9 @@ struct OsVerdict {
 // Needs scores of the database's entries.
 [[nodiscard]] OsVerdict judge_round(const osfp::Round& round, const osfp::OsScorer& scorer,
                                     osfp::OsDetail detail);
+
+// The same of an IPv6 host: a match, or none.
+[[nodiscard]] OsVerdict judge_round(const osfp::Round6& round, const osfp::OsModel6& model);
 
 // Reads the database; what is wrong in it goes to `warn`.
 using OpenOsScorer = std::function<Result<std::shared_ptr<const osfp::OsScorer>>(

@@ -47,17 +47,23 @@ void OsProbeLoop::trace(bool is_on) {
     return;
   }
   network_->trace([this](bool is_sent, std::span<const std::byte> frame, bool has_header) {
-    news_.packets.push_back({is_sent, has_header, {frame.begin(), frame.end()}});
+    if (is_sent) news_.packets.push_back({true, has_header, {frame.begin(), frame.end()}});
   });
 }
 
 void OsProbeLoop::drop(std::uint64_t id) {
   std::erase_if(waiting_, [id](const OsQuestion& question) { return question.id == id; });
-  const auto found = numbers_.find(id);
-  if (found == numbers_.end()) return;
-  group_.remove(found->second);
-  active_.erase(found->second);
-  numbers_.erase(found);
+  const auto found = places_.find(id);
+  if (found == places_.end()) return;
+  const auto [is_v6, number] = found->second;
+  if (is_v6) {
+    group6_.remove(number);
+    active6_.erase(number);
+  } else {
+    group_.remove(number);
+    active_.erase(number);
+  }
+  places_.erase(found);
 }
 
 OsProber::News OsProbeLoop::take() {
@@ -79,10 +85,12 @@ void OsProbeLoop::turn(int wake_fd) {
   const dataplane::RawNetwork::Handler handler{
       .packet = [this](const dataplane::Dissection&,
                        std::span<const std::byte> bytes) { take_packet(bytes); },
-      .neighbour = [](const dataplane::NeighbourAnswer&) {}};
+      .neighbour = [this](const dataplane::NeighbourAnswer&,
+                          std::span<const std::byte> bytes) { take_advertisement(bytes); }};
   const bool came = network_->receive(handler) > 0;
-  const auto due = group_.due();
+  const auto due = next_due();
   hand_over();
+  hand_over_v6();
   if (came || has_news()) return;
   const Moment left = due ? *due - clock_now() : kLongestSleep;
   if (left <= kWatched) return;
@@ -91,16 +99,21 @@ void OsProbeLoop::turn(int wake_fd) {
   network_->wait(sleep, std::array{wake_fd});
 }
 
-// With a limit of packets a second, so many hosts at once that they keep it.
+// With a limit of packets a second, so many hosts at once that they keep it. Answers tell the
+// address and not the link: hosts with the same one, of two links, are asked one after the other.
 void OsProbeLoop::admit() {
   std::size_t most = kMostAtOnce;
   if (settings_.max_rate > 0) {
     most = std::clamp<std::size_t>(static_cast<std::size_t>(settings_.max_rate / kPacketsOfHost), 1,
                                    kMostAtOnce);
   }
-  while (!waiting_.empty() && group_.size() < most) {
-    OsQuestion question = std::move(waiting_.front());
-    waiting_.pop_front();
+  while (!waiting_.empty() && group_.size() + group6_.size() < most) {
+    const auto first = std::ranges::find_if(waiting_, [this](const OsQuestion& question) {
+      return !question.series6 || !group6_.has(question.series6->destination);
+    });
+    if (first == waiting_.end()) return;
+    OsQuestion question = std::move(*first);
+    waiting_.erase(first);
     begin(std::move(question));
   }
 }
@@ -127,33 +140,72 @@ void OsProbeLoop::begin(OsQuestion question) {
     OsAnswer& answer = news_.answers.emplace_back();
     answer.id = question.id;
     answer.round.series = question.series;
+    if (question.series6) answer.round6.emplace().series = *question.series6;
     return;
   }
-  // Late answers to one round are none to the next: its ports are others.
-  question.series.source_port = next_port_;
-  const unsigned next = next_port_ + osfp::kProbes;
-  next_port_ =
-      next + osfp::kProbes > kLastSourcePort ? kFirstSourcePort : static_cast<std::uint16_t>(next);
+  if (question.series6) {
+    begin_v6(std::move(question), *way);
+  } else {
+    begin_v4(std::move(question), *way);
+  }
+}
+
+// Late answers to one round are none to the next: its ports are others.
+std::uint16_t OsProbeLoop::take_ports(std::size_t count) noexcept {
+  if (next_port_ + count > kLastSourcePort) next_port_ = kFirstSourcePort;
+  const std::uint16_t first = next_port_;
+  next_port_ = static_cast<std::uint16_t>(next_port_ + count);
+  return first;
+}
+
+std::uint16_t OsProbeLoop::pick_port() noexcept {
   constexpr unsigned kPorts = kLastSourcePort - kFirstSourcePort + 1U;
-  question.series.udp_source_port =
-      static_cast<std::uint16_t>(kFirstSourcePort + random_() % kPorts);
+  return static_cast<std::uint16_t>(kFirstSourcePort + random_() % kPorts);
+}
+
+void OsProbeLoop::begin_v4(OsQuestion&& question, const dataplane::Way& way) {
+  question.series.source_port = take_ports(osfp::kProbes);
+  question.series.udp_source_port = pick_port();
   const std::size_t number = group_.add(osfp::HostProbing{
       question.series, question.knows_closed_port, probing_of(question), random_(), clock_now()});
-  numbers_[question.id] = number;
-  active_[number] = {.id = question.id, .way = *way, .syn_ack = {}};
+  places_[question.id] = {.is_v6 = false, .number = number};
+  active_[number] = {.id = question.id, .way = way, .syn_ack = {}};
+}
+
+void OsProbeLoop::begin_v6(OsQuestion&& question, const dataplane::Way& way) {
+  question.series6->source_port = take_ports(osfp::kProbes6);
+  question.series6->udp_source_port = pick_port();
+  const std::size_t number = group6_.add(osfp::HostProbing6{
+      *question.series6, question.knows_closed_port, probing_of(question), random_(), clock_now()});
+  places_[question.id] = {.is_v6 = true, .number = number};
+  active6_[number] = {.id = question.id, .way = way, .syn_ack = {}};
+}
+
+std::optional<Moment> OsProbeLoop::next_due() {
+  const auto first = group_.due();
+  const auto other = group6_.due();
+  if (first && other) return std::min(*first, *other);
+  return first ? first : other;
+}
+
+// Whether a probe left, or one was given up.
+template <typename Group>
+bool OsProbeLoop::send_one(Group& group) {
+  const auto due = group.due();
+  if (!due) return false;
+  Moment now = clock_now();
+  if (*due - now > kWatched) return false;
+  while (now < *due) now = clock_now();
+  if (const auto next = group.next(now)) send(*next);
+  return true;
 }
 
 void OsProbeLoop::send_due() {
-  for (unsigned sent = 0; sent < kSentTogether;) {
-    const auto due = group_.due();
-    if (!due) return;
-    Moment now = clock_now();
-    if (*due - now > kWatched) return;
-    while (now < *due) now = clock_now();
-    const auto next = group_.next(now);
-    if (!next) continue;
-    send(*next);
-    ++sent;
+  for (unsigned sent = 0; sent < kSentTogether; ++sent) {
+    const auto first = group_.due();
+    const auto other = group6_.due();
+    const bool is_v6 = other && (!first || *other < *first);
+    if (!(is_v6 ? send_one(group6_) : send_one(group_))) return;
   }
 }
 
@@ -175,6 +227,23 @@ void OsProbeLoop::send(const osfp::GroupProbing::Due& due) {
   }
 }
 
+void OsProbeLoop::send(const osfp::GroupProbing6::Due& due) {
+  const dataplane::Way& way = active6_.at(due.host).way;
+  osfp::ProbeSeries6 series = group6_.host(due.host).series();
+  std::array<std::byte, osfp::kMostProbeSize6> room;
+  const auto write = [&] {
+    return std::span<const std::byte>{
+        room.data(), osfp::write_probe(due.probe.probe, series, due.probe.stamp, room)};
+  };
+  send_copy(way, write());
+  group6_.sent(due, clock_now());
+  for (const IpAddress& decoy : settings_.decoys) {
+    if (decoy.is_v4()) continue;
+    series.source = decoy.v6();
+    send_copy(way, write());
+  }
+}
+
 // A stuck interface frees its room in a while; a packet that it never takes is one that is lost.
 void OsProbeLoop::send_copy(const dataplane::Way& way, std::span<const std::byte> packet) {
   for (unsigned i = 0; i < kPatience && !dataplane::RawNetwork::has_room(way); ++i) {
@@ -186,7 +255,22 @@ void OsProbeLoop::send_copy(const dataplane::Way& way, std::span<const std::byte
   network_->flush();
 }
 
+void OsProbeLoop::take_v6(std::span<const std::byte> packet) {
+  if (!group6_.receive(packet, clock_now())) return;
+  if (traces_) news_.packets.push_back({false, false, {packet.begin(), packet.end()}});
+}
+
+// Answers to NS. The audit's own sockets trace what neighbours say.
+void OsProbeLoop::take_advertisement(std::span<const std::byte> packet) {
+  (void)group6_.receive(packet, clock_now());
+}
+
 void OsProbeLoop::take_packet(std::span<const std::byte> packet) {
+  constexpr unsigned kIpv6 = 6;
+  if (!packet.empty() && std::to_integer<unsigned>(packet.front()) >> 4U == kIpv6) {
+    take_v6(packet);
+    return;
+  }
   const auto number = group_.receive(packet);
   if (!number) return;
   if (traces_) news_.packets.push_back({false, false, {packet.begin(), packet.end()}});
@@ -208,12 +292,29 @@ void OsProbeLoop::hand_over() {
     const auto found = active_.find(number);
     news_.answers.push_back({.id = found->second.id,
                              .round = host.round(),
+                             .round6 = std::nullopt,
                              .kept_time = host.kept_time(),
                              .timing_ratio = host.timing_ratio(),
                              .syn_ack = std::move(found->second.syn_ack)});
-    numbers_.erase(found->second.id);
+    places_.erase(found->second.id);
     active_.erase(found);
     group_.remove(number);
+  }
+}
+
+void OsProbeLoop::hand_over_v6() {
+  for (const std::size_t number : group6_.take_completed()) {
+    const osfp::HostProbing6& host = group6_.host(number);
+    const auto found = active6_.find(number);
+    news_.answers.push_back({.id = found->second.id,
+                             .round = {},
+                             .round6 = host.round(),
+                             .kept_time = host.kept_time(),
+                             .timing_ratio = host.timing_ratio(),
+                             .syn_ack = {}});
+    places_.erase(found->second.id);
+    active6_.erase(found);
+    group6_.remove(number);
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "control/audit/engine/os_prober.h"
 #include "osfp/active/group_probing.h"
+#include "osfp/active6/probing6.h"
 
 namespace trawl::control {
 
@@ -54,25 +55,43 @@ class OsProbeLoop {
     dataplane::Way way;
     std::vector<std::byte> syn_ack;
   };
+  // Where a host is: its number in the group of its version of IP.
+  struct Place {
+    bool is_v6 = false;
+    std::size_t number = 0;
+  };
 
   OsProbeLoop(Settings settings, std::unique_ptr<dataplane::RawNetwork> network);
   [[nodiscard]] dataplane::PacketCounters counters() noexcept;
   void admit();
   void begin(OsQuestion question);
+  void begin_v4(OsQuestion&& question, const dataplane::Way& way);
+  void begin_v6(OsQuestion&& question, const dataplane::Way& way);
+  [[nodiscard]] std::uint16_t take_ports(std::size_t count) noexcept;
+  [[nodiscard]] std::uint16_t pick_port() noexcept;
+  [[nodiscard]] std::optional<osfp::Moment> next_due();
+  template <typename Group>
+  bool send_one(Group& group);
   void send_due();
   void send(const osfp::GroupProbing::Due& due);
+  void send(const osfp::GroupProbing6::Due& due);
   void send_copy(const dataplane::Way& way, std::span<const std::byte> packet);
   void take_packet(std::span<const std::byte> packet);
+  void take_v6(std::span<const std::byte> packet);
+  void take_advertisement(std::span<const std::byte> packet);
   void hand_over();
+  void hand_over_v6();
   [[nodiscard]] osfp::ProbingSettings probing_of(const OsQuestion& question) const noexcept;
 
   Settings settings_;
   std::unique_ptr<dataplane::RawNetwork> network_;
   std::mt19937_64 random_{std::random_device{}()};
   osfp::GroupProbing group_;
+  osfp::GroupProbing6 group6_;
   std::deque<OsQuestion> waiting_;
-  std::unordered_map<std::size_t, Active> active_;          // By the group's number.
-  std::unordered_map<std::uint64_t, std::size_t> numbers_;  // By id.
+  std::unordered_map<std::size_t, Active> active_;   // By the group's number.
+  std::unordered_map<std::size_t, Active> active6_;  // As of group6_.
+  std::unordered_map<std::uint64_t, Place> places_;  // By id.
   std::uint16_t next_port_ = kFirstSourcePort;
   bool traces_ = false;
   OsProber::News news_;

@@ -10,6 +10,7 @@
 #include "dataplane/packet/packet_socket.h"
 #include "dataplane/packet/raw_network.h"
 #include "osfp/active/host_probing.h"
+#include "osfp/active6/probing6.h"
 
 namespace trawl::control {
 
@@ -18,6 +19,7 @@ struct OsQuestion {
   std::uint64_t id = 0;  // Not that of another one that is not answered yet.
   dataplane::Way way;
   osfp::ProbeSeries series;  // Addresses and ports of the host; the rest is the prober's.
+  std::optional<osfp::ProbeSeries6> series6{};  // Instead, of a host with an IPv6 address.
   bool knows_closed_port = false;
   bool only_open_port = false;                     // Nothing but the TCP part, to the open port.
   osfp::Moment timeout = std::chrono::seconds{1};  // For an answer.
@@ -27,8 +29,9 @@ struct OsQuestion {
 struct OsAnswer {
   std::uint64_t id = 0;
   osfp::Round round;
-  bool kept_time = true;           // SEQ probes left 100 ms apart...
-  double timing_ratio = 1;         // ...or over that much of the time they should have taken.
+  std::optional<osfp::Round6> round6{};  // Instead, of an IPv6 host.
+  bool kept_time = true;                 // SEQ probes left 100 ms apart...
+  double timing_ratio = 1;               // ...or over that much of the time they should have taken.
   std::vector<std::byte> syn_ack;  // The packet that answered the first of them; none for silence.
 };
 
@@ -53,7 +56,7 @@ class OsProber {
 
   virtual ~OsProber() = default;
 
-  // Is answered once, unless it is dropped. Never needs two rounds to one address at once.
+  // Is answered once, unless it is dropped. Never needs two rounds to one host at once.
   virtual void ask(OsQuestion question) = 0;
   // Nothing more is sent for it; an answer may be on its way.
   virtual void drop(std::uint64_t id) = 0;

@@ -18,7 +18,8 @@ namespace {
 
 using osfp::ScanConditions;
 
-// Perfect ones first, then by the score of the best entry.
+// Perfect ones first, then by the score of the best entry; over IPv6, where there is no score but a
+// match, the one that had most answers.
 bool is_better(const OsVerdict& a, const OsVerdict& b) noexcept {
   const auto rank = [](const OsVerdict& verdict) {
     switch (verdict.state) {
@@ -29,6 +30,7 @@ bool is_better(const OsVerdict& a, const OsVerdict& b) noexcept {
     }
   };
   if (rank(a) != rank(b)) return rank(a) > rank(b);
+  if (a.answers6 != b.answers6) return a.answers6 > b.answers6;
   return std::uint64_t{a.best.matched} * b.best.possible >
          std::uint64_t{b.best.matched} * a.best.possible;
 }
@@ -42,8 +44,9 @@ const OsVerdict& best_of(std::span<const OsVerdict> verdicts) noexcept {
 }
 
 // RFC 1918.
-bool is_private(Ipv4Address ip) noexcept {
-  const std::uint32_t value = ip.value();
+bool is_private(const IpAddress& ip) noexcept {
+  if (!ip.is_v4()) return false;
+  const std::uint32_t value = ip.v4().value();
   return value >> 24U == 10 || value >> 20U == 0xac1 || value >> 16U == 0xc0a8;
 }
 
@@ -75,12 +78,21 @@ std::string flaw_of(const OsRounds& found, const OsReport& report) {
   return {};
 }
 
+// The same over IPv6: either port will do, and neither the timing level nor the distance counts.
+std::string flaw_of_v6(const OsRounds& found, const OsReport& report) {
+  if (!report.open_tcp && !report.closed_tcp) {
+    return "Missing a closed or open TCP port so results incomplete";
+  }
+  return found.kept_time ? "" : "SYN probes did not leave 100 ms apart";
+}
+
 ScanConditions conditions_of(const OsRounds& found, const OsVerdict& best, const OsReport& report,
                              std::chrono::system_clock::time_point now) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
   std::tm local{};
   (void)::localtime_r(&seconds, &local);
   return {.version = std::string{found.version},
+          .ip_version = found.host->ip.is_v4() ? 4U : 6U,
           .month = static_cast<unsigned>(local.tm_mon + 1),
           .day = static_cast<unsigned>(local.tm_mday),
           .open_port = report.open_tcp,
@@ -138,6 +150,7 @@ OsReport make_os_report(const OsRounds& found) {
   const OsHost& host = *found.host;
   OsReport report;
   report.state = best.state;
+  report.is_v6 = !host.ip.is_v4();
   report.matches = best.matches;
   report.summary = best.summary;
   if (!host.ports.open_tcp.empty()) report.open_tcp = host.ports.open_tcp.front();
@@ -148,10 +161,22 @@ OsReport make_os_report(const OsRounds& found) {
   if (std::ranges::any_of(found.rounds, answers_udp)) {
     report.closed_udp = found.rounds.front().series.udp_port;
   }
+  const auto answers_udp6 = [](const osfp::Round6& round) {
+    return round.at(osfp::Probe6::Udp).response.has_value();
+  };
+  if (std::ranges::any_of(found.rounds6, answers_udp6)) {
+    report.closed_udp = found.rounds6.front().series.udp_port;
+  }
   if (const auto distance = distance_of(host, best)) report.distance = distance->hops;
   if (!found.kept_time) report.timing_ratio = found.timing_ratio;
-  report.not_ideal = flaw_of(found, report);
+  report.not_ideal = report.is_v6 ? flaw_of_v6(found, report) : flaw_of(found, report);
   report.is_ideal = report.not_ideal.empty();
+  // Of one round: nobody tells one of several over IPv6, nor an uptime or what sequences are like.
+  if (report.is_v6) {
+    report.fingerprint =
+        osfp::print_scan_line(conditions_of(found, best, report, now)) + '\n' + best.fingerprint6;
+    return report;
+  }
   std::vector<osfp::Fingerprint> fingerprints;
   for (const OsVerdict& verdict : found.verdicts) {
     fingerprints.push_back(verdict.analysis.fingerprint);

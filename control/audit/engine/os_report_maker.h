@@ -26,7 +26,7 @@ struct OsPorts {
 struct OsHost {
   std::uint64_t id = 0;  // Not that of another one.
   dataplane::Way way;
-  Ipv4Address ip;
+  IpAddress ip;
   OsPorts ports;
   osfp::Moment timeout = std::chrono::seconds{1};  // For an answer.
   std::optional<unsigned> traced;                  // Hops, by a traceroute.
@@ -36,16 +36,17 @@ struct OsHost {
 // What came of the rounds to one host.
 struct OsRounds {
   const OsHost* host = nullptr;
-  std::span<const osfp::Round> rounds;
-  std::span<const OsVerdict> verdicts;  // At least one; of the rounds, in order.
-  bool kept_time = true;                // SEQ probes left 100 ms apart...
-  double timing_ratio = 1;              // ...or took so much of that time.
+  std::span<const osfp::Round> rounds{};
+  std::span<const osfp::Round6> rounds6{};  // Instead, of an IPv6 host.
+  std::span<const OsVerdict> verdicts;      // At least one; of the rounds, in order.
+  bool kept_time = true;                    // SEQ probes left 100 ms apart...
+  double timing_ratio = 1;                  // ...or took so much of that time.
   int timing_level = 3;
   std::string_view version;
   std::string_view platform;
 };
 
-// The best verdict counts; the fingerprint has all rounds.
+// The best verdict counts; the fingerprint has all rounds, over IPv6 the best one only.
 [[nodiscard]] OsReport make_os_report(const OsRounds& found);
 
 // What one open port answered to the TCP part of the tests.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <tuple>
 
 #include "control/audit/engine/os_report_maker.h"
 
@@ -23,10 +24,11 @@ bool is_wrapped(const PortReport& port) noexcept {
 
 // What was sent in each round, as often as a round sends it, and never answered. To wait again for
 // what never comes is most of the time that another round would take.
-osfp::ProbeSet silent_in(const std::vector<osfp::Round>& rounds) noexcept {
+template <typename Round>
+osfp::ProbeSet silent_in(const std::vector<Round>& rounds) noexcept {
   osfp::ProbeSet silent;
-  for (std::size_t i = 0; i < osfp::kProbes; ++i) {
-    silent[i] = !rounds.empty() && std::ranges::all_of(rounds, [i](const osfp::Round& round) {
+  for (std::size_t i = 0; i < std::tuple_size_v<decltype(Round::exchanges)>; ++i) {
+    silent[i] = !rounds.empty() && std::ranges::all_of(rounds, [i](const Round& round) {
       return round.exchanges[i].was_sent && !round.exchanges[i].response;
     });
   }
@@ -67,16 +69,39 @@ bool OsStage::join(OsHost host) {
   return true;
 }
 
+// One round says it over IPv6, as with Nmap: what its probes had no answer to was sent again
+// within.
 unsigned OsStage::most_tries(const Asked& asked) const noexcept {
+  if (!asked.host.ip.is_v4()) return options_.settings.most_tries.value_or(1);
   const bool is_good = !asked.host.ports.open_tcp.empty() && asked.host.ports.closed_tcp;
   return options_.settings.most_tries.value_or(is_good ? kTries : kPoorTries);
 }
 
-void OsStage::ask(Asked& asked) {
+void OsStage::ask_v6(Asked& asked) {
   const OsHost& host = asked.host;
   OsQuestion question{.id = host.id, .way = host.way, .series = {}, .timeout = host.timeout};
+  osfp::ProbeSeries6& series = question.series6.emplace();
+  series.source = host.way.source.v6();
+  series.destination = host.ip.v6();
+  series.is_neighbour = host.way.asks_neighbour;
+  if (!host.ports.open_tcp.empty()) series.open_port = host.ports.open_tcp.front();
+  series.closed_port = host.ports.closed_tcp;
+  series.udp_port = asked.closed_udp;
+  question.knows_closed_port = host.ports.closed_tcp.has_value();
+  question.sent_once = silent_in(asked.rounds6);
+  prober_->ask(std::move(question));
+  tries_.push_back({host.id, static_cast<unsigned>(asked.rounds6.size()) + 1});
+}
+
+void OsStage::ask(Asked& asked) {
+  const OsHost& host = asked.host;
+  if (!host.ip.is_v4()) {
+    ask_v6(asked);
+    return;
+  }
+  OsQuestion question{.id = host.id, .way = host.way, .series = {}, .timeout = host.timeout};
   question.series.source = host.way.source.v4();
-  question.series.destination = host.ip;
+  question.series.destination = host.ip.v4();
   if (!host.ports.open_tcp.empty()) question.series.open_port = host.ports.open_tcp.front();
   question.series.closed_port = asked.closed_tcp;
   question.series.udp_port = asked.closed_udp;
@@ -94,7 +119,7 @@ void OsStage::ask_port(const Asked& asked) {
                       .only_open_port = true,
                       .timeout = host.timeout};
   question.series.source = host.way.source.v4();
-  question.series.destination = host.ip;
+  question.series.destination = host.ip.v4();
   question.series.open_port = host.ports.open_tcp[asked.ports.size()];
   prober_->ask(std::move(question));
 }
@@ -105,10 +130,31 @@ void OsStage::turn() {
   std::ranges::move(news.packets, std::back_inserter(packets_));
   std::ranges::move(news.warnings, std::back_inserter(warnings_));
   for (OsAnswer& answer : news.answers) take_answer(std::move(answer));
+  if (judge_ == nullptr) return;
   OsJudge::News judged = judge_->take();
   std::ranges::move(judged.warnings, std::back_inserter(warnings_));
   if (!judged.failure.empty()) failure_ = std::move(judged.failure);
   for (OsVerdict& verdict : judged.verdicts) take_verdict(std::move(verdict));
+}
+
+std::vector<int> OsStage::fds() const {
+  std::vector<int> all{prober_->fd()};
+  if (judge_ != nullptr) all.push_back(judge_->fd());
+  return all;
+}
+
+void OsStage::take_timing(Asked& asked, const OsAnswer& answer) {
+  const OsHost& host = asked.host;
+  const bool has_open = answer.round6 ? answer.round6->series.open_port.has_value()
+                                      : answer.round.series.open_port.has_value();
+  if (!has_open) return;
+  debug_.push_back(fmt::format("OS detection timing ratio of {} == {:.4f}{}", host.ip.to_string(),
+                               answer.timing_ratio,
+                               answer.kept_time ? "" : ": SYNs did not leave 100 ms apart"));
+  if (std::abs(answer.timing_ratio - 1) > std::abs(asked.worst_ratio - 1)) {
+    asked.worst_ratio = answer.timing_ratio;
+  }
+  asked.kept_time = asked.kept_time && answer.kept_time;
 }
 
 void OsStage::take_answer(OsAnswer&& answer) {
@@ -116,18 +162,18 @@ void OsStage::take_answer(OsAnswer&& answer) {
   if (found == hosts_.end()) return;
   Asked& asked = found->second;
   const OsHost& host = asked.host;
+  if (answer.round6) {
+    take_timing(asked, answer);
+    OsVerdict verdict = judge_round(*answer.round6, *options_.model6);
+    verdict.id = answer.id;
+    asked.rounds6.push_back(std::move(*answer.round6));
+    take_verdict(std::move(verdict));
+    return;
+  }
   // The UDP probe tells how far it is; where nothing answers that, a trace does. That a host is on
   // our link is no measurement: entries of such hosts were made without, and nmap gives TG as well.
   if (host.traced && *host.traced > 0) answer.round.hops = *host.traced - 1;
-  if (answer.round.series.open_port) {
-    debug_.push_back(fmt::format("OS detection timing ratio of {} == {:.4f}{}", host.ip.to_string(),
-                                 answer.timing_ratio,
-                                 answer.kept_time ? "" : ": SYNs did not leave 100 ms apart"));
-    if (std::abs(answer.timing_ratio - 1) > std::abs(asked.worst_ratio - 1)) {
-      asked.worst_ratio = answer.timing_ratio;
-    }
-    asked.kept_time = asked.kept_time && answer.kept_time;
-  }
+  take_timing(asked, answer);
   judge_->judge(answer.id, answer.round);
   if (asked.is_at_ports) {
     const osfp::Moment arrival = answer.round.at(osfp::Probe::Seq1).sent_at;
@@ -177,6 +223,7 @@ std::optional<OsReport> OsStage::leave(std::uint64_t id) {
   if (asked.verdicts.empty()) return std::nullopt;
   OsReport report = make_os_report({.host = &asked.host,
                                     .rounds = asked.rounds,
+                                    .rounds6 = asked.rounds6,
                                     .verdicts = asked.verdicts,
                                     .kept_time = asked.kept_time,
                                     .timing_ratio = asked.worst_ratio,

@@ -31,10 +31,12 @@ class OsStage {
   struct Options {
     OsSettings settings;
     int timing_level = 3;
-    std::string version;   // For SCAN lines...
-    std::string platform;  // ...both.
+    std::string version;                             // For SCAN lines...
+    std::string platform;                            // ...both.
+    std::shared_ptr<const osfp::OsModel6> model6{};  // Judges IPv6 hosts, instead of the judge.
   };
 
+  // Needs a judge, or a model for an audit of IPv6 hosts.
   OsStage(Options options, std::unique_ptr<OsProber> prober, std::unique_ptr<OsJudge> judge)
       : options_{std::move(options)}, prober_{std::move(prober)}, judge_{std::move(judge)} {}
 
@@ -67,15 +69,16 @@ class OsStage {
   [[nodiscard]] const dataplane::PacketCounters& counters() const noexcept { return counters_; }
   void trace(bool is_on) { prober_->trace(is_on); }
   // Readable while turn() has something to do.
-  [[nodiscard]] std::vector<int> fds() const { return {prober_->fd(), judge_->fd()}; }
+  [[nodiscard]] std::vector<int> fds() const;
 
  private:
   struct Asked {
     OsHost host;
     bool is_skipped = false;
-    std::uint16_t closed_tcp = 1;  // Known or not.
+    std::uint16_t closed_tcp = 1;  // Known or not; IPv6 hosts are asked at known ones only.
     std::uint16_t closed_udp = 1;
     std::vector<osfp::Round> rounds;
+    std::vector<osfp::Round6> rounds6;
     std::vector<OsVerdict> verdicts;  // Of these, in order.
     bool kept_time = true;
     double worst_ratio = 1;
@@ -85,8 +88,10 @@ class OsStage {
 
   [[nodiscard]] unsigned most_tries(const Asked& asked) const noexcept;
   void ask(Asked& asked);
+  void ask_v6(Asked& asked);
   void ask_port(const Asked& asked);
   void take_answer(OsAnswer&& answer);
+  void take_timing(Asked& asked, const OsAnswer& answer);
   void take_verdict(OsVerdict&& verdict);
 
   Options options_;

@@ -42,6 +42,7 @@ struct OsPortReport {
 // What OS detection has to say of a host.
 struct OsReport {
   OsState state = OsState::None;
+  bool is_v6 = false;  // Asked over IPv6, where one of the two TCP ports is enough.
   // Lines that come before all else, without line ends: "Warning: OSScan results may be
   // unreliable because...".
   std::vector<std::string> warnings;

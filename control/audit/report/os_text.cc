@@ -40,7 +40,7 @@ std::string fingerprint_block(const OsReport& os, const AuditRun& run) {
 // Too many matches say little, whatever was found to ask.
 std::string conditions_warning(const OsReport& os) {
   const bool has_names = os.state != OsState::Skipped && os.state != OsState::TooMany;
-  if (!has_names || (os.open_tcp && os.closed_tcp)) return {};
+  if (!has_names || os.is_v6 || (os.open_tcp && os.closed_tcp)) return {};
   return "Warning: OSScan results may be unreliable because we could not find at least 1 open and "
          "1 closed port\n";
 }

@@ -58,19 +58,7 @@ TEST(Probe6, EachPacketIsTheOneThatNmapSends) {
     const auto packet = written(sent.probe, series, sent.hop_limit);
     EXPECT_EQ(packet, bytes_of(sent.packet)) << to_string(sent.probe);
   }
-  EXPECT_EQ(std::size(recorded::kSent), kProbes6 - 1);  // nmap 7.93 leaves NodeInfo out.
-}
-
-TEST(Probe6, AsksForIpv4AddressesOfTheHost) {
-  const auto packet = written(Probe6::NodeInfo, recorded_series(), 50);
-  ASSERT_EQ(packet.size(), 40U + 32U);
-  EXPECT_EQ(wire::read8(packet.data() + 40), 139);
-  EXPECT_EQ(wire::read8(packet.data() + 41), 0);
-  EXPECT_EQ(wire::read16(packet.data() + 44), 4);       // IPv4 addresses...
-  EXPECT_EQ(wire::read16(packet.data() + 46), 0x0002);  // ...all of them.
-  EXPECT_EQ(wire::read32(packet.data() + 48), 0x01020304U);
-  EXPECT_EQ(wire::read32(packet.data() + 52), 0x0506070aU);
-  EXPECT_EQ(wire::read_ipv6(packet.data() + 56), kHost);
+  EXPECT_EQ(std::size(recorded::kSent), kProbes6 - 1);  // NodeInfo is not sent.
 }
 
 // A whole answer: IPv6 header and body.
@@ -108,8 +96,6 @@ TEST(Response6, TellsAnswersApart) {
   EXPECT_EQ(matched(answer(58, bytes_of("81000000abcd0001"))), Probe6::Echo2);
   EXPECT_EQ(matched(error_quoting(written(Probe6::Echo2, series, 9), 4)), Probe6::Echo2);
   EXPECT_EQ(matched(error_quoting(written(Probe6::Udp, series, 9), 1)), Probe6::Udp);
-  EXPECT_EQ(matched(error_quoting(written(Probe6::NodeInfo, series, 9), 1)), Probe6::NodeInfo);
-  EXPECT_EQ(matched(answer(58, bytes_of("8c01000000{4}010203040506070a"))), Probe6::NodeInfo);
   auto advertised = bytes_of("88000000400000{2}20010db800{11}02");
   EXPECT_EQ(matched(answer(58, advertised)), Probe6::Neighbour);
   advertised.back() = std::byte{3};
@@ -183,25 +169,70 @@ TEST(Features6, AreThoseOfTheBook) {
   EXPECT_GT(value("TCP_ISR"), 1e9);
 }
 
-TEST(Probing6, SendsEighteenProbesToANeighbourAndSeventeenToOthers) {
-  for (const bool is_neighbour : {true, false}) {
-    ProbeSeries6 series = recorded_series();
-    series.is_neighbour = is_neighbour;
-    GroupProbing6 group;
-    group.add(HostProbing6{series, true, {.retransmissions = 0}, 7, 1s});
-    std::vector<Probe6> sent;
-    std::vector<Moment> at;
-    while (const auto due = group.due()) {
-      const auto next = group.next(*due);
-      if (!next) continue;
-      sent.push_back(next->probe.probe);
-      at.push_back(*due);
-      group.sent(*next, *due);
-    }
-    ASSERT_EQ(sent.size(), is_neighbour ? kProbes6 : kProbes6 - 1);
-    for (std::size_t i = 1; i < kSeqProbes; ++i) EXPECT_EQ(at[i] - at[i - 1], 100ms);
-    EXPECT_EQ(std::ranges::count(sent, Probe6::Neighbour), is_neighbour ? 1 : 0);
+using Probes = std::vector<Probe6>;
+
+// All probes of a round that nothing answers, which is checked for its pauses.
+Probes sent_in_a_round(const ProbeSeries6& series) {
+  GroupProbing6 group;
+  group.add(HostProbing6{series, true, {.retransmissions = 0}, 7, 1s});
+  Probes sent;
+  std::vector<Moment> at;
+  while (const auto due = group.due()) {
+    const auto next = group.next(*due);
+    if (!next) continue;
+    sent.push_back(next->probe.probe);
+    at.push_back(*due);
+    group.sent(*next, *due);
   }
+  for (std::size_t i = 1; i < at.size() && is_seq(sent[i]); ++i)
+    EXPECT_EQ(at[i] - at[i - 1], 100ms);
+  return sent;
+}
+
+TEST(Probing6, SendsWhatTheHostHasPortsAndALinkFor) {
+  using enum Probe6;
+  ProbeSeries6 series = recorded_series();
+  EXPECT_EQ(sent_in_a_round(series), (Probes{Seq1, Seq2, Seq3, Seq4, Seq5, Seq6, Echo1, Echo2,
+                                             Neighbour, Udp, Ecn, T2, T3, T4, T5, T6, T7}));
+  series.is_neighbour = false;
+  series.closed_port.reset();
+  EXPECT_EQ(sent_in_a_round(series),
+            (Probes{Seq1, Seq2, Seq3, Seq4, Seq5, Seq6, Echo1, Echo2, Udp, Ecn, T2, T3, T4}));
+  series.open_port.reset();
+  EXPECT_EQ(sent_in_a_round(series), (Probes{Echo1, Echo2, Udp}));
+  series.closed_port = 23;
+  EXPECT_EQ(sent_in_a_round(series), (Probes{Echo1, Echo2, Udp, T5, T6, T7}));
+}
+
+TEST(Response6, AnAnswerOverTheLimitIsNone) {
+  std::vector<std::byte> body = bytes_of("81090000abcd0000");
+  body.resize(kMostAnswer6 - 40);
+  EXPECT_EQ(matched(answer(58, body)), Probe6::Echo1);
+  body.resize(body.size() + 1);
+  EXPECT_EQ(matched(answer(58, body)), std::nullopt);
+}
+
+TEST(Response6, ToldHowManyRoutersAreOnTheWay) {
+  Round6 round;
+  round.series = recorded_series();
+  EXPECT_EQ(hops_of(round), std::nullopt);
+  Exchange6& udp = round.at(Probe6::Udp);
+  udp.was_sent = true;
+  udp.sent_ttl = 50;
+  const auto quote = [&](std::uint8_t hop_limit) {
+    const auto packet = error_quoting(written(Probe6::Udp, round.series, hop_limit), 1);
+    udp.response = {.at = 1s, .packet = packet};
+  };
+  quote(50);
+  EXPECT_EQ(hops_of(round), 0U);
+  quote(47);
+  EXPECT_EQ(hops_of(round), 3U);
+  quote(51);  // Routers do not add to it.
+  EXPECT_EQ(hops_of(round), std::nullopt);
+  udp.response->packet.resize(40 + 8 + 7);
+  EXPECT_EQ(hops_of(round), std::nullopt);
+  udp.response->packet = answer(17, bytes_of("00{40}"));
+  EXPECT_EQ(hops_of(round), std::nullopt);
 }
 
 TEST(Probing6, TakesAnswersOfItsHost) {

@@ -11,7 +11,7 @@ namespace trawl::osfp {
 namespace {
 
 const OsModel6& ours() {
-  static const OsModel6 model = *OsModel6::parse(builtin_model6_text());
+  static const OsModel6 model = *OsModel6::parse(builtin_model6_text(), kOwnModel6Path);
   return model;
 }
 
@@ -82,7 +82,7 @@ TEST(OsModel6, NeedsALeadBeforeTheNext) {
 
 TEST(OsModel6, IsReadAgainAsItWasPrinted) {
   const std::string text = OsModel6::print(ours());
-  const auto again = OsModel6::parse(text);
+  const auto again = OsModel6::parse(text, "m");
   ASSERT_TRUE(again);
   EXPECT_EQ(OsModel6::print(*again), text);
   EXPECT_EQ(text, builtin_model6_text());
@@ -90,20 +90,20 @@ TEST(OsModel6, IsReadAgainAsItWasPrinted) {
 
 TEST(OsModel6, SaysWhichLineIsWrong) {
   const auto complaint = [](const std::string& text) {
-    const auto model = OsModel6::parse(text);
+    const auto model = OsModel6::parse(text, "m");
     return model ? std::string{} : model.error().message;
   };
-  EXPECT_EQ(complaint("OS x\n"), "line 1: it does not begin with Model6 1");
-  EXPECT_EQ(complaint("Model6 1\n\nBias 1\n"), "line 3: it belongs to no OS");
+  EXPECT_EQ(complaint("OS x\n"), "m:1: it does not begin with Model6 1");
+  EXPECT_EQ(complaint("Model6 1\n\nBias 1\n"), "m:3: it belongs to no OS");
   EXPECT_EQ(complaint("Model6 1\nOS x\nClass a | b\n"),
-            "line 3: it needs vendor, family, generation and type between bars");
-  EXPECT_EQ(complaint("Model6 1\nOS x\nBias nan\n"), "line 3: it needs a number");
-  EXPECT_EQ(complaint("Model6 1\nOS x\nScale S1.FOO 0 1\n"), "line 3: there is no such feature");
+            "m:3: it needs vendor, family, generation and type between bars");
+  EXPECT_EQ(complaint("Model6 1\nOS x\nBias nan\n"), "m:3: it needs a number");
+  EXPECT_EQ(complaint("Model6 1\nOS x\nScale S1.FOO 0 1\n"), "m:3: there is no such feature");
   EXPECT_EQ(complaint("Model6 1\nOS x\nScale TCP_ISR 0 1\nScale TCP_ISR 0 1\n"),
-            "line 4: the feature was there before");
+            "m:4: the feature was there before");
   EXPECT_EQ(complaint("Model6 1\nOS x\nWeigh TCP_ISR 0 0 0 0\n"),
-            "line 3: it has more numbers than there are OS lines for");
-  EXPECT_EQ(complaint("Model6 1\nOS x\n"), "line 2: features are missing");
+            "m:3: it has more numbers than there are OS lines for");
+  EXPECT_EQ(complaint("Model6 1\nOS x\n"), "m:2: features are missing");
 }
 
 }  // namespace
