@@ -139,9 +139,10 @@ class Network:
             labs.must(*ip, "link", "set", link, "master", "bridge0", "up")
         labs.must(*ip, "link", "set", "bridge0", "up")
         command = self._lwip(address) if kind == "lwip" else self._slirp(space)
-        self._programs.append(subprocess.Popen(
-            ["ip", "netns", "exec", space, *command], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=(self.folder / f"{kind}.log").open("w")))
+        with (self.folder / f"{kind}.log").open("w") as log:
+            self._programs.append(subprocess.Popen(
+                ["ip", "netns", "exec", space, *command], stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=log))
 
     def _lwip(self, address: str) -> list[str]:
         program = str(self.folder / "lwip_host")

@@ -5,7 +5,7 @@
 
 The sixteen probes are nmap's, taken off the wire; what the answers say is for osfp_analyse. Values
 that vary become alternatives, those of counters and clocks ranges. Stacks that name the same entry
-are put together in it. Needs liblwip-dev and qemu-system-x86, which nothing else does.
+are put together in it.
 """
 import sys
 

@@ -58,22 +58,35 @@ std::optional<ScanConditions::Distance> distance_of(const OsHost& host, const Os
   return {{.hops = *verdict.analysis.hops + 1, .source = osfp::DistanceSource::Icmp}};
 }
 
+bool has_udp_answer(const OsRounds& found) noexcept {
+  const auto answers_udp = [](const osfp::Round& round) {
+    return round.at(osfp::Probe::Udp).response.has_value();
+  };
+  const auto answers_udp6 = [](const osfp::Round6& round) {
+    return round.at(osfp::Probe6::Udp).response.has_value();
+  };
+  return std::ranges::any_of(found.rounds, answers_udp) ||
+         std::ranges::any_of(found.rounds6, answers_udp6);
+}
+
 // Why others should not learn from it, in the words of Nmap; "" for no reason.
-std::string flaw_of(const OsRounds& found, const OsReport& report) {
+std::string flaw_of(const OsRounds& found) {
   constexpr double kMostRatio = 1.4;
   constexpr unsigned kMostHops = 5;
   constexpr int kInsane = 5;
-  if (report.state == OsState::TooMany) return "Too many fingerprints match";
+  const OsHost& host = *found.host;
+  if (best_of(found.verdicts).state == OsState::TooMany) return "Too many fingerprints match";
   if (found.timing_level >= kInsane) return "Timing level 5 (Insane) used";
-  if (!report.open_tcp) return "Missing an open TCP port so results incomplete";
-  if (!report.closed_tcp) return "Missing a closed TCP port so results incomplete";
+  if (host.ports.open_tcp.empty()) return "Missing an open TCP port so results incomplete";
+  if (!host.ports.closed_tcp) return "Missing a closed TCP port so results incomplete";
   if (found.timing_ratio > kMostRatio) {
     return fmt::format("maxTimingRatio ({:e}) is greater than 1.4", found.timing_ratio);
   }
   if (!found.kept_time) return "SYN probes did not leave 100 ms apart";
-  if (!report.closed_udp) return "Didn't receive UDP response. Please try again with -sSU";
-  if (report.distance && *report.distance > kMostHops) {
-    return fmt::format("Host distance ({} network hops) is greater than five", *report.distance);
+  if (!has_udp_answer(found)) return "Didn't receive UDP response. Please try again with -sSU";
+  const auto distance = distance_of(host, best_of(found.verdicts));
+  if (distance && distance->hops > kMostHops) {
+    return fmt::format("Host distance ({} network hops) is greater than five", distance->hops);
   }
   return {};
 }
@@ -144,6 +157,8 @@ void add_sequences(const osfp::Analysis& analysis, OsReport& report) {
 
 }  // namespace
 
+bool are_conditions_good(const OsRounds& found) { return flaw_of(found).empty(); }
+
 OsReport make_os_report(const OsRounds& found) {
   const OsVerdict& best = best_of(found.verdicts);
   const auto now = std::chrono::system_clock::now();
@@ -155,21 +170,13 @@ OsReport make_os_report(const OsRounds& found) {
   report.summary = best.summary;
   if (!host.ports.open_tcp.empty()) report.open_tcp = host.ports.open_tcp.front();
   report.closed_tcp = host.ports.closed_tcp;
-  const auto answers_udp = [](const osfp::Round& round) {
-    return round.at(osfp::Probe::Udp).response.has_value();
-  };
-  if (std::ranges::any_of(found.rounds, answers_udp)) {
-    report.closed_udp = found.rounds.front().series.udp_port;
-  }
-  const auto answers_udp6 = [](const osfp::Round6& round) {
-    return round.at(osfp::Probe6::Udp).response.has_value();
-  };
-  if (std::ranges::any_of(found.rounds6, answers_udp6)) {
-    report.closed_udp = found.rounds6.front().series.udp_port;
+  if (has_udp_answer(found)) {
+    report.closed_udp =
+        report.is_v6 ? found.rounds6.front().series.udp_port : found.rounds.front().series.udp_port;
   }
   if (const auto distance = distance_of(host, best)) report.distance = distance->hops;
   if (!found.kept_time) report.timing_ratio = found.timing_ratio;
-  report.not_ideal = report.is_v6 ? flaw_of_v6(found, report) : flaw_of(found, report);
+  report.not_ideal = report.is_v6 ? flaw_of_v6(found, report) : flaw_of(found);
   report.is_ideal = report.not_ideal.empty();
   // Of one round: nobody tells one of several over IPv6, nor an uptime or what sequences are like.
   if (report.is_v6) {

@@ -46,6 +46,10 @@ struct OsRounds {
   std::string_view platform;
 };
 
+// Whether others could learn from these rounds over IPv4: where they could not, nmap 7.93 asks
+// twice at most, whatever it is told.
+[[nodiscard]] bool are_conditions_good(const OsRounds& found);
+
 // The best verdict counts; the fingerprint has all rounds, over IPv6 the best one only.
 [[nodiscard]] OsReport make_os_report(const OsRounds& found);
 

@@ -12,8 +12,8 @@
 namespace trawl::control {
 namespace {
 
-constexpr unsigned kTries = 5;      // As Nmap, where an open and a closed port are known...
-constexpr unsigned kPoorTries = 2;  // ...and where they are not.
+constexpr unsigned kTries = 5;      // As Nmap, under good conditions...
+constexpr unsigned kPoorTries = 2;  // ...and under others, at most.
 // Ports that are likely to be closed where none is known to be.
 constexpr std::uint16_t kFirstGuess = 30'000;
 constexpr std::uint16_t kGuesses = 12'000;
@@ -71,10 +71,25 @@ bool OsStage::join(OsHost host) {
 
 // One round says it over IPv6, as with Nmap: what its probes had no answer to was sent again
 // within.
-unsigned OsStage::most_tries(const Asked& asked) const noexcept {
+unsigned OsStage::most_tries(const Asked& asked) const {
   if (!asked.host.ip.is_v4()) return options_.settings.most_tries.value_or(1);
-  const bool is_good = !asked.host.ports.open_tcp.empty() && asked.host.ports.closed_tcp;
-  return options_.settings.most_tries.value_or(is_good ? kTries : kPoorTries);
+  const unsigned most = options_.settings.most_tries.value_or(kTries);
+  const bool is_promising = !asked.host.ports.open_tcp.empty() && asked.host.ports.closed_tcp;
+  const bool is_good =
+      is_promising && (asked.verdicts.empty() || are_conditions_good(rounds_of(asked)));
+  return is_good ? most : std::min(most, kPoorTries);
+}
+
+OsRounds OsStage::rounds_of(const Asked& asked) const {
+  return {.host = &asked.host,
+          .rounds = asked.rounds,
+          .rounds6 = asked.rounds6,
+          .verdicts = asked.verdicts,
+          .kept_time = asked.kept_time,
+          .timing_ratio = asked.worst_ratio,
+          .timing_level = options_.timing_level,
+          .version = options_.version,
+          .platform = options_.platform};
 }
 
 void OsStage::ask_v6(Asked& asked) {
@@ -221,20 +236,12 @@ std::optional<OsReport> OsStage::leave(std::uint64_t id) {
   }
   prober_->drop(id);
   if (asked.verdicts.empty()) return std::nullopt;
-  OsReport report = make_os_report({.host = &asked.host,
-                                    .rounds = asked.rounds,
-                                    .rounds6 = asked.rounds6,
-                                    .verdicts = asked.verdicts,
-                                    .kept_time = asked.kept_time,
-                                    .timing_ratio = asked.worst_ratio,
-                                    .timing_level = options_.timing_level,
-                                    .version = options_.version,
-                                    .platform = options_.platform});
+  OsReport report = make_os_report(rounds_of(asked));
   report.ports = make_port_reports(asked.ports);
   return report;
 }
 
-OsStage::Work OsStage::work(std::uint64_t id) const noexcept {
+OsStage::Work OsStage::work(std::uint64_t id) const {
   const auto found = hosts_.find(id);
   if (found == hosts_.end()) return {};
   const Asked& asked = found->second;

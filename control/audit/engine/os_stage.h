@@ -54,7 +54,7 @@ class OsStage {
     unsigned done = 0;
     unsigned left = 0;
   };
-  [[nodiscard]] Work work(std::uint64_t id) const noexcept;
+  [[nodiscard]] Work work(std::uint64_t id) const;
   // A round begins: its number, from 1.
   struct Try {
     std::uint64_t id = 0;
@@ -86,7 +86,8 @@ class OsStage {
     std::vector<OsPortRound> ports;
   };
 
-  [[nodiscard]] unsigned most_tries(const Asked& asked) const noexcept;
+  [[nodiscard]] unsigned most_tries(const Asked& asked) const;
+  [[nodiscard]] OsRounds rounds_of(const Asked& asked) const;
   void ask(Asked& asked);
   void ask_v6(Asked& asked);
   void ask_port(const Asked& asked);
