@@ -36,9 +36,9 @@ struct ScanConditions {
 };
 [[nodiscard]] std::string print_scan_line(const ScanConditions& conditions);
 
-// One or more rounds as one text, a line each. As nmap 7.93 prints them: of lines with the same tests
-// the first round's is there, whatever their values are in others; one with other tests, as where a
-// probe was answered in some rounds only, is there as well, in the order it was seen.
+// One or more rounds as one text, a line each. As nmap 7.93 prints them: of lines with the same
+// tests the first round's is there, whatever their values are in others; one with other tests, as
+// where a probe was answered in some rounds only, is there as well, in the order it was seen.
 [[nodiscard]] std::string print_rounds(const ScanConditions& conditions,
                                        std::span<const Fingerprint> rounds);
 // The same as people send it in: without line breaks but those that cut it into pieces of 72
