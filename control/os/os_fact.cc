@@ -26,17 +26,13 @@ std::string evidence_of(const OsJudgement& judgement) {
   return text;
 }
 
-}  // namespace
+unsigned percent_of(const osfp::OsMatches& found) noexcept {
+  return found.matches.empty() ? 0U : found.matches.front().score.percent();
+}
 
-ServiceFact os_fact(const OsJudgement& judgement, const osfp::OsDatabase& database,
-                    std::chrono::system_clock::time_point now) {
-  ServiceFact fact;
-  fact.time = now;
-  fact.ip = judgement.ip;
-  fact.port = judgement.open_port;
-  fact.source = ServiceFact::Source::Os;
-  const auto named = judgement.matches.named(osfp::OsDetail::Plain);
-  for (const osfp::OsMatch& match : named) {
+void add_systems(const OsJudgement& judgement, const osfp::OsDatabase& database,
+                 ServiceFact& fact) {
+  for (const osfp::OsMatch& match : judgement.matches.named(osfp::OsDetail::Plain)) {
     const osfp::OsEntry& entry = database.entries[match.entry];
     fact.systems.push_back({.name = entry.name,
                             .accuracy = match.score.percent(),
@@ -47,6 +43,31 @@ ServiceFact os_fact(const OsJudgement& judgement, const osfp::OsDatabase& databa
     for (const std::string& cpe : found.os_class->cpes) fact.cpes.push_back(cpe);
   }
   fact.device = osfp::summarise(database, judgement.matches, osfp::OsDetail::Plain).device_types;
+}
+
+}  // namespace
+
+bool OsJudgement::is_better_than(const OsJudgement& before) const noexcept {
+  if (is_answered != before.is_answered) return is_answered;
+  return matches.outcome == osfp::OsOutcome::TooMany ||
+         percent_of(matches) > percent_of(before.matches);
+}
+
+ServiceFact os_fact(const OsJudgement& judgement, const osfp::OsDatabase& database,
+                    std::chrono::system_clock::time_point now) {
+  ServiceFact fact;
+  fact.time = now;
+  fact.ip = judgement.ip;
+  fact.port = judgement.open_port;
+  fact.source = ServiceFact::Source::Os;
+  if (judgement.is_answered) {
+    add_systems(judgement, database, fact);
+  } else {
+    fact.trouble =
+        judgement.was_stopped
+            ? "a packet was stopped: its network may be sent nothing, or was lost sight of"
+            : "it answered none of the probes";
+  }
   for (const char letter : judgement.analysis.fingerprint.print()) {
     if (letter != '\n') fact.fingerprint += letter;
   }

@@ -4,40 +4,32 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
-#include "base/clock.h"
-#include "base/result.h"
+#include "base/units.h"
+#include "control/os/os_packets.h"
 #include "control/pipeline/service_thread.h"
-#include "dataplane/raw_exchange.h"
 #include "osfp/database/os_scorer.h"
-#include "service/nsock/packet_source.h"
 
 namespace trawl::control {
-
-// What OS detection of a survey sends and hears by: packets of the polling cores, at both ends.
-struct OsPackets {
-  std::shared_ptr<dataplane::RawExchange> exchange;
-  std::shared_ptr<service::PacketSource> received;
-  std::shared_ptr<service::PacketSource> departed;
-  TscClock clock = TscClock::with_rate(1e9);
-
-  // How many source ports it takes, all of which also number echo requests: fourteen batches of TCP
-  // probes, the UDP probe, and the ports that look for a closed one.
-  static constexpr std::uint16_t kPorts = 256;
-  // With source ports from `first_port` on. Fails with Runtime where the kernel gives no
-  // descriptor.
-  [[nodiscard]] static Result<OsPackets> open(std::uint16_t first_port);
-};
 
 struct OsWorkerSettings {
   std::size_t most_hosts = 256;  // Asked at once.
   unsigned most_rounds = 2;      // Of probes to a host that nothing fits perfectly.
   bool resets = false;           // Handshakes are ended, as those of the survey are.
   bool remembers = true;         // Hosts may have several open ports, and are told once.
+  // Addresses, sorted, of those that were told by a survey that this one goes on with; there before
+  // the first port comes.
+  std::shared_ptr<const std::vector<std::uint32_t>> told_before{};
   std::uint64_t seed = 0;
   // For an answer, where the round-trip time is not known; and at least, where it is.
   std::chrono::milliseconds patience{1000};
   std::chrono::milliseconds least_patience{250};
+  std::chrono::nanoseconds least_spacing{0};  // Between two probes to a host, but for SEQ probes.
+
+  // So few hosts at once that they keep that rate on the average, and their probes spaced by it.
+  // SEQ probes have their 100 ms also below 10 packets a second.
+  void keep_rate(PacketsPerSecond most) noexcept;
 };
 
 // Active OS detection on a service thread, for hosts that a survey finds: see osfp/active. The

@@ -72,6 +72,7 @@ FedWorker::~FedWorker() { loop_.close(ports_); }
 // An answer may come while its port is given to whoever asks. With each read a port comes at most,
 // so reads, ports and answers together never need more room than there is.
 void FedWorker::turn() {
+  if (inner_) inner_->turn();
   if (guard_->generation() != generation_) drop_blocked();
   const std::size_t room = rings_->answered.capacity() - rings_->answered.size();
   const std::size_t most = std::min(most_, room);

@@ -57,17 +57,18 @@ Result<ServiceThread::Make> version_detection(const SurveyOptions& options,
 }
 
 // What asks hosts, and ports where `ask_ports` is something.
-Result<ServiceThread::Make> os_detection(const SurveyOptions& options, const OsPackets& packets,
-                                         bool has_many_ports, ServiceThread::Make ask_ports) {
+Result<ServiceThread::Make> os_detection(const SurveyOptions& options, const ServiceNeeds& needs,
+                                         ServiceThread::Make ask_ports) {
   auto scorer = open_os_scorer("", [](std::string_view text) { log_warning("{}", text); });
   if (!scorer) return Failure{scorer.error()};
-  return os_workers(packets, *scorer,
-                    {.most_hosts = options.os.hosts_at_once,
-                     .most_rounds = options.os.most_tries,
-                     .resets = options.resets,
-                     .remembers = has_many_ports,
-                     .seed = TscClock::now()},
-                    std::move(ask_ports));
+  OsWorkerSettings settings{.most_hosts = options.os.hosts_at_once,
+                            .most_rounds = options.os.most_tries,
+                            .resets = options.resets,
+                            .remembers = needs.has_many_ports,
+                            .told_before = needs.told_before,
+                            .seed = TscClock::now()};
+  settings.keep_rate(needs.most);
+  return os_workers(needs.packets, *scorer, std::move(settings), std::move(ask_ports));
 }
 
 }  // namespace
@@ -83,7 +84,7 @@ Result<std::unique_ptr<ServiceTier>> open_services(const SurveyOptions& options,
     make = std::move(*ask_ports);
   }
   if (options.os.is_wanted) {
-    auto ask_hosts = os_detection(options, needs.packets, needs.has_many_ports, std::move(make));
+    auto ask_hosts = os_detection(options, needs, std::move(make));
     if (!ask_hosts) return Failure{ask_hosts.error()};
     make = std::move(*ask_hosts);
   }

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "base/result.h"
+#include "base/units.h"
 #include "control/os/os_worker.h"
 #include "control/pipeline/service_tier.h"
 #include "control/steward/address_list.h"
@@ -15,8 +17,12 @@ namespace trawl::control {
 struct ServiceNeeds {
   AddressList blocked{};
   std::vector<unsigned> polling{};  // CPUs.
-  OsPackets packets{};              // With --os.
   bool has_many_ports = false;      // Of an address, in the survey.
+  // With --os: its packets, the most that the survey sends, and the hosts whose systems the outputs
+  // have before it begins, filled in once a checkpoint was read.
+  OsPackets packets{};
+  PacketsPerSecond most = PacketsPerSecond::unlimited();
+  std::shared_ptr<const std::vector<std::uint32_t>> told_before{};
 };
 
 // The tier that asks what a survey finds, with its threads begun; nullptr where that is not wanted.

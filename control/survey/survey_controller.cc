@@ -75,6 +75,7 @@ void SurveyController::follow_open_ports(const Parts& parts) {
           }});
   intake_.set_stage(stage_.get());
   if (parts.services == nullptr) return;
+  told_hosts_ = parts.told_hosts;
   const bool asks_ports = options_.services.is_wanted;
   handoff_ = std::make_unique<ServiceHandoff>(
       ServiceHandoff::Parts{.tier = *parts.services,
@@ -123,14 +124,15 @@ SurveyOutcome SurveyController::run(const std::atomic<bool>& interrupted) {
 }
 
 // Replies that were left in the ring may have brought open ports. A survey that was not cut short
-// asks them too; what another one leaves is told, and kept by its checkpoint.
+// asks them too; what another one leaves is told, and kept by its checkpoint. Hosts are asked by
+// packets of the scanner, and so no more.
 Result<void> SurveyController::end_services(const std::atomic<bool>& interrupted, bool is_cut) {
   if (!handoff_) return {};
   constexpr int kMostTurns = 64;  // For answers that are there already.
   int turns_left = kMostTurns;
   for (bool over = false; !over;) {
     reload_lists();
-    const bool is_last = is_cut || interrupted.load();
+    const bool is_last = is_cut || interrupted.load() || options_.os.is_wanted;
     if (is_last) handoff_->close();
     const auto taken = handoff_->has_room() || is_last ? intake_.take_batch() : std::size_t{0};
     if (!taken) return Failure{taken.error()};
@@ -220,7 +222,8 @@ Result<bool> SurveyController::step(const std::atomic<bool>& interrupted) {
     auto_rate_->step(
         before,
         {.sent = count(Counter::ProbesSent),
-         .beside = count(Counter::ResetsSent) + count(Counter::TalkFrames),
+         .beside =
+             count(Counter::ResetsSent) + count(Counter::TalkFrames) + count(Counter::RawSent),
          .local_drops = link.rx_missed + link.rx_no_buffer + link.tx_errors + link.tx_dropped,
          .back_pressure = count(Counter::TxBackPressure) + count(Counter::TxRingFull),
          .networks_wait = count(Counter::TxNetworksWait),

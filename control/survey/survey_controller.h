@@ -53,8 +53,10 @@ class SurveyController {
     Checkpoint* checkpoint = nullptr;
     // Absent unless open ports are asked what they are, or their hosts are.
     ServiceTier* services = nullptr;
-    std::shared_ptr<const BannerRecogniser> banners = nullptr;  // Absent without banners.
-    OsHints* os_hints = nullptr;                                // Absent without --os-hints.
+    // Of hosts whose systems a checkpoint says are known, filled before any port is given away.
+    std::shared_ptr<std::vector<std::uint32_t>> told_hosts = nullptr;  // Absent without --os.
+    std::shared_ptr<const BannerRecogniser> banners = nullptr;         // Absent without banners.
+    OsHints* os_hints = nullptr;                                       // Absent without --os-hints.
   };
   SurveyController(const SurveyOptions& options, const Parts& parts);
 
@@ -82,6 +84,7 @@ class SurveyController {
   void follow_open_ports(const Parts& parts);
   [[nodiscard]] bool services_done(Clock::time_point now);
   [[nodiscard]] Result<void> resume_services(Checkpoint& checkpoint);
+  void tell_hosts_of(const ServiceBacklog& backlog);
   [[nodiscard]] Result<void> end_services(const std::atomic<bool>& interrupted, bool is_cut);
   [[nodiscard]] SweepPlanner::Known known() const;
   void start_auto_rate();
@@ -112,8 +115,9 @@ class SurveyController {
   CaptureIntake capture_;
   ReplyIntake intake_;
   std::unique_ptr<OpenPortStage> stage_;     // Absent without --service and --banners.
-  std::unique_ptr<ServiceHandoff> handoff_;  // Absent without --service.
-  std::unique_ptr<OsHintStage> os_hints_;    // Absent without --os-hints.
+  std::unique_ptr<ServiceHandoff> handoff_;  // Absent without --service and --os.
+  std::shared_ptr<std::vector<std::uint32_t>> told_hosts_;
+  std::unique_ptr<OsHintStage> os_hints_;  // Absent without --os-hints.
   SurveyMonitor monitor_;
   SurveyPhase phase_ = SurveyPhase::Sending;
   unsigned sweep_ = 1;

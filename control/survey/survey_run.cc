@@ -92,6 +92,13 @@ Result<std::unique_ptr<Checkpoint>> new_checkpoint(const SurveyJob& job) {
   return Checkpoint::create(job.options.checkpoint, plan);
 }
 
+// The fastest that the survey may come to send.
+PacketsPerSecond most_rate(const SurveyJob& job) {
+  if (!job.metadata.automatic_rate) return job.metadata.rate;
+  if (!job.options.max_rate) return PacketsPerSecond::unlimited();
+  return job.options.max_rate->for_frame(mean_frame_size(job.options, job.plan));
+}
+
 ExitCode conclude(const SurveyJob& job, SurveyController& controller, SurveyMetadata metadata,
                   const SurveyOutcome& outcome) {
   controller.show_last();
@@ -170,6 +177,7 @@ Result<ExitCode> run_survey(SurveyJob job) {
   LiveBlocklist blocklist = std::move(job.plan.blocklist);
   const auto polling = choose_cpus(job.options, allowed_cpus());
   if (!polling) return discard(polling.error());
+  const auto told_hosts = std::make_shared<std::vector<std::uint32_t>>();
   ServiceNeeds needs{.blocked = blocklist.blocked(),
                      .polling = *polling,
                      .has_many_ports = job.plan.ports.size() > 1};
@@ -182,6 +190,8 @@ Result<ExitCode> run_survey(SurveyJob job) {
     auto packets = OsPackets::open(first_os_port(job.options));
     if (!packets) return discard(packets.error());
     needs.packets = std::move(*packets);
+    needs.most = most_rate(job);
+    needs.told_before = told_hosts;
   }
   auto services = open_services(job.options, needs);
   if (!services) return discard(services.error());
@@ -223,6 +233,7 @@ Result<ExitCode> run_survey(SurveyJob job) {
                                .memory = survey->memory,
                                .checkpoint = job.checkpoint.get(),
                                .services = services->get(),
+                               .told_hosts = told_hosts,
                                .banners = *banners,
                                .os_hints = os_hints.get()}};
   const SurveyOutcome outcome = controller.run(interrupted);

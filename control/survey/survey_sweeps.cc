@@ -56,8 +56,23 @@ Result<void> SurveyController::resume_services(Checkpoint& checkpoint) {
     stage_->resume(backlog);
     return {};
   }
+  if (told_hosts_) tell_hosts_of(*backlog);
   handoff_->resume([backlog] { return backlog->next(); }, backlog->count(), backlog->answered());
   return {};
+}
+
+// A host is known once one of its ports was answered.
+void SurveyController::tell_hosts_of(const ServiceBacklog& backlog) {
+  const dataplane::TargetSpace& space = *planner_.config().space;
+  for (const std::uint64_t index : backlog.known()) {
+    if (index >= space.size()) continue;
+    if (const IpAddress ip = space.any_at(index).ip; ip.is_v4()) {
+      told_hosts_->push_back(ip.v4().value());
+    }
+  }
+  std::ranges::sort(*told_hosts_);
+  const auto rest = std::ranges::unique(*told_hosts_);
+  told_hosts_->erase(rest.begin(), rest.end());
 }
 
 void SurveyController::start_auto_rate() {

@@ -77,6 +77,7 @@ class Network {
   }
 
   bool is_silent = false;
+  bool has_firewall = false;  // Only the open port answers.
   bool is_blocked = false;
   unsigned late_seqs = 0;  // So many third SEQ probes leave 20 ms after their time.
   std::set<std::uint32_t> asked;
@@ -106,6 +107,7 @@ class Network {
       return;
     }
     const bool is_open = wire::read16(from + wire::kTcpDestinationPort) == kOpenPort;
+    if (!is_open && has_firewall) return;
     if (is_open && (flags & wire::kSyn) == 0) return;
     Bytes answer = reversed(packet, wire::kProtocolTcp, wire::kTcpSize);
     std::byte* const tcp = answer.data() + wire::kIpSize;
@@ -120,6 +122,7 @@ class Network {
     send(answer);
   }
   void answer_datagram(const Bytes& packet) {
+    if (has_firewall) return;
     Bytes answer = reversed(packet, wire::kProtocolIcmp, 8 + packet.size());
     std::byte* const icmp = answer.data() + wire::kIpSize;
     wire::write8(icmp, 3);
@@ -269,6 +272,45 @@ TEST_F(OsWorkerTest, HandshakesAreResetWhereThatIsAsked) {
   run_until(1);
   turn();
   EXPECT_GE(network_->resets, 6U);
+}
+
+TEST_F(OsWorkerTest, AHostBehindAFirewallIsAskedWhatItAnswers) {
+  network_->has_firewall = true;
+  begin({.most_rounds = 1});
+  add(2);
+  run_until(1);
+  const ServiceFact& fact = *answers_[0].finding.host;
+  EXPECT_THAT(fact.trouble, IsEmpty());
+  EXPECT_THAT(fact.evidence, HasSubstr("no closed port known"));
+  EXPECT_THAT(fact.fingerprint, HasSubstr("WIN(W1=4000"));
+  EXPECT_THAT(fact.fingerprint, testing::Not(HasSubstr("T5(")));  // Silence there tells nothing.
+}
+
+TEST_F(OsWorkerTest, AHostThatWasToldBeforeIsNotAskedAgain) {
+  const auto told = std::make_shared<std::vector<std::uint32_t>>();
+  begin({.told_before = told});
+  *told = {kHosts + 1, kHosts + 3};
+  add(1);
+  add(3, 443);
+  ASSERT_EQ(answers_.size(), 2U);
+  EXPECT_THAT(with_host(), IsEmpty());
+  add(2);
+  run_until(3);
+  EXPECT_EQ(with_host().size(), 1U);
+  EXPECT_EQ(network_->asked, std::set{kHosts + 2});
+}
+
+TEST(OsWorkerSettings, SoManyHostsAreAskedAtOnceAsKeepTheRate) {
+  const auto at = [](PacketsPerSecond most) {
+    OsWorkerSettings settings;
+    settings.keep_rate(most);
+    return settings;
+  };
+  EXPECT_EQ(at(PacketsPerSecond::unlimited()).most_hosts, 256U);
+  EXPECT_EQ(at(PacketsPerSecond{1e6}).most_hosts, 256U);
+  EXPECT_EQ(at(PacketsPerSecond{1000}).most_hosts, 25U);
+  EXPECT_EQ(at(PacketsPerSecond{5}).most_hosts, 1U);
+  EXPECT_EQ(at(PacketsPerSecond{5}).least_spacing, std::chrono::milliseconds{200});
 }
 
 TEST_F(OsWorkerTest, ASilentHostIsTrouble) {
