@@ -71,8 +71,7 @@ void SurveyController::tell_hosts_of(const ServiceBacklog& backlog) {
     }
   }
   std::ranges::sort(*told_hosts_);
-  const auto rest = std::ranges::unique(*told_hosts_);
-  told_hosts_->erase(rest.begin(), rest.end());
+  told_hosts_->erase(std::unique(told_hosts_->begin(), told_hosts_->end()), told_hosts_->end());
 }
 
 void SurveyController::start_auto_rate() {
