@@ -20,6 +20,30 @@ Engine* engine_of(lua_State* lua) noexcept {
   return context == nullptr ? nullptr : context->engine;
 }
 
+namespace {
+
+// With the thread that failed as a light userdata; its error object is on top of its stack.
+int describe(lua_State* lua) {
+  auto* const thread = static_cast<lua_State*>(lua_touserdata(lua, 1));
+  lua_pushvalue(thread, -1);
+  lua_xmove(thread, lua, 1);
+  luaL_traceback(lua, thread, luaL_tolstring(lua, -1, nullptr), 0);
+  return 1;
+}
+
+// Never raises: neither for want of memory, nor for what the error object does when it is asked.
+std::string describe_error(lua_State* main, lua_State* thread) {
+  if (lua_checkstack(main, 4) == 0 || lua_checkstack(thread, 4) == 0) return "stack overflow";
+  lua_pushcfunction(main, describe);
+  lua_pushlightuserdata(main, thread);
+  std::string text = "an error that cannot be told";
+  if (lua_pcall(main, 1, 1, 0) == LUA_OK) text = lua_tostring(main, -1);
+  lua_pop(main, 1);
+  return text;
+}
+
+}  // namespace
+
 std::shared_ptr<LuaThread> LuaThread::make(lua_State* from, int arguments) {
   return std::shared_ptr<LuaThread>{new LuaThread{from, arguments}};
 }
@@ -32,8 +56,20 @@ LuaThread::LuaThread(lua_State* from, int arguments)
   lua_pop(from, 1);
   lua_ = lua_newthread(from);
   reference_ = luaL_ref(from, LUA_REGISTRYINDEX);
+  take_function(from, arguments);
+}
+
+void LuaThread::take_function(lua_State* from, int arguments) {
   luaL_checkstack(lua_, arguments + 1, "too many arguments");
   lua_xmove(from, lua_, arguments + 1);
+}
+
+void LuaThread::begin_again(lua_State* from, int arguments) {
+  assert(state_ == State::New || state_ == State::Finished);
+  lua_settop(lua_, 0);
+  take_function(from, arguments);
+  arguments_ = arguments;
+  state_ = State::New;
 }
 
 LuaThread::~LuaThread() { luaL_unref(main_, LUA_REGISTRYINDEX, reference_); }
@@ -55,15 +91,12 @@ LuaThread::State LuaThread::run() {
     lua_pop(lua_, results);
     state_ = State::Suspended;
   } else {
-    if (status == LUA_YIELD) {
+    stray_yield_ = status == LUA_YIELD;
+    if (stray_yield_) {
       lua_settop(lua_, 0);
       lua_pushliteral(lua_, "the script yielded outside of its coroutines");
     }
-    const char* text = luaL_tolstring(main_, (lua_xmove(lua_, main_, 1), -1), nullptr);
-    luaL_traceback(main_, lua_, text, 0);
-    traceback_ = lua_tostring(main_, -1);
-    lua_pop(main_, 2);
-    lua_xmove(main_, lua_, 1);
+    traceback_ = describe_error(main_, lua_);
     state_ = State::Failed;
   }
   return state_;

@@ -46,6 +46,8 @@ class LuaThread : public std::enable_shared_from_this<LuaThread> {
 
   // Runs until it is suspended or ends. Needs New, or Suspended and ready().
   State run();
+  // The same coroutine for another function, as make(). Needs New or Finished.
+  void begin_again(lua_State* from, int arguments);
   // Ends it where it waits: its to-be-closed variables are closed, its suspension is void.
   void kill();
 
@@ -58,6 +60,8 @@ class LuaThread : public std::enable_shared_from_this<LuaThread> {
   [[nodiscard]] bool ready() const noexcept { return state_ == State::New || push_ != nullptr; }
   // Finished: what the function returned, all that is on its stack. Failed: the error on top.
   [[nodiscard]] lua_State* lua() const noexcept { return lua_; }
+  // Failed because it yielded outside of its coroutines.
+  [[nodiscard]] bool stray_yield() const noexcept { return stray_yield_; }
   // Of an error: its text and where it came from, line by line.
   [[nodiscard]] const std::string& traceback() const noexcept { return traceback_; }
 
@@ -68,6 +72,7 @@ class LuaThread : public std::enable_shared_from_this<LuaThread> {
   friend class Suspension;
   friend int suspend(lua_State*, const std::function<void(Suspension)>&, lua_KFunction,
                      lua_KContext);
+  void take_function(lua_State* from, int arguments);
   static int go_on(lua_State* lua, int status, lua_KContext context);
 
   LuaContext* context_;
@@ -81,6 +86,7 @@ class LuaThread : public std::enable_shared_from_this<LuaThread> {
   std::function<int(lua_State*)> push_{};  // What the suspended function returns.
   lua_KFunction then_ = nullptr;
   lua_KContext then_context_ = 0;
+  bool stray_yield_ = false;
   std::string traceback_;
 };
 
