@@ -11,9 +11,12 @@ enum class Outcome : std::uint8_t { Values, Failed, Suspended };
 Outcome run_coroutine(lua_State* lua, lua_State* coroutine, int arguments, int& results) {
   LuaContext* const context = context_of(lua);
   const int fixed = lua_isyieldable(lua) == 0 ? 1 : 0;
+  const Resumer resumer{lua, context->resumers};
   context->fixed_depth += fixed;
+  context->resumers = &resumer;
   const int status = lua_resume(coroutine, lua, arguments, &results);
   context->fixed_depth -= fixed;
+  context->resumers = resumer.before;
   if (status == LUA_YIELD && context->running != nullptr && context->running->suspended()) {
     return Outcome::Suspended;
   }

@@ -78,6 +78,7 @@ LuaThread::State LuaThread::run() {
   assert(ready() && !over());
   LuaThread* const before = std::exchange(context_->running, this);
   const int depth = std::exchange(context_->fixed_depth, 0);
+  const Resumer* const resumers = std::exchange(context_->resumers, nullptr);
   const int arguments = std::exchange(arguments_, 0);
   state_ = State::Running;
   suspended_ = false;
@@ -85,6 +86,7 @@ LuaThread::State LuaThread::run() {
   const int status = lua_resume(lua_, nullptr, arguments, &results);
   context_->running = before;
   context_->fixed_depth = depth;
+  context_->resumers = resumers;
   if (status == LUA_OK) {
     state_ = State::Finished;
   } else if (status == LUA_YIELD && suspended_) {
@@ -106,8 +108,7 @@ void LuaThread::kill() {
   if (over() || state_ == State::Running) return;
   LuaThread* const before = std::exchange(context_->running, nullptr);
   lua_resetthread(lua_);
-  lua_settop(lua_, 0);
-  lua_pushnil(lua_);
+  lua_settop(lua_, 0);  // Nothing is left: coroutine.status says "dead".
   context_->running = before;
   push_ = nullptr;
   ++number_;

@@ -13,11 +13,18 @@ class Engine;
 class LuaThread;
 class Suspension;
 
+// A coroutine that has resumed another, and waits for that to yield or end.
+struct Resumer {
+  lua_State* lua;
+  const Resumer* before;
+};
+
 // What belongs to one Lua state and every coroutine in it; found by context_of().
 struct LuaContext {
   Engine* engine = nullptr;
-  LuaThread* running = nullptr;  // Whose Lua code runs now.
-  int fixed_depth = 0;           // Coroutines below this one whose resumer cannot yield.
+  LuaThread* running = nullptr;       // Whose Lua code runs now.
+  int fixed_depth = 0;                // Coroutines below this one whose resumer cannot yield.
+  const Resumer* resumers = nullptr;  // Of the coroutine that runs, innermost first.
   std::uint64_t suspensions = 0;
   // Threads whose suspension is over, in that order.
   std::deque<std::weak_ptr<LuaThread>> ready{};
@@ -60,6 +67,8 @@ class LuaThread : public std::enable_shared_from_this<LuaThread> {
   [[nodiscard]] bool ready() const noexcept { return state_ == State::New || push_ != nullptr; }
   // Finished: what the function returned, all that is on its stack. Failed: the error on top.
   [[nodiscard]] lua_State* lua() const noexcept { return lua_; }
+  // Pushes the coroutine it runs in.
+  void push_coroutine(lua_State* on) const { lua_rawgeti(on, LUA_REGISTRYINDEX, reference_); }
   // Failed because it yielded outside of its coroutines.
   [[nodiscard]] bool stray_yield() const noexcept { return stray_yield_; }
   // Of an error: its text and where it came from, line by line.
