@@ -78,7 +78,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Loads the scripts and orders them. An error of a file comes with file and line, and ends this.
+  // Loads the scripts in place of those before, and orders them. An error of a file comes with file
+  // and line, and ends this.
   [[nodiscard]] Result<void> load(std::span<const ChosenScript> chosen);
   [[nodiscard]] const std::vector<std::unique_ptr<Script>>& scripts() const noexcept;
 

@@ -133,6 +133,10 @@ Result<std::unique_ptr<Engine>> Engine::open(service::Loop& loop, EngineSettings
 
 Result<void> Engine::load(std::span<const ChosenScript> chosen) {
   lua_State* const lua = impl_->state.get();
+  for (const auto& [script, thread] : std::exchange(impl_->spares, {})) impl_->end(thread);
+  for (const auto& script : std::exchange(impl_->scripts, {})) {
+    luaL_unref(lua, LUA_REGISTRYINDEX, script->factory);
+  }
   std::vector<std::unique_ptr<Script>> loaded;
   std::vector<Dependent> order;
   for (const ChosenScript& one : chosen) {

@@ -7,6 +7,8 @@ namespace trawl::nse {
 namespace {
 
 constexpr service::Wait kLongestTurn = std::chrono::milliseconds{250};
+constexpr int kMostStarts =
+    64;  // Between turns of the loop, for those that run already wait for it.
 constexpr std::array kHostRules{Rule::Host, Rule::Port};
 constexpr std::array kPreRules{Rule::Pre};
 constexpr std::array kPostRules{Rule::Post};
@@ -88,13 +90,14 @@ void Engine::Impl::drop_tables(std::vector<LevelHost>& level) {
 void Engine::Impl::run_level(TaskQueue& queue) {
   std::optional<Task> next = queue.next();
   while (next || !threads.empty()) {
-    while (next && threads.size() < settings.limits.threads) {
+    for (int i = 0; i < kMostStarts && next && threads.size() < settings.limits.threads; ++i) {
       start(*next);
       next = queue.next();
     }
     run_ready();
     if (threads.empty()) continue;
-    const bool idle = state.context().ready.empty();
+    const bool full = threads.size() >= settings.limits.threads;
+    const bool idle = state.context().ready.empty() && (!next || full);
     const bool pending = loop.turn(idle ? kLongestTurn : service::Wait{0});
     if (idle && !pending && state.context().ready.empty()) end_stuck_ones();
     end_late_ones();
