@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -55,6 +56,8 @@ struct EngineSettings {
   EngineLimits limits{};
   std::function<void(const ScriptResult&)> result{};
   std::function<void(const ScriptNote&)> note{};
+  // Called about four times a second at least while scripts run: for a progress line, or stop().
+  std::function<void()> turned{};
 };
 
 // A module that require() gives, and that is a global of its name when `is_global`.
@@ -95,6 +98,18 @@ class Engine {
   [[nodiscard]] lua_State* lua() noexcept;
   // Has a worker run. It does not keep a run level from ending.
   void adopt(std::shared_ptr<ScriptThread> worker);
+
+  // Ends what runs, without output, and begins nothing more: for an interrupt, from a callback.
+  void stop() noexcept;
+
+  // Of the phase that runs.
+  struct Progress {
+    std::size_t rules = 0;  // To be asked, of scripts and what they may run against.
+    std::size_t over = 0;   // Of these: the rule said no, or the script has ended.
+    // Those that have run longest, longest first, each with its time.
+    std::vector<std::pair<std::string, std::chrono::milliseconds>> slowest{};
+  };
+  [[nodiscard]] Progress progress(std::size_t slowest) const;
 
   struct Statistics {
     std::size_t started = 0, finished = 0, failed = 0, timed_out = 0;

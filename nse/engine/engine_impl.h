@@ -66,6 +66,7 @@ struct Engine::Impl {
   void run_ready();
   void end_late_ones();
   void end_stuck_ones();
+  void end_all();
   void drop_orphans();
 
   // thread_steps.cc
@@ -95,6 +96,8 @@ struct Engine::Impl {
   std::map<const Script*, std::shared_ptr<ScriptThread>> spares{};
   std::uint64_t instructions = 0;  // Of code that no thread runs.
   Statistics statistics{};
+  std::size_t asked = 0, over = 0;  // See Progress: rules and over.
+  bool stopping = false;
 };
 
 }  // namespace trawl::nse

@@ -13,6 +13,21 @@ constexpr std::array kHostRules{Rule::Host, Rule::Port};
 constexpr std::array kPreRules{Rule::Pre};
 constexpr std::array kPostRules{Rule::Post};
 
+// How many tasks the scripts have, of whatever level.
+std::size_t count_tasks(const std::vector<std::unique_ptr<Script>>& scripts,
+                        std::span<const Rule> rules, std::span<ScriptHost* const> hosts) {
+  std::size_t ports = 0;
+  for (const ScriptHost* host : hosts) ports += host->ports().size();
+  std::size_t count = 0;
+  for (const auto& script : scripts) {
+    for (const Rule rule : rules) {
+      if (!script->has(rule)) continue;
+      count += rule == Rule::Port ? ports : rule == Rule::Host ? hosts.size() : 1;
+    }
+  }
+  return count;
+}
+
 }  // namespace
 
 std::size_t TaskQueue::ports_of(Rule rule) const {
@@ -37,14 +52,16 @@ void Engine::run_after_hosts() { impl_->run_levels(kPostRules, {}); }
 void Engine::run_hosts(std::span<ScriptHost* const> hosts) { impl_->run_levels(kHostRules, hosts); }
 
 void Engine::Impl::run_levels(std::span<const Rule> rules, std::span<ScriptHost* const> hosts) {
+  asked = count_tasks(scripts, rules, hosts);
+  over = 0;
   int highest = 0;
   for (const auto& script : scripts) highest = std::max(highest, script->level);
-  for (int level = 1; level <= highest; ++level) {
+  for (int level = 1; level <= highest && !stopping; ++level) {
     std::vector<const Script*> now;
     for (const auto& script : scripts) {
-      const bool asked =
+      const bool has_rule =
           std::any_of(rules.begin(), rules.end(), [&](Rule rule) { return script->has(rule); });
-      if (script->level == level && asked) now.push_back(script.get());
+      if (script->level == level && has_rule) now.push_back(script.get());
     }
     if (now.empty()) continue;
     // Anew for each level: the scripts of the one before may have changed ports.
@@ -89,7 +106,7 @@ void Engine::Impl::drop_tables(std::vector<LevelHost>& level) {
 
 void Engine::Impl::run_level(TaskQueue& queue) {
   std::optional<Task> next = queue.next();
-  while (next || !threads.empty()) {
+  while (!stopping && (next || !threads.empty())) {
     for (int i = 0; i < kMostStarts && next && threads.size() < settings.limits.threads; ++i) {
       start(*next);
       next = queue.next();
@@ -101,7 +118,9 @@ void Engine::Impl::run_level(TaskQueue& queue) {
     const bool pending = loop.turn(idle ? kLongestTurn : service::Wait{0});
     if (idle && !pending && state.context().ready.empty()) end_stuck_ones();
     end_late_ones();
+    if (settings.turned) settings.turned();
   }
+  if (stopping) end_all();
   drop_orphans();
 }
 
@@ -150,11 +169,37 @@ void Engine::Impl::end_stuck_ones() {
   }
 }
 
+void Engine::Impl::end_all() {
+  while (!threads.empty()) {
+    const auto thread = *threads.begin();
+    thread->kill();
+    end(thread);
+  }
+}
+
 void Engine::Impl::drop_orphans() {
   while (!workers.empty()) {
     ++statistics.orphans;
     end(*workers.begin());
   }
+}
+
+void Engine::stop() noexcept { impl_->stopping = true; }
+
+Engine::Progress Engine::progress(std::size_t slowest) const {
+  Progress progress{.rules = impl_->asked, .over = impl_->over};
+  std::vector<const ScriptThread*> running;
+  for (const auto& thread : impl_->threads) running.push_back(thread.get());
+  slowest = std::min(slowest, running.size());
+  std::partial_sort(running.begin(), running.begin() + static_cast<std::ptrdiff_t>(slowest),
+                    running.end(), [](auto* a, auto* b) { return a->begun < b->begun; });
+  const auto now = ScriptThread::Clock::now();
+  for (std::size_t i = 0; i < slowest; ++i) {
+    progress.slowest.emplace_back(
+        running[i]->title(),
+        std::chrono::duration_cast<std::chrono::milliseconds>(now - running[i]->begun));
+  }
+  return progress;
 }
 
 }  // namespace trawl::nse

@@ -14,7 +14,7 @@ struct OutputValue {
   bool is_table = false;
   std::string text{};  // Of a table: what it says of itself (__tostring), where it does.
   bool has_text = true;
-  std::vector<OutputItem> items{};  // Those without keys first.
+  std::vector<OutputItem> items;  // Those without keys first.
 };
 
 struct OutputItem {

@@ -49,6 +49,7 @@ class ScriptThread : public LuaThread {
   bool worker = false;
   bool in_rule = false;    // Its rule runs, not yet its action.
   int record = LUA_NOREF;  // In Lua's registry: its environment, host and port.
+  Clock::time_point begun{};
   Clock::time_point deadline = Clock::time_point::max();
   std::uint64_t instructions = 0;  // Since it last waited, by the hook's count.
   std::string doom{};              // Why it must end: every further instruction raises this.

@@ -134,8 +134,9 @@ std::shared_ptr<ScriptThread> Engine::Impl::prepare(const Task& task) {
   }
   if (thread == nullptr) return nullptr;
   const auto timeout = settings.limits.script_timeout;
-  thread->deadline = timeout.count() == 0 ? ScriptThread::Clock::time_point::max()
-                                          : ScriptThread::Clock::now() + timeout;
+  thread->begun = ScriptThread::Clock::now();
+  thread->deadline =
+      timeout.count() == 0 ? ScriptThread::Clock::time_point::max() : thread->begun + timeout;
   if (begin_rule(*thread, task)) return thread;
   end(thread);
   return nullptr;
@@ -143,7 +144,10 @@ std::shared_ptr<ScriptThread> Engine::Impl::prepare(const Task& task) {
 
 void Engine::Impl::start(const Task& task) {
   const auto thread = prepare(task);
-  if (thread == nullptr) return;
+  if (thread == nullptr) {
+    ++over;
+    return;
+  }
   threads.insert(thread);
   statistics.most_at_once = std::max(statistics.most_at_once, threads.size());
   step(thread);
@@ -165,6 +169,7 @@ void Engine::Impl::settle_rule(const std::shared_ptr<ScriptThread>& thread) {
   if (!is_true && !thread->script->forced) {
     thread->finish();
     threads.erase(thread);
+    ++over;
     spares[thread->script] = thread;
     return;
   }
@@ -217,7 +222,7 @@ void Engine::Impl::end(const std::shared_ptr<ScriptThread>& thread) {
   const auto kept = thread;  // It may be that of the set it is taken from.
   // Results would have coroutine.status take it for one that was never begun.
   if (kept->state() == LuaThread::State::Finished) lua_settop(kept->lua(), 0);
-  threads.erase(kept);
+  over += threads.erase(kept);
   workers.erase(kept);
   kept->finish();
   luaL_unref(state.get(), LUA_REGISTRYINDEX, kept->record);

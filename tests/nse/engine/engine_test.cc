@@ -275,6 +275,26 @@ TEST_F(EngineTest, ARuleIsAskedWithoutItsAction) {
             "asked: the rule waits");
 }
 
+TEST_F(EngineTest, ProgressNamesTheSlowestAndAStopEndsAll) {
+  hosts_ = {{"a", {1, 2}}};
+  script("slow", kPort + "nmap.socket.sleep(1000) return 'x' end");
+  script("quick", kPort + "nmap.socket.sleep(0.001) return 'y' end");
+  script("never", "portrule = function() return false end action = function() end");
+  script("later", "dependencies = {'slow'} " + kPort + "return 'z' end");
+  Engine::Progress seen;
+  settings_.turned = [&] {
+    if (results_.size() < 2) return;
+    seen = engine_->progress(1);
+    engine_->stop();
+  };
+  run();
+  EXPECT_EQ(seen.rules, 8U);
+  EXPECT_EQ(seen.over, 4U);
+  ASSERT_THAT(seen.slowest, SizeIs(1));
+  EXPECT_EQ(seen.slowest.front().first, "slow against a:1");
+  EXPECT_THAT(results_, UnorderedElementsAre("quick@a:1 y", "quick@a:2 y"));
+}
+
 TEST_F(EngineTest, AnEngineMayBeThrownAwayWhileScriptsWait) {
   script("waits",
          kPre +
