@@ -94,6 +94,8 @@ class Engine {
   [[nodiscard]] Result<bool> ask_rule(const Script& script, Rule rule, ScriptHost* host,
                                       const std::optional<ScriptPort>& port);
 
+  // Whose code runs: of a thread, or while its file is loaded or its output read. Null for none.
+  [[nodiscard]] const Script* script_now() const noexcept;
   [[nodiscard]] service::Loop& loop() noexcept;
   [[nodiscard]] lua_State* lua() noexcept;
   // Has a worker run. It does not keep a run level from ending.

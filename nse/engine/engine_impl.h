@@ -88,8 +88,7 @@ struct Engine::Impl {
   EngineSettings settings;
   LibrarySettings libraries{};
   LuaState state;
-  int globals = LUA_NOREF;  // Of scripts; and of those in the sandbox.
-  int sandbox = LUA_NOREF;
+  const Script* busy_with = nullptr;  // Whose file is loaded, or whose output is read.
   std::vector<std::unique_ptr<Script>> scripts{};
   Threads threads{};  // Started and not ended, without workers.
   Threads workers{};

@@ -63,11 +63,8 @@ Result<void> Engine::Impl::set_up(Engine& engine, std::span<const NativeModule> 
     install_libraries(lua, &libraries);
     open_modules(lua, modules);
     complete_nmap(lua, settings.arguments);
-    push_sandbox(lua);
-    sandbox = luaL_ref(lua, LUA_REGISTRYINDEX);
+    install_guards(lua);
     make_globals_strict(lua);
-    lua_pushglobaltable(lua);
-    globals = luaL_ref(lua, LUA_REGISTRYINDEX);
   });
   if (error) return fail(ExitCode::Runtime, fmt::format("script engine: {}", *error));
   return {};
@@ -142,9 +139,9 @@ Result<void> Engine::load(std::span<const ChosenScript> chosen) {
   for (const ChosenScript& one : chosen) {
     auto script = std::make_unique<Script>();
     script->sandboxed = !impl_->is_trusted(one.path);
-    lua_rawgeti(lua, LUA_REGISTRYINDEX, script->sandboxed ? impl_->sandbox : impl_->globals);
-    const auto loading = load_script(lua, one, -1, *script);
-    lua_pop(lua, 1);
+    impl_->busy_with = script.get();
+    const auto loading = load_script(lua, one, *script);
+    impl_->busy_with = nullptr;
     impl_->reset_hook();
     if (!loading) return Failure{loading.error()};
     if (*loading == Loading::Skipped) {
@@ -163,6 +160,10 @@ Result<void> Engine::load(std::span<const ChosenScript> chosen) {
 
 const std::vector<std::unique_ptr<Script>>& Engine::scripts() const noexcept {
   return impl_->scripts;
+}
+const Script* Engine::script_now() const noexcept {
+  const ScriptThread* const thread = running_thread(impl_->state.get());
+  return thread == nullptr ? impl_->busy_with : thread->script;
 }
 service::Loop& Engine::loop() noexcept { return impl_->loop; }
 lua_State* Engine::lua() noexcept { return impl_->state.get(); }

@@ -9,10 +9,10 @@
 namespace trawl::nse {
 namespace {
 
-const char settings_key = 0;
+const char kSettingsKey = 0;
 
 const LibrarySettings& settings_of(lua_State* lua) {
-  lua_rawgetp(lua, LUA_REGISTRYINDEX, &settings_key);
+  lua_rawgetp(lua, LUA_REGISTRYINDEX, &kSettingsKey);
   const auto* settings = static_cast<const LibrarySettings*>(lua_touserdata(lua, -1));
   lua_pop(lua, 1);
   return *settings;
@@ -112,7 +112,7 @@ int write_undeclared(lua_State* lua) {
 
 void install_libraries(lua_State* lua, const LibrarySettings* settings) {
   lua_pushlightuserdata(lua, const_cast<LibrarySettings*>(settings));
-  lua_rawsetp(lua, LUA_REGISTRYINDEX, &settings_key);
+  lua_rawsetp(lua, LUA_REGISTRYINDEX, &kSettingsKey);
   lua_getglobal(lua, LUA_LOADLIBNAME);
   for (const char* path : {"path", "cpath"}) {
     lua_pushliteral(lua, "");

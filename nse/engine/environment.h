@@ -24,8 +24,9 @@ int silent_require(lua_State* lua);
 // declares by writing. To be called when all modules are there.
 void make_globals_strict(lua_State* lua);
 
-// Pushes the globals of a script that may not touch files or start programs: without os.execute and
-// its like, and with io.open for reading alone.
-void push_sandbox(lua_State* lua);
+// Has functions that write files or start programs ask first whether the script that runs is in the
+// sandbox, whoever calls them for it, and takes away those that end the program, set its locale or
+// show the insides of Lua. To be called when all modules are there.
+void install_guards(lua_State* lua);
 
 }  // namespace trawl::nse

@@ -105,10 +105,8 @@ std::string_view rule_name(Rule rule) {
   return "postrule";
 }
 
-Result<Loading> load_script(lua_State* lua, const ChosenScript& chosen, int globals,
-                            Script& script) {
+Result<Loading> load_script(lua_State* lua, const ChosenScript& chosen, Script& script) {
   const int top = lua_gettop(lua);
-  globals = lua_absindex(lua, globals);
   script.path = chosen.path;
   script.id = chosen.path.stem().string();
   script.named = chosen.named;
@@ -131,11 +129,6 @@ Result<Loading> load_script(lua_State* lua, const ChosenScript& chosen, int glob
     lua_settop(lua, top);
     return fail(ExitCode::BadInput, message);
   }
-  lua_createtable(lua, 2, 0);
-  lua_pushvalue(lua, -2);
-  lua_rawseti(lua, -2, 1);
-  lua_pushvalue(lua, globals);
-  lua_rawseti(lua, -2, 2);
   script.factory = luaL_ref(lua, LUA_REGISTRYINDEX);
   lua_settop(lua, top);
 
@@ -162,8 +155,6 @@ Result<Loading> load_script(lua_State* lua, const ChosenScript& chosen, int glob
 
 void push_instance(lua_State* lua, const Script& script, Rule rule) {
   luaL_checkstack(lua, 8, "script");
-  lua_rawgeti(lua, LUA_REGISTRYINDEX, script.factory);
-  const int parts = lua_gettop(lua);
   lua_createtable(lua, 0, 16);
   lua_pushlstring(lua, script.id.data(), script.id.size());
   lua_setfield(lua, -2, "SCRIPT_NAME");
@@ -172,13 +163,12 @@ void push_instance(lua_State* lua, const Script& script, Rule rule) {
   lua_pushlstring(lua, rule_name(rule).data(), rule_name(rule).size());
   lua_setfield(lua, -2, "SCRIPT_TYPE");
   lua_createtable(lua, 0, 1);
-  lua_rawgeti(lua, parts, 2);
+  lua_pushglobaltable(lua);
   lua_setfield(lua, -2, "__index");
   lua_setmetatable(lua, -2);
-  lua_rawgeti(lua, parts, 1);
+  lua_rawgeti(lua, LUA_REGISTRYINDEX, script.factory);
   lua_pushvalue(lua, -2);
   lua_call(lua, 1, 0);
-  lua_remove(lua, parts);
 }
 
 bool is_quiet_error(lua_State* lua, int index) { return lua_touserdata(lua, index) == &quiet_mark; }

@@ -43,10 +43,8 @@ enum class Loading : std::uint8_t {
 };
 
 // Runs the file once and reads its fields. Fails with "FILE:LINE: ..." for an error in it, and for
-// fields that are missing or of the wrong type. Needs `globals` at that index: what the script
-// sees.
-[[nodiscard]] Result<Loading> load_script(lua_State* lua, const ChosenScript& chosen, int globals,
-                                          Script& into);
+// fields that are missing or of the wrong type.
+[[nodiscard]] Result<Loading> load_script(lua_State* lua, const ChosenScript& chosen, Script& into);
 
 // Pushes the environment of a new instance of the script, whose code has run: no two share a
 // variable. May raise an error. Needs a loaded script.

@@ -65,6 +65,7 @@ void Engine::Impl::tell(ScriptNote::Kind kind, std::string title, std::string te
 // With an instance of the script, and nothing to do yet.
 std::shared_ptr<ScriptThread> Engine::Impl::make_thread(const Script& script, Rule rule) {
   std::shared_ptr<ScriptThread> thread;
+  busy_with = &script;
   const auto error = run_protected(state.get(), [&](lua_State* lua) {
     lua_createtable(lua, 3, 0);
     push_instance(lua, script, rule);
@@ -73,6 +74,7 @@ std::shared_ptr<ScriptThread> Engine::Impl::make_thread(const Script& script, Ru
     thread = std::make_shared<ScriptThread>(lua, 0);
     thread->record = luaL_ref(lua, LUA_REGISTRYINDEX);
   });
+  busy_with = nullptr;
   reset_hook();
   if (error) {
     tell(ScriptNote::Kind::Failed, script.id, *error);
@@ -182,10 +184,12 @@ void Engine::Impl::settle_rule(const std::shared_ptr<ScriptThread>& thread) {
 void Engine::Impl::settle_action(const std::shared_ptr<ScriptThread>& thread) {
   std::optional<ScriptOutput> output;
   lua_settop(thread->lua(), 2);
+  busy_with = thread->script;
   const auto error = run_protected(state.get(), [&](lua_State* lua) {
     lua_xmove(thread->lua(), lua, 2);
     output = output_from_lua(lua, 1);
   });
+  busy_with = nullptr;
   reset_hook();
   if (error) {
     tell(ScriptNote::Kind::Failed, thread->title(), "output: " + *error);

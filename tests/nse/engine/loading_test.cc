@@ -127,32 +127,48 @@ TEST_F(LoadingTest, OnlyFilesElsewhereRunInTheSandbox) {
   settings_.sandboxes_others = true;
   settings_.trusted_folders = {folder_ / "trusted/"};
   std::filesystem::create_directories(folder_ / "trusted");
-  const std::string code =
-      "local nmap = require 'nmap' prerule = function() return true end action = function() "
-      "local io, os, path = require 'io', require 'os', '" +
-      (folder_ / "written").string() +
-      "' local out = {} "
-      "local function try(name, f, ...) local ok, a = pcall(f, ...) "
-      "out[#out + 1] = name .. (ok and a and 'yes' or 'no') end "
-      "try('execute', function() return os.execute('true') end) "
-      "try('popen', function() return io.popen('true') end) "
-      "try('write', io.open, path, 'w') "
-      "try('read', io.open, '/dev/null') "
-      "try('load', load, 'return require \"os\".execute(\"true\")') "
-      "try('run', function() return load('return os.execute(\"true\")')() end) "
-      "try('meta', function() return getmetatable(_ENV).__index._G.os.execute end) "
-      "try('global', function() return _G.os.execute end) "
-      "try('registry', function() return debug.getregistry() end) "
-      "return table.concat(out, ' ') end";
+  // A library that shows all globals, as many do, and one that writes for its caller.
+  library("shows", "return setmetatable({}, {__index = _G})");
+  library("writes", "return function(path) return io.open(path, 'w') end");
+  const std::string path = (folder_ / "written").string();
+  const std::string code = "local path = '" + path + "' " + R"(
+      local out = {}
+      local function try(name, f, ...)
+        local ok, value = pcall(f, ...) out[#out + 1] = name .. (ok and value and '+' or '-') end
+      try('start', io.open, path, 'w')
+      prerule = function() return true end
+      action = function()
+        try('execute', function() return os.execute('true') end)
+        try('popen', function() return require('io').popen('true') end)
+        try('write', io.open, path, 'w')
+        try('append', io.open, path, 'r+')
+        try('output', io.output, path)
+        try('remove', os.remove, path)
+        try('read', io.open, '/dev/null')
+        try('load', function() return load('return os.execute("true")')() end)
+        try('library', function() return require('shows').os.execute('true') end)
+        try('through', require('writes'), path)
+        try('globals', function() return getmetatable(_ENV).__index.os.execute('true') end)
+        try('wrapped', coroutine.wrap(function() return os.execute('true') end))
+        try('exit', os.exit, 0)
+        try('registry', function() return debug.getregistry() end)
+        try('upvalue', function() return debug.getupvalue(os.execute, 1) end)
+        try('traceback', debug.traceback)
+        return setmetatable({}, {__tostring = function()
+          try('told', os.execute, 'true') return table.concat(out, ' ') end})
+      end)";
   file("trusted/inside", code);
   file("outside", code);
   run();
   EXPECT_THAT(failed_, IsEmpty());
-  EXPECT_THAT(sorted(results_),
-              ElementsAre("inside executeyes popenyes writeyes readyes loadyes runyes metayes "
-                          "globalyes registryyes",
-                          "outside executeno popenno writeno readyes loadyes runno metano globalno "
-                          "registryno"));
+  EXPECT_THAT(
+      sorted(results_),
+      ElementsAre("inside start+ execute+ popen+ write+ append+ output+ remove+ read+ load+ "
+                  "library+ through+ globals+ wrapped+ exit- registry- upvalue- traceback+ "
+                  "told+",
+                  "outside start- execute- popen- write- append- output- remove- read+ load- "
+                  "library- through- globals- wrapped- exit- registry- upvalue- traceback+ "
+                  "told-"));
 }
 
 }  // namespace
