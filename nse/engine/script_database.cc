@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <optional>
+#include <tuple>
 
 namespace trawl::nse {
 namespace {
@@ -99,11 +100,12 @@ Result<std::vector<DatabaseEntry>> parse_script_database(std::string_view text) 
 }
 
 std::string script_database_text(std::vector<DatabaseEntry> entries) {
-  std::sort(entries.begin(), entries.end(),
-            [](const auto& a, const auto& b) { return a.filename < b.filename; });
+  for (DatabaseEntry& entry : entries) std::sort(entry.categories.begin(), entry.categories.end());
+  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.filename, a.categories) < std::tie(b.filename, b.categories);
+  });
   std::string text;
-  for (DatabaseEntry& entry : entries) {
-    std::sort(entry.categories.begin(), entry.categories.end());
+  for (const DatabaseEntry& entry : entries) {
     text += fmt::format("Entry {{ filename = \"{}\", categories = {{ ", entry.filename);
     for (const std::string& category : entry.categories) text += fmt::format("\"{}\", ", category);
     text += "} }\n";
