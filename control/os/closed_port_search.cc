@@ -17,14 +17,18 @@ std::uint32_t ClosedPortSearch::random() noexcept {
   return static_cast<std::uint32_t>(random_ >> 32U);
 }
 
-// At a port that hardly anything uses.
-void ClosedPortSearch::begin(Ipv4Address source, Ipv4Address host, Moment now) {
+// One that hardly anything uses.
+std::uint16_t ClosedPortSearch::draw_port() noexcept {
   constexpr std::uint32_t kFirst = 30'000;
   constexpr std::uint32_t kSpan = 10'000;
+  return static_cast<std::uint16_t>(kFirst + random() % kSpan);
+}
+
+void ClosedPortSearch::begin(Ipv4Address source, Ipv4Address host, Moment now) {
   Host& asked = hosts_[host.value()];
   asked.series = {.source = source,
                   .destination = host,
-                  .open_port = static_cast<std::uint16_t>(kFirst + random() % kSpan),
+                  .open_port = draw_port(),
                   .source_port = settings_.source_port,
                   .sequence = random(),
                   .ack = 1};
@@ -36,7 +40,7 @@ void ClosedPortSearch::send(Host& host, Moment now) {
   std::array<std::byte, osfp::kMostProbeSize> packet;
   const std::size_t size = osfp::write_probe(Probe::Seq1, host.series,
                                              {.id = static_cast<std::uint16_t>(random())}, packet);
-  ++host.tries;
+  if (host.tries++ == 0) host.first_sent = now;
   host.sent_at = now;
   queue_.push_back({.due = now + settings_.wait, .host = host.series.destination.value()});
   settings_.send({packet.data(), size});
@@ -48,15 +52,24 @@ std::optional<ClosedPortSearch::Answer> ClosedPortSearch::receive(std::span<cons
   if (!sender) return std::nullopt;
   const auto found = hosts_.find(sender->value());
   if (found == hosts_.end()) return std::nullopt;
-  const Host& host = found->second;
+  Host& host = found->second;
   const auto match = osfp::match_response(host.series, packet);
   if (!match || match->probe != Probe::Seq1) return std::nullopt;
   const auto* const segment = std::get_if<osfp::TcpResponse>(&match->response);
   if (segment == nullptr) return std::nullopt;
+  constexpr std::uint8_t kReset = 0x04;
+  const bool is_closed = (segment->flags & kReset) != 0;
+  if (!is_closed && !segment->is_syn_ack()) return std::nullopt;
+  if (!is_closed && host.tries < settings_.tries) {
+    host.series.open_port = draw_port();
+    send(host, at);
+    return std::nullopt;
+  }
+  // Nobody knows which of several is answered: never less than it takes.
   const Answer answer{.host = *sender,
                       .port = *host.series.open_port,
-                      .is_closed = !segment->is_syn_ack(),
-                      .round_trip = std::max(at - host.sent_at, Moment{0})};
+                      .is_closed = is_closed,
+                      .round_trip = std::max(at - host.first_sent, Moment{0})};
   hosts_.erase(found);
   return answer;
 }

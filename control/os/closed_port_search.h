@@ -42,7 +42,8 @@ class ClosedPortSearch {
   };
   // Needs a host that is not being asked.
   void begin(Ipv4Address source, Ipv4Address host, osfp::Moment now);
-  // What the IP packet, which came at `at`, says of a host that is being asked; that ends it.
+  // What the IP packet, which came at `at`, says of a host that is being asked; that ends it. A
+  // host whose port is open is asked at another one, as often as a silent one is.
   std::optional<Answer> receive(std::span<const std::byte> packet, osfp::Moment at);
   // Asks again whoever was silent for too long; those who were so each time are done.
   [[nodiscard]] std::vector<Answer> turn(osfp::Moment now);
@@ -56,6 +57,7 @@ class ClosedPortSearch {
   struct Host {
     osfp::ProbeSeries series{};
     unsigned tries = 0;
+    osfp::Moment first_sent{};
     osfp::Moment sent_at{};
   };
   // Void when the host was asked again, or is asked no more.
@@ -64,6 +66,7 @@ class ClosedPortSearch {
     std::uint32_t host = 0;
   };
 
+  [[nodiscard]] std::uint16_t draw_port() noexcept;
   void send(Host& host, osfp::Moment now);
   [[nodiscard]] std::uint32_t random() noexcept;
 

@@ -292,10 +292,12 @@ void OsWorker::send_due() {
     const Moment planned = std::max(*due, at);
     const std::size_t size =
         osfp::write_probe(next->probe.probe, probing.series(), next->probe.stamp, packet);
-    const std::uint64_t tag = osfp::is_seq(next->probe.probe)
-                                  ? std::uint64_t{by_number_.at(next->host)} << 32U |
-                                        (osfp::index_of(next->probe.probe) + 1)
-                                  : 0;
+    // Of one that was not answered, the spacing is that of its first sending.
+    const bool is_timed =
+        osfp::is_seq(next->probe.probe) && probing.round().at(next->probe.probe).tries == 0;
+    const std::uint64_t tag = is_timed ? std::uint64_t{by_number_.at(next->host)} << 32U |
+                                             (osfp::index_of(next->probe.probe) + 1)
+                                       : 0;
     const auto sent = packets_.exchange->send({packet.data(), size}, ticks_at(planned), tag);
     if (sent == dataplane::RawExchange::Sending::Full) return;  // The same one comes again.
     group_.sent(*next, planned);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <unordered_map>
 #include <utility>
 
@@ -213,8 +214,12 @@ std::vector<OsModel6::Score> OsModel6::score(const Features6& features) const {
       const double off = x[i] - w.mean;
       novelty += off * off / std::max(w.variance, kLeastVariance);
     }
+    // Numbers of a file may be so large that nothing comes of them: then it is not that class.
+    const bool is_number = !std::isnan(sum) && !std::isnan(novelty);
     scores.push_back(
-        {.os = &os, .probability = 1 / (1 + std::exp(-sum)), .novelty = std::sqrt(novelty)});
+        {.os = &os,
+         .probability = is_number ? 1 / (1 + std::exp(-sum)) : 0,
+         .novelty = is_number ? std::sqrt(novelty) : std::numeric_limits<double>::infinity()});
   }
   std::stable_sort(scores.begin(), scores.end(),
                    [](const Score& a, const Score& b) { return a.probability > b.probability; });

@@ -175,6 +175,17 @@ TEST_F(OsStageTest, LaterRoundsSendOnceWhatWasSilentInAll) {
   EXPECT_EQ(round_where(osfp::Probe::T3), silent);
 }
 
+// A late answer to one round has to be none to the next.
+TEST_F(OsStageTest, EachRoundIsToldWhichPortsTheLastOneHad) {
+  make({.is_wanted = true});
+  stage->join(host(1));
+  EXPECT_EQ(log->asked.back().last_batch, std::nullopt);
+  log->asked.back().series.source_port = 65116;
+  answer();
+  judge(OsState::Guesses, 90);
+  EXPECT_EQ(log->asked.back().last_batch, 65116);
+}
+
 TEST_F(OsStageTest, TellsTriesAndHowMuchIsLeft) {
   make({.is_wanted = true, .most_tries = 3});
   stage->join(host(1));

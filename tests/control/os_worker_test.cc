@@ -72,14 +72,17 @@ class Network {
       const auto [packet, tag] = waiting_.begin()->second;
       waiting_.erase(waiting_.begin());
       if (tag != 0) (void)packets_.exchange->departed(tag, is_blocked ? 0 : TscClock::now());
-      if (!is_blocked) answer(packet);
+      const bool is_lost = (tag & 0xffU) == 3 && lost_seqs > 0;
+      if (is_lost) --lost_seqs;
+      if (!is_blocked && !is_lost) answer(packet);
     }
   }
 
   bool is_silent = false;
   bool has_firewall = false;  // Only the open port answers.
   bool is_blocked = false;
-  unsigned late_seqs = 0;  // So many third SEQ probes leave 20 ms after their time.
+  unsigned late_seqs = 0;  // So many third SEQ probes leave 20 ms after their time...
+  unsigned lost_seqs = 0;  // ...and so many are lost.
   std::set<std::uint32_t> asked;
   std::size_t resets = 0;
 
@@ -333,6 +336,14 @@ TEST_F(OsWorkerTest, PacketsThatAreStoppedAreTold) {
 TEST_F(OsWorkerTest, ARoundThatLeftLateIsDoneAgain) {
   network_->late_seqs = 1;
   begin({});
+  add(2);
+  run_until(1);
+  EXPECT_THAT(answers_[0].finding.host->evidence, testing::Not(HasSubstr("of their time")));
+}
+
+TEST_F(OsWorkerTest, ALostProbeIsNotALateOne) {
+  network_->lost_seqs = 100;  // One in each round, whatever else makes it late.
+  begin({.most_rounds = 1});
   add(2);
   run_until(1);
   EXPECT_THAT(answers_[0].finding.host->evidence, testing::Not(HasSubstr("of their time")));

@@ -109,7 +109,8 @@ void OsProbeLoop::admit() {
   }
   while (!waiting_.empty() && group_.size() + group6_.size() < most) {
     const auto first = std::ranges::find_if(waiting_, [this](const OsQuestion& question) {
-      return !question.series6 || !group6_.has(question.series6->destination);
+      return question.series6 ? !group6_.has(question.series6->destination)
+                              : !group_.has(question.series.destination);
     });
     if (first == waiting_.end()) return;
     OsQuestion question = std::move(*first);
@@ -150,8 +151,13 @@ void OsProbeLoop::begin(OsQuestion question) {
   }
 }
 
-// Late answers to one round are none to the next: its ports are others.
-std::uint16_t OsProbeLoop::take_ports(std::size_t count) noexcept {
+// Late answers to one round are none to the next: its ports are others, behind those of all batches
+// that the host has had.
+std::uint16_t OsProbeLoop::take_ports(const OsQuestion& question, std::size_t count) noexcept {
+  if (question.last_batch) {
+    const std::size_t next = *question.last_batch + count;
+    return next + count > kLastSourcePort ? kFirstSourcePort : static_cast<std::uint16_t>(next);
+  }
   if (next_port_ + count > kLastSourcePort) next_port_ = kFirstSourcePort;
   const std::uint16_t first = next_port_;
   next_port_ = static_cast<std::uint16_t>(next_port_ + count);
@@ -164,7 +170,7 @@ std::uint16_t OsProbeLoop::pick_port() noexcept {
 }
 
 void OsProbeLoop::begin_v4(OsQuestion&& question, const dataplane::Way& way) {
-  question.series.source_port = take_ports(osfp::kProbes);
+  question.series.source_port = take_ports(question, osfp::kProbes);
   question.series.udp_source_port = pick_port();
   const std::size_t number = group_.add(osfp::HostProbing{
       question.series, question.knows_closed_port, probing_of(question), random_(), clock_now()});
@@ -173,7 +179,7 @@ void OsProbeLoop::begin_v4(OsQuestion&& question, const dataplane::Way& way) {
 }
 
 void OsProbeLoop::begin_v6(OsQuestion&& question, const dataplane::Way& way) {
-  question.series6->source_port = take_ports(osfp::kProbes6);
+  question.series6->source_port = take_ports(question, osfp::kProbes6);
   question.series6->udp_source_port = pick_port();
   const std::size_t number = group6_.add(osfp::HostProbing6{
       *question.series6, question.knows_closed_port, probing_of(question), random_(), clock_now()});

@@ -67,7 +67,7 @@ class OsProbeLoop {
   void begin(OsQuestion question);
   void begin_v4(OsQuestion&& question, const dataplane::Way& way);
   void begin_v6(OsQuestion&& question, const dataplane::Way& way);
-  [[nodiscard]] std::uint16_t take_ports(std::size_t count) noexcept;
+  [[nodiscard]] std::uint16_t take_ports(const OsQuestion& question, std::size_t count) noexcept;
   [[nodiscard]] std::uint16_t pick_port() noexcept;
   [[nodiscard]] std::optional<osfp::Moment> next_due();
   template <typename Group>

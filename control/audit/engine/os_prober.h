@@ -23,7 +23,9 @@ struct OsQuestion {
   bool knows_closed_port = false;
   bool only_open_port = false;                     // Nothing but the TCP part, to the open port.
   osfp::Moment timeout = std::chrono::seconds{1};  // For an answer.
-  osfp::ProbeSet sent_once{};                      // Nothing answered these in earlier rounds.
+  // The first source port of the batch that was the last to this host; nullopt before any.
+  std::optional<std::uint16_t> last_batch{};
+  osfp::ProbeSet sent_once{};  // Nothing answered these in earlier rounds.
 };
 
 struct OsAnswer {

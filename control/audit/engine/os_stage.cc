@@ -104,6 +104,7 @@ void OsStage::ask_v6(Asked& asked) {
   series.udp_port = asked.closed_udp;
   question.knows_closed_port = host.ports.closed_tcp.has_value();
   question.sent_once = silent_in(asked.rounds6);
+  question.last_batch = asked.last_batch;
   prober_->ask(std::move(question));
   tries_.push_back({host.id, static_cast<unsigned>(asked.rounds6.size()) + 1});
 }
@@ -122,6 +123,7 @@ void OsStage::ask(Asked& asked) {
   question.series.udp_port = asked.closed_udp;
   question.knows_closed_port = host.ports.closed_tcp.has_value();
   question.sent_once = silent_in(asked.rounds);
+  question.last_batch = asked.last_batch;
   prober_->ask(std::move(question));
   tries_.push_back({host.id, static_cast<unsigned>(asked.rounds.size()) + 1});
 }
@@ -136,6 +138,7 @@ void OsStage::ask_port(const Asked& asked) {
   question.series.source = host.way.source.v4();
   question.series.destination = host.ip.v4();
   question.series.open_port = host.ports.open_tcp[asked.ports.size()];
+  question.last_batch = asked.last_batch;
   prober_->ask(std::move(question));
 }
 
@@ -160,12 +163,15 @@ std::vector<int> OsStage::fds() const {
 
 void OsStage::take_timing(Asked& asked, const OsAnswer& answer) {
   const OsHost& host = asked.host;
+  asked.last_batch =
+      answer.round6 ? answer.round6->series.source_port : answer.round.series.source_port;
   const bool has_open = answer.round6 ? answer.round6->series.open_port.has_value()
                                       : answer.round.series.open_port.has_value();
   if (!has_open) return;
   debug_.push_back(fmt::format("OS detection timing ratio of {} == {:.4f}{}", host.ip.to_string(),
                                answer.timing_ratio,
                                answer.kept_time ? "" : ": SYNs did not leave 100 ms apart"));
+  if (asked.is_at_ports) return;  // The host's own rounds are over.
   if (std::abs(answer.timing_ratio - 1) > std::abs(asked.worst_ratio - 1)) {
     asked.worst_ratio = answer.timing_ratio;
   }

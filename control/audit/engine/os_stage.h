@@ -82,7 +82,8 @@ class OsStage {
     std::vector<OsVerdict> verdicts;  // Of these, in order.
     bool kept_time = true;
     double worst_ratio = 1;
-    bool is_at_ports = false;  // The open ones are asked one by one.
+    std::optional<std::uint16_t> last_batch;  // Of source ports.
+    bool is_at_ports = false;                 // The open ones are asked one by one.
     std::vector<OsPortRound> ports;
   };
 
