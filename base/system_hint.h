@@ -11,7 +11,6 @@ struct SystemName {
   std::string version;       // "4.20-6.x"; may be empty.
   std::uint16_t number = 0;  // Of the label in its file...
   std::uint32_t digest = 0;  // ...and what tells that it is the same label of the same file.
-  bool has_comma = false;    // Of either text: CSV puts it in quotes.
 };
 
 // Which operating system one packet seems to come from.

@@ -58,8 +58,6 @@ OsHints::OsHints(osfp::SignatureFile file, dataplane::SynOptions syn)
                       .version = plain(label.version),
                       .number = static_cast<std::uint16_t>(number),
                       .digest = digest_of_label(label, number)});
-    SystemName& name = names_.back();
-    name.has_comma = (name.family + name.version).find(',') != std::string::npos;
   }
   counts_.resize(names_.size());
 }

@@ -87,8 +87,8 @@ bool has_hint(ResultField field, const SystemHint& hint) noexcept {
 }
 
 // In quotes where a comma is in it (RFC 4180); names hold no quotes.
-char* put_name(char* out, std::string_view name, bool may_quote) noexcept {
-  const bool quoted = may_quote && name.find(',') != std::string_view::npos;
+char* put_name(char* out, std::string_view name, OutputFormat format) noexcept {
+  const bool quoted = format == OutputFormat::Csv && name.find(',') != std::string_view::npos;
   if (quoted) *out++ = '"';
   out = put(out, name);
   if (quoted) *out++ = '"';
@@ -99,10 +99,9 @@ char* put_name(char* out, std::string_view name, bool may_quote) noexcept {
 
 char* LineFormatter::write_hint(char* out, ResultField field, const SystemHint& hint) noexcept {
   if (!has_hint(field, hint)) return out;
-  const bool may_quote = hint.name->has_comma && format_ == OutputFormat::Csv;
   switch (field) {
-    case ResultField::OsFamily: return put_name(out, hint.name->family, may_quote);
-    case ResultField::OsVersion: return put_name(out, hint.name->version, may_quote);
+    case ResultField::OsFamily: return put_name(out, hint.name->family, format_);
+    case ResultField::OsVersion: return put_name(out, hint.name->version, format_);
     case ResultField::OsConfidence: return put_number(out, hint.confidence);
     default: return put_number(out, hint.hops);
   }
