@@ -23,9 +23,9 @@ ANYTHING = ("bench", "tests")
 SOLE_USERS = {
     "DPDK": (r"rte_\w+\.h", ("dataplane",)),
     "libbpf": (r"(bpf|xdp)/.*|linux/(bpf|if_xdp)\.h", ("dataplane",)),
-    "PCRE2": (r"pcre2\w*\.h", ("service",)),
+    "PCRE2": (r"pcre2\w*\.h", ("service", "nse")),
     "Vectorscan": (r"(hs/)?hs(_\w+)?\.h", ("service",)),
-    "OpenSSL": (r"openssl/.*", ("service", "control")),
+    "OpenSSL": (r"openssl/.*", ("service", "nse", "control")),
     "c-ares": (r"ares\w*\.h", ("service",)),
     "libpcap": (r"pcap\.h|pcap/.*", ("service",)),
     "Lua": (r"(lua[\d.]*/)?(lua|lauxlib|lualib|luaconf)\.h(pp)?", ("nse",)),
