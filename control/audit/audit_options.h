@@ -16,6 +16,7 @@
 #include "control/audit/ports/port_choice.h"
 #include "control/audit/through/bounce_server.h"
 #include "control/audit/through/proxy_hop.h"
+#include "control/scripts/script_options.h"
 #include "service/dns/name_settings.h"
 
 namespace trawl::control {
@@ -74,6 +75,7 @@ struct AuditOptions {
     std::string database;      // --versiondb
   } version;
 
+  ScriptOptions scripts;
   OsSettings os;
   bool is_aggressive = false;  // -A: -O -sV --traceroute, and scripts.
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "control/audit/report/script_report.h"
 #include "service/version/service_finding.h"
 
 namespace trawl::control {
@@ -52,6 +53,8 @@ struct PortReport {
   PortState state = PortState::Filtered;
   Reason reason;
   std::shared_ptr<const service::ServiceFinding> service{};  // nullptr: it was not asked.
+  // What scripts found, in the order in which they ended; nullptr for nothing.
+  std::shared_ptr<const std::vector<ScriptReport>> scripts{};
 };
 
 // One kind of port scan of an audit, for <scaninfo> and the grepable header.

@@ -11,6 +11,7 @@
 #include "base/mac.h"
 #include "control/audit/port_report.h"
 #include "control/audit/report/os_report.h"
+#include "control/audit/report/script_report.h"
 
 namespace trawl::control {
 
@@ -54,6 +55,7 @@ struct HostReport {
   std::vector<PortReport> ports;  // Every port that was asked for, by protocol and number.
   std::vector<TraceReport> traces;  // None or one.
   std::optional<OsReport> os;       // nullopt: it was not asked.
+  std::vector<ScriptReport> scripts;  // Of host rules, in the order in which they ended.
   HostTimes times;
   std::chrono::system_clock::time_point started;
   std::chrono::system_clock::time_point ended;
