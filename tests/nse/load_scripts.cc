@@ -118,7 +118,6 @@ int open_nothing(lua_State* lua) {
 std::vector<NativeModule> all_modules() {
   std::vector<NativeModule> modules{{"nmap", open_nmap},
                                     {"openssl", open_openssl},
-                                    {"zlib", open_nothing},
                                     {"libssh2", open_nothing},
                                     {"pcre", open_nothing}};
   const auto native = native_modules();
