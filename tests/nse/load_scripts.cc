@@ -1,17 +1,17 @@
 // Loads every script of a folder of Nmap data, and asks all their rules of a made-up host with open
 // ports: load_scripts [FOLDER]. Exits with 1, and tells why, when one does not load or a rule
 // raises an error.
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <string_view>
+#include <vector>
 
 #include "nse/engine/engine.h"
 #include "nse/engine/selection.h"
 #include "nse/lua/lua_state.h"
+#include "nse/module/native_modules.h"
 
 namespace trawl::nse {
 namespace {
@@ -102,32 +102,29 @@ int open_nmap(lua_State* lua) {
   return 1;
 }
 
-// What is called while files are loaded, and no more.
-int open_others(lua_State* lua) {
-  const auto code =
-      "return {rand_pseudo_bytes=function(n) return ('\\0'):rep(n) end, "
-      "get_path_separator=function() return '/' end}";
+// openssl as far as files call it while they are loaded.
+int open_openssl(lua_State* lua) {
+  const auto code = "return {rand_pseudo_bytes=function(n) return ('\\0'):rep(n) end}";
   if (luaL_dostring(lua, code) != LUA_OK) return lua_error(lua);
   return 1;
 }
 
-// As Debian has it for Lua 5.4.
-template <const char* kName>
-int open_debian(lua_State* lua) {
-  const std::string path = fmt::format("/usr/lib/x86_64-linux-gnu/lua/5.4/{}.so", kName);
-  void* const handle = dlopen(path.c_str(), RTLD_NOW);
-  void* const open =
-      handle == nullptr ? nullptr : dlsym(handle, fmt::format("luaopen_{}", kName).c_str());
-  if (open == nullptr) return open_others(lua);
-  return reinterpret_cast<lua_CFunction>(open)(lua);
+int open_nothing(lua_State* lua) {
+  lua_newtable(lua);
+  return 1;
 }
-constexpr char kLpeg[] = "lpeg";
 
-const std::array kModules{
-    NativeModule{"nmap", open_nmap},          NativeModule{"openssl", open_others},
-    NativeModule{"zlib", open_others},        NativeModule{"libssh2", open_others},
-    NativeModule{"lpeg", open_debian<kLpeg>}, NativeModule{"lfs", open_others},
-    NativeModule{"pcre", open_others}};
+// The native modules, and what stands in for the rest.
+std::vector<NativeModule> all_modules() {
+  std::vector<NativeModule> modules{{"nmap", open_nmap},
+                                    {"openssl", open_openssl},
+                                    {"zlib", open_nothing},
+                                    {"libssh2", open_nothing},
+                                    {"pcre", open_nothing}};
+  const auto native = native_modules();
+  modules.insert(modules.end(), native.begin(), native.end());
+  return modules;
+}
 
 // Each library by itself too, for no script uses some.
 void require_libraries(Engine& engine, const std::filesystem::path& folder, Tally& tally) {
@@ -153,7 +150,7 @@ int load_all(const std::filesystem::path& folder) {
     if (note.kind == ScriptNote::Kind::Skipped) tally.skipped.push_back(note.title);
   };
   data_folder = folder.string();
-  auto engine = Engine::open(**loop, std::move(settings), kModules);
+  auto engine = Engine::open(**loop, std::move(settings), all_modules());
   if (!engine) {
     fmt::print("{}\n", engine.error().message);
     return 1;
