@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "nse/host/host_module.h"
+#include "nse/module/native_modules.h"
 
 namespace trawl::control {
 namespace {
@@ -114,7 +115,7 @@ Result<void> ScriptRunner::make_engine() {
   settings.result = [this](const nse::ScriptResult& result) { take_result(result); };
   settings.note = [this](const nse::ScriptNote& note) { take_note(note); };
   settings.turned = [this] { turned(); };
-  auto engine = nse::Engine::open(*loop_, std::move(settings), {});
+  auto engine = nse::Engine::open(*loop_, std::move(settings), nse::native_modules());
   if (!engine) return Failure{engine.error()};
   engine_ = std::move(*engine);
   if (auto done = nse::install_host_module(*engine_, *context_); !done) return done;

@@ -157,6 +157,7 @@ void AuditEngine::turn() {
 void AuditEngine::wait_for_work() {
   constexpr Moment kPoll{1000};  // For what no descriptor tells of: names, a least rate.
   if (!ready_.empty() || admits_more_) return;
+  if (scripts_ && scripts_->may_begin(now_, others_join_scripts())) return;
   Moment until = now_ + kLongestWait;
   if (!wakes_.empty()) until = std::min(until, wakes_.top().at);
   if (hooks_.tick) until = std::min(until, last_tick_ + kTickEvery);

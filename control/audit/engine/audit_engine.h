@@ -174,6 +174,9 @@ class AuditEngine {
   void tell_of_scripts();
   void take_scripts();
   [[nodiscard]] bool end_scripts();
+  [[nodiscard]] bool others_join_scripts() const noexcept {
+    return hosts_.size() > at_scripts_ || more_hosts_come();
+  }
 
   // Sending: audit_engine.cc.
   void look_at(AuditHost& host);

@@ -76,8 +76,9 @@ void AuditEngine::tell_of_scripts() {
 
 void AuditEngine::take_scripts() {
   if (!scripts_) return;
-  const bool others = hosts_.size() > at_scripts_ || more_hosts_come();
-  scripts_->turn(now_, others);
+  const bool waited = !scripts_->has_begun();
+  scripts_->turn(now_, others_join_scripts());
+  if (waited && scripts_->has_begun()) admits_more_ = true;
   tell_of_scripts();
   for (std::string& target : scripts_->take_targets()) {
     feed_->add(std::move(target));

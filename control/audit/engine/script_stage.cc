@@ -42,10 +42,14 @@ void ScriptStage::take_news() {
   append(trace_, std::move(news.trace));
 }
 
+bool ScriptStage::may_begin(Moment now, bool others) const noexcept {
+  if (!has_begun_ || runs_group_ || waiting_.empty()) return false;
+  return !others || waiting_.size() >= kLargestGroup || now >= *oldest_ + kPatience;
+}
+
 void ScriptStage::turn(Moment now, bool others) {
   take_news();
-  if (!has_begun_ || runs_group_ || waiting_.empty()) return;
-  if (others && waiting_.size() < kLargestGroup && now < *oldest_ + kPatience) return;
+  if (!may_begin(now, others)) return;
   Beginning beginning{.phase = Phase::Hosts};
   for (const ScriptedHost& host : waiting_) beginning.hosts.push_back(host.report.ip.to_string());
   beginnings_.push_back(std::move(beginning));

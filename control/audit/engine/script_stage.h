@@ -31,6 +31,8 @@ class ScriptStage {
   // Takes in what came. A group begins when none runs, and no others (`others`: hosts at other
   // stages, or to come) can join it soon.
   void turn(Moment now, bool others);
+  // Whether turn() would begin a group.
+  [[nodiscard]] bool may_begin(Moment now, bool others) const noexcept;
   // Hosts whose scripts are over, once each.
   [[nodiscard]] std::vector<ScriptedHost> take_ends() { return std::exchange(ends_, {}); }
   // What is known of it is of no use any more.
