@@ -169,6 +169,7 @@ void ScriptRunner::follow(Order order) {
 }
 
 void ScriptRunner::take_result(const nse::ScriptResult& result) {
+  if (settings_.is_quiet) return;
   if (result.host != nullptr) {
     static_cast<AuditedHost*>(result.host)->add(result);
     return;

@@ -33,6 +33,7 @@ class ScriptRunner {
     ScriptScope scope{};
     service::LoopOptions loop{};       // But for its trace.
     const PortNames* names = nullptr;  // Outlives the runner.
+    bool is_quiet = false;             // What scripts find is of no interest, but what they change.
     bool tells_notes = false;          // Which scripts begin and end, and their errors.
     bool traces = false;               // What sockets do.
   };
@@ -55,6 +56,8 @@ class ScriptRunner {
   ScriptRunner& operator=(const ScriptRunner&) = delete;
 
   [[nodiscard]] std::size_t scripts() const noexcept { return scripts_; }
+  // They complete what version detection says, and tell nothing themselves.
+  [[nodiscard]] bool is_quiet() const noexcept { return settings_.is_quiet; }
   // The phases are run in the order in which they are asked for.
   void run_before_hosts() { give({Phase::Before, {}}); }
   void run(std::vector<ScriptedHost> hosts) { give({Phase::Hosts, std::move(hosts)}); }

@@ -19,12 +19,24 @@ namespace fs = std::filesystem;
 using Warn = std::function<void(std::string_view)>;
 
 constexpr std::size_t kHoldersUnlessTold = 20;
+constexpr std::string_view kVersionScripts = "version";
 
 // One text for all of --script: each may be there more than once.
 std::string joined(const std::vector<std::string>& parts) {
   std::string text;
   for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
   return text;
+}
+
+// Version detection brings those of the category version with it, where there are any.
+Result<std::vector<nse::ChosenScript>> chosen_scripts(const AuditOptions& options,
+                                                      const nse::ScriptSources& sources) {
+  std::vector<std::string> choices = options.scripts.choices;
+  if (options.version.is_wanted) {
+    if (nse::choose_scripts(kVersionScripts, sources)) choices.emplace_back(kVersionScripts);
+  }
+  if (choices.empty()) return std::vector<nse::ChosenScript>{};
+  return nse::choose_scripts(joined(choices), sources);
 }
 
 AuditResult<nse::ArgumentTable> arguments_of(const ScriptOptions& options) {
@@ -112,11 +124,11 @@ ScriptScope scope_of(const AuditOptions& options, const AuditPlan& plan) {
 
 // Whether a host may come that scripts could run against, or they run without any.
 bool are_possible(const AuditOptions& options, const AuditPlan& plan, const Warn& warn) {
-  if (!options.scripts.are_wanted) return false;
+  if (!options.scripts.are_wanted && !options.version.is_wanted) return false;
   if (options.list_only || options.lists_interfaces) return false;
   const bool scans_protocols =
       std::ranges::find(plan.types, ScanType::IpProtocol) != plan.types.end();
-  if (scans_protocols) {
+  if (scans_protocols && options.scripts.are_wanted) {
     warn("WARNING: Disabling script scan (-sC) as it is incompatible with the IPProto Scan (-sO)");
   }
   return !scans_protocols;
@@ -154,8 +166,9 @@ AuditResult<void> choose_scripts(const AuditOptions& options, const PortNames* n
   if (!are_possible(options, plan, warn)) return {};
   auto folders = find_script_folders(options);
   if (!folders) return bad_value(fmt::format("NSE: {}", folders.error().message));
-  auto chosen = nse::choose_scripts(joined(options.scripts.choices), folders->sources);
+  auto chosen = chosen_scripts(options, folders->sources);
   if (!chosen) return bad_value(fmt::format("NSE: {}", chosen.error().message));
+  if (chosen->empty()) return {};
   auto arguments = arguments_of(options.scripts);
   if (!arguments) return tl::unexpected{arguments.error()};
   ScriptRunner::Settings settings;
@@ -169,6 +182,7 @@ AuditResult<void> choose_scripts(const AuditOptions& options, const PortNames* n
   settings.loop.proxies = plan.proxies;
   settings.loop.may_send = settings.scope.may_send;
   settings.names = names;
+  settings.is_quiet = !options.scripts.are_wanted;
   settings.tells_notes = options.debugging > 0;
   settings.traces = options.scripts.is_traced || options.traces_packets;
   plan.scripts = [settings] { return ScriptRunner::open(settings); };

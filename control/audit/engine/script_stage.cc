@@ -18,6 +18,13 @@ void append(std::vector<Item>& to, std::vector<Item>&& more) {
 
 }  // namespace
 
+void ScriptStage::begin() {
+  has_begun_ = runner_->is_quiet();
+  if (has_begun_) return;
+  beginnings_.emplace_back();
+  runner_->run_before_hosts();
+}
+
 void ScriptStage::join(ScriptedHost host, Moment now) {
   here_.insert(host.id);
   if (!oldest_) oldest_ = now;
@@ -60,6 +67,8 @@ void ScriptStage::turn(Moment now, bool others) {
 
 void ScriptStage::finish() {
   is_finishing_ = true;
+  is_over_ = runner_->is_quiet();
+  if (is_over_) return;
   beginnings_.push_back({.phase = Phase::After});
   runner_->run_after_hosts();
 }

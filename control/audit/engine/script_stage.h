@@ -24,7 +24,7 @@ class ScriptStage {
   explicit ScriptStage(std::unique_ptr<ScriptRunner> runner) : runner_{std::move(runner)} {}
 
   // The scripts that run before all hosts; has_begun() when they are over.
-  void begin() { runner_->run_before_hosts(); }
+  void begin();
   [[nodiscard]] bool has_begun() const noexcept { return has_begun_; }
   // Its audit is over but for them. Needs a host that is not here.
   void join(ScriptedHost host, Moment now);
@@ -70,7 +70,7 @@ class ScriptStage {
   std::optional<Moment> oldest_;  // When the first of these came.
   std::unordered_set<std::uint64_t> here_;
   std::vector<ScriptedHost> ends_;
-  std::vector<Beginning> beginnings_{Beginning{}};
+  std::vector<Beginning> beginnings_;
   std::vector<Phase> phase_ends_;
   std::vector<ScriptReport> findings_;
   std::vector<ScriptContext::Line> lines_;
