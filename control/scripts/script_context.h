@@ -27,7 +27,7 @@ struct ScriptScope {
   AddressFamily family = AddressFamily::V4;
   int ttl = 64;
   int payload_length = 0;
-  std::size_t most_socket_holders = 20;
+  nse::SocketLimits socket_limits{};
   service::SocketSettings sockets{};
   std::optional<std::string> interface {};
   std::vector<std::string> dns_servers{};
@@ -73,9 +73,7 @@ class ScriptContext final : public nse::HostContext {
   [[nodiscard]] AddressFamily address_family() const override { return scope_.family; }
   [[nodiscard]] int ttl() const override { return scope_.ttl; }
   [[nodiscard]] int payload_length() const override { return scope_.payload_length; }
-  [[nodiscard]] std::size_t most_socket_holders() const override {
-    return scope_.most_socket_holders;
-  }
+  [[nodiscard]] nse::SocketLimits socket_limits() const override { return scope_.socket_limits; }
   [[nodiscard]] service::SocketSettings socket_settings() const override { return scope_.sockets; }
   [[nodiscard]] std::optional<std::string> interface() const override { return scope_.interface; }
   [[nodiscard]] std::vector<nse::InterfaceFacts> interfaces() const override;

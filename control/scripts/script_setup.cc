@@ -18,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using Warn = std::function<void(std::string_view)>;
 
-constexpr std::size_t kHoldersUnlessTold = 20;
 constexpr std::string_view kVersionScripts = "version";
 
 // One text for all of --script: each may be there more than once.
@@ -62,8 +61,9 @@ AuditResult<nse::ArgumentTable> arguments_of(const ScriptOptions& options) {
   return all;
 }
 
-std::size_t most_holders(const Timing& timing) {
-  return timing.max_parallelism != 0 ? timing.max_parallelism : kHoldersUnlessTold;
+nse::SocketLimits socket_limits(const Timing& timing) {
+  if (timing.max_parallelism == 0) return {};
+  return {.per_host = timing.max_parallelism, .all = timing.max_parallelism};
 }
 
 // The servers of /etc/resolv.conf, unless the user names some.
@@ -107,7 +107,7 @@ ScriptScope scope_of(const AuditOptions& options, const AuditPlan& plan) {
   scope.family = options.ipv6 ? AddressFamily::V6 : AddressFamily::V4;
   if (options.style.ttl) scope.ttl = *options.style.ttl;
   scope.payload_length = static_cast<int>(options.style.data.size());
-  scope.most_socket_holders = most_holders(plan.timing);
+  scope.socket_limits = socket_limits(plan.timing);
   scope.sockets.from = plan.network.source;
   scope.sockets.device = options.interface;
   if (!options.interface.empty()) scope.interface = options.interface;
