@@ -27,6 +27,7 @@
 #include "control/audit/service_setup.h"
 #include "control/audit/target_list.h"
 #include "control/audit/through/through_setup.h"
+#include "control/scripts/script_setup.h"
 #include "control/survey/text.h"
 #include "control/survey/version.h"
 #include "service/dns/name_resolver.h"
@@ -211,7 +212,7 @@ int run_list(const AuditOptions& options, std::string_view program, TargetList& 
 int run(AuditOptions options, std::string_view program, const ResumePlan& before = ResumePlan{}) {
   Complaints complaints;
   const auto warn = [&complaints](std::string_view text) { complaints(text); };
-  settle_aggressive(options, warn);
+  settle_aggressive(options);
   // Servers of one's own are for the names of addresses, as in Nmap.
   const auto resolver = std::make_shared<service::NameResolver>(
       service::NameSettings{.servers = {}, .asks_system = options.names.asks_system});
@@ -232,6 +233,9 @@ int run(AuditOptions options, std::string_view program, const ResumePlan& before
     return say(chosen.error(), program);
   }
   choose_os(options, kVersion, setup->plan, warn);
+  if (auto chosen = choose_scripts(options, tables->get(), setup->plan, warn); !chosen) {
+    return say(chosen.error(), program);
+  }
   auto targets = TargetList::open(options, resolver, *scope, warn);
   if (!targets) return say(targets.error(), program);
   targets->skip(before.finished);

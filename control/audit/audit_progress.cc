@@ -78,6 +78,36 @@ Result<void> AuditProgress::tell_os_try(const HostReport& host, unsigned number)
                                   number == 1 ? "Initiating" : "Retrying", number, name));
 }
 
+Result<void> AuditProgress::tell_scripts_loaded(std::size_t count) {
+  if (verbosity_ == 0) return {};
+  return reports_.say(fmt::format("NSE: Loaded {} scripts for scanning.\n", count));
+}
+
+Result<void> AuditProgress::tell_scripts_begun(ScriptStage::Phase phase,
+                                               const std::vector<std::string>& hosts) {
+  constexpr std::size_t kFew = 1;
+  if (verbosity_ == 0) return {};
+  switch (phase) {
+    case ScriptStage::Phase::Before: return reports_.say("NSE: Script Pre-scanning.\n");
+    case ScriptStage::Phase::After: return reports_.say("NSE: Script Post-scanning.\n");
+    case ScriptStage::Phase::Hosts: break;
+  }
+  return reports_.say(hosts.size() == kFew
+                          ? fmt::format("NSE: Script scanning {}.\n", hosts.front())
+                          : fmt::format("NSE: Script scanning {} hosts.\n", hosts.size()));
+}
+
+// The scripts that keep the others waiting.
+Result<void> AuditProgress::tell_slowest(const AuditEngine::Progress& progress) {
+  if (progress.slowest.empty()) return {};
+  std::string text = "NSE: slowest:";
+  for (const auto& [title, time] : progress.slowest) {
+    text += fmt::format("{} {} ({:.0f}s)", text.ends_with(':') ? "" : ",", title,
+                        std::chrono::duration<double>(time).count());
+  }
+  return reports_.say(text + "\n");
+}
+
 Result<void> AuditProgress::tell_timing(const AuditEngine::Progress& progress, Moment now) {
   if (progress.task == nullptr) return {};
   const auto wall = std::chrono::system_clock::now();
@@ -90,6 +120,7 @@ Result<void> AuditProgress::tell_timing(const AuditEngine::Progress& progress, M
                       .left = time_left(progress.share, elapsed, wall)};
   auto noted = reports_.note(note);
   auto said = reports_.say(task_line(note));
+  if (said) said = tell_slowest(progress);
   return noted ? said : noted;
 }
 

@@ -34,6 +34,12 @@ class AuditProgress {
   [[nodiscard]] Result<void> tell_services(const HostReport& host, std::size_t count);
   [[nodiscard]] Result<void> tell_opened(const service::ServicePort& port);
 
+  // Scripts: how many there are; a group of hosts begins, or what runs without any. From verbosity
+  // 1 on.
+  [[nodiscard]] Result<void> tell_scripts_loaded(std::size_t count);
+  [[nodiscard]] Result<void> tell_scripts_begun(ScriptStage::Phase phase,
+                                                const std::vector<std::string>& hosts);
+
   // A round of OS detection begins: its number, from 1; 0 when the host is left out. From verbosity
   // 1 on.
   [[nodiscard]] Result<void> tell_os_try(const HostReport& host, unsigned number);
@@ -56,6 +62,7 @@ class AuditProgress {
   [[nodiscard]] Result<bool> take_key(char key);
 
  private:
+  [[nodiscard]] Result<void> tell_slowest(const AuditEngine::Progress& progress);
   [[nodiscard]] Result<void> tell_timing(const AuditEngine::Progress& progress, Moment now);
   [[nodiscard]] Result<void> change(int& level, int by, std::string_view name);
 

@@ -193,6 +193,29 @@ std::function<void(std::string_view)> AuditScan::debugger() const {
   return [](std::string_view text) { complain(fmt::format("{}\n", text)); };
 }
 
+AuditEngine::Hooks::Scripts AuditScan::script_hooks() {
+  return {.loaded = [this](std::size_t count) { check(progress_.tell_scripts_loaded(count)); },
+          .begun =
+              [this](ScriptStage::Phase phase, const std::vector<std::string>& hosts) {
+                check(progress_.tell_scripts_begun(phase, hosts));
+              },
+          .said =
+              [this](const ScriptContext::Line& line) {
+                const std::string text = fmt::format("NSE: {}\n", printable(line.text));
+                if (line.stream == nse::HostContext::Stream::Errors) {
+                  complain(text);
+                } else {
+                  check(reports_.say(text));
+                }
+              },
+          .trace = service_tracer(),
+          .found =
+              [this](ScriptStage::Phase phase, std::vector<ScriptReport>&& found) {
+                check(reports_.add_scripts(phase == ScriptStage::Phase::Before, found));
+                has_news_ = true;
+              }};
+}
+
 AuditEngine::Hooks AuditScan::hooks() {
   return {
       .done = [this](HostReport&& report) { take_host(std::move(report)); },
@@ -227,6 +250,7 @@ AuditEngine::Hooks AuditScan::hooks() {
             check(progress_.tell_os_try(host, number));
             has_news_ = true;
           },
+      .scripts = script_hooks(),
       .keys = [this] { return take_keys(); }};
 }
 

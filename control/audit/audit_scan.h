@@ -53,6 +53,7 @@ class AuditScan {
   // Deals with keys pressed. Returns the descriptor that tells of more, -1 for none.
   [[nodiscard]] int take_keys();
   [[nodiscard]] AuditEngine::Hooks hooks();
+  [[nodiscard]] AuditEngine::Hooks::Scripts script_hooks();
   [[nodiscard]] dataplane::RawNetwork::Trace tracer();
   [[nodiscard]] ConnectionPool::Trace connection_tracer();
   [[nodiscard]] std::function<void(std::string_view)> service_tracer();

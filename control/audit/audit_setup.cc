@@ -212,6 +212,7 @@ AuditResult<AuditSetup> set_up_audit(const AuditOptions& options, const AuditTab
     for (const std::string& warning : choice.warnings) warn(warning);
     plan.discovery = std::make_shared<ProbeSet>(ScanType::Discovery, std::move(*discovery));
   }
+  plan.excluded_ports = choice.excluded;
   const auto needs_raw = [](const ProbeSet& set) {
     return std::ranges::any_of(set.specs(),
                                [](const ProbeSpec& spec) { return !is_connection(spec.kind); });

@@ -59,8 +59,12 @@ struct NamedAddress {
 [[nodiscard]] std::string interface_list_text(std::span<const ListedInterface> interfaces,
                                               std::span<const ListedRoute> routes);
 
-// The same of this machine, or of the network namespace of this thread. Needs no privilege; fails
-// with Runtime when the kernel does not tell.
+// Those of this machine, or of the network namespace of this thread. Fails with Runtime when the
+// kernel does not tell.
+[[nodiscard]] Result<std::vector<ListedInterface>> read_interfaces();
+
+// The same tables of this machine, or of the network namespace of this thread. Needs no privilege;
+// fails with Runtime when the kernel does not tell.
 [[nodiscard]] Result<std::string> interface_list();
 
 }  // namespace trawl::control

@@ -124,6 +124,8 @@ void add_ipv4_addresses(const ifaddrs* entries, std::vector<ListedInterface>& in
   }
 }
 
+}  // namespace
+
 Result<std::vector<ListedInterface>> read_interfaces() {
   ifaddrs* entries = nullptr;
   if (::getifaddrs(&entries) != 0) {
@@ -146,8 +148,6 @@ Result<std::vector<ListedInterface>> read_interfaces() {
   }
   return interfaces;
 }
-
-}  // namespace
 
 // "veth0 000012C6 00000000 0001 0 0 0 00FFFFFF": device, destination, gateway, flags, references,
 // uses, metric, mask. Addresses are those of memory, in network order.

@@ -9,12 +9,7 @@ using enum ArgumentUse;
 
 constexpr std::array kLater{
     LaterOption{{"nsock-engine", Required}, "the choice of an event loop"},
-    LaterOption{{"script", Required}, "scripts"},
-    LaterOption{{"script-args", Required}, "scripts"},
-    LaterOption{{"script-args-file", Required}, "scripts"},
     LaterOption{{"script-help", Required}, "scripts"},
-    LaterOption{{"script-timeout", Required}, "scripts"},
-    LaterOption{{"script-trace", None}, "scripts"},
     LaterOption{{"script-updatedb", None}, "scripts"},
 };
 

@@ -54,9 +54,9 @@ constexpr std::array kTargetRules{
 const std::vector<OptionRule>& option_rules() {
   static const std::vector<OptionRule> rules = [] {
     std::vector<OptionRule> all{kTargetRules.begin(), kTargetRules.end()};
-    for (const auto part :
-         {scan_option_rules(), timing_option_rules(), style_option_rules(), report_option_rules(),
-          through_option_rules(), version_option_rules(), os_option_rules()}) {
+    for (const auto part : {scan_option_rules(), timing_option_rules(), style_option_rules(),
+                            report_option_rules(), through_option_rules(), version_option_rules(),
+                            os_option_rules(), script_option_rules()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

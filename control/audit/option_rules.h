@@ -45,6 +45,7 @@ AuditResult<void> add_value(AuditOptions& options, const OptionWord& word) {
 [[nodiscard]] std::span<const OptionRule> through_option_rules() noexcept;
 [[nodiscard]] std::span<const OptionRule> version_option_rules() noexcept;
 [[nodiscard]] std::span<const OptionRule> os_option_rules() noexcept;
+[[nodiscard]] std::span<const OptionRule> script_option_rules() noexcept;
 
 // An option of Nmap 7.93's that trawl does not do yet.
 struct LaterOption {

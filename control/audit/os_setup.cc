@@ -26,10 +26,11 @@ std::string platform() {
 
 }  // namespace
 
-void settle_aggressive(AuditOptions& options, const Warn& warn) {
+void settle_aggressive(AuditOptions& options) {
   if (!options.is_aggressive) return;
   options.version.is_wanted = true;
-  warn("WARNING: -A is -O, -sV and --traceroute here; scripts cannot be run yet.");
+  options.scripts.are_wanted = true;
+  if (options.scripts.choices.empty()) options.scripts.choices.emplace_back("default");
   if (!may_send_raw(options) || !options.proxies.empty()) return;
   options.traceroute = true;
   options.os.is_wanted = true;

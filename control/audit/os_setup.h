@@ -9,7 +9,7 @@
 namespace trawl::control {
 
 // What -A turns on, as far as it is possible here; to be called first.
-void settle_aggressive(AuditOptions& options, const std::function<void(std::string_view)>& warn);
+void settle_aggressive(AuditOptions& options);
 
 // Whether OS detection, if it is asked for, can be done at all. `raw`: raw packets may be sent.
 [[nodiscard]] AuditResult<void> check_os(const AuditOptions& options, bool raw);

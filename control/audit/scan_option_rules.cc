@@ -47,7 +47,8 @@ Taken take_scan_types(AuditOptions& options, const OptionWord& word) {
       options.version.is_wanted = true;
       options.version.is_old_name = options.version.is_old_name || letter == 'R';
     } else if (letter == 'C') {
-      return bad_value("-sC is not there yet (scripts).");
+      options.scripts.are_wanted = true;
+      options.scripts.choices.emplace_back("default");
     } else {
       return bad_word(fmt::format("Scantype {} not supported", letter));
     }

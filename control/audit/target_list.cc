@@ -118,6 +118,10 @@ AuditResult<void> TargetList::exclude(std::string_view text) {
   return {};
 }
 
+void TargetList::add(std::string_view expression) {
+  words_.push_back(split_ports(std::string{expression}, family_ == AddressFamily::V6));
+}
+
 std::optional<TargetWord> TargetList::next_word() {
   while (words_.empty() && !files_.empty()) {
     std::string word = files_.front()->next();

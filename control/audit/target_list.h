@@ -58,6 +58,9 @@ class TargetList {
   // These are left out, each as often as it is there.
   void skip(SeenHosts hosts) { skipped_ = std::move(hosts); }
 
+  // One more expression, behind those there are, with or without ports of its own.
+  void add(std::string_view expression);
+
   // nullopt behind the last.
   [[nodiscard]] std::optional<AuditTarget> next();
   // Targets that were left out because trawl.conf(5) blocks them, and those outside of the scope.

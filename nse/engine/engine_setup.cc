@@ -58,7 +58,10 @@ Result<void> Engine::Impl::set_up(Engine& engine, std::span<const NativeModule> 
                       {"new_thread", new_thread},
                       {"base", base_coroutine},
                       {"gettid", thread_name},
-                      {"isworker", is_worker}};
+                      {"isworker", is_worker},
+                      {"getid", script_name},
+                      {"getinfo", script_details},
+                      {"gethostport", host_and_port}};
   const auto error = run_protected(state.get(), [&](lua_State* lua) {
     install_libraries(lua, &libraries);
     open_modules(lua, modules);

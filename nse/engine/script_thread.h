@@ -47,8 +47,9 @@ class ScriptThread : public LuaThread {
   ScriptHost* host = nullptr;  // Null before and after all hosts.
   std::optional<ScriptPort> port{};
   bool worker = false;
-  bool in_rule = false;    // Its rule runs, not yet its action.
-  int record = LUA_NOREF;  // In Lua's registry: its environment, host and port.
+  bool in_rule = false;                    // Its rule runs, not yet its action.
+  int record = LUA_NOREF;                  // In Lua's registry: its environment, host and port...
+  static constexpr int kHostOfRecord = 2;  // ...and where the host is in it; the port is behind.
   Clock::time_point begun{};
   Clock::time_point deadline = Clock::time_point::max();
   std::uint64_t instructions = 0;  // Since it last waited, by the hook's count.

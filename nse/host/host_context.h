@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "nse/engine/script_thread.h"
 #include "nse/host/host_facts.h"
+#include "nse/host/socket_slots.h"
 #include "service/nsock/event.h"
 
 namespace trawl::nse {
@@ -66,8 +67,8 @@ class HostContext {
   [[nodiscard]] virtual AddressFamily address_family() const = 0;
   [[nodiscard]] virtual int ttl() const = 0;             // Of raw packets; 64 unless asked for.
   [[nodiscard]] virtual int payload_length() const = 0;  // Of --data-length.
-  // Script threads that hold sockets at once (--max-parallelism; 20 unless asked for).
-  [[nodiscard]] virtual std::size_t most_socket_holders() const = 0;
+  // Script threads that hold sockets at once (--max-parallelism).
+  [[nodiscard]] virtual SocketLimits socket_limits() const = 0;
   // What sockets are bound to, for those that bind nothing themselves (-S, -g, -e).
   [[nodiscard]] virtual service::SocketSettings socket_settings() const = 0;
 

@@ -20,10 +20,8 @@ int collect_module(lua_State* lua) {
 
 Result<void> install_host_module(Engine& engine, HostContext& context) {
   const auto error = run_protected(engine.lua(), [&](lua_State* lua) {
-    new (lua_newuserdatauv(lua, sizeof(HostModule), 0))
-        HostModule{.context = context,
-                   .loop = engine.loop(),
-                   .slots = SocketSlots{context.most_socket_holders()}};
+    new (lua_newuserdatauv(lua, sizeof(HostModule), 0)) HostModule{
+        .context = context, .loop = engine.loop(), .slots = SocketSlots{context.socket_limits()}};
     // Collected after all sockets: those are made later.
     lua_newtable(lua);
     lua_pushcfunction(lua, collect_module);

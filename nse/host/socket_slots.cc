@@ -7,7 +7,7 @@ namespace trawl::nse {
 
 std::optional<SocketSlots::Place> SocketSlots::take(ScriptThread& thread) {
   if (held_.find(&thread) == held_.end()) {
-    if (held_.size() >= most_) return {};
+    if (!has_room(thread.host)) return {};
     hold(thread);
   }
   Slot& slot = held_[&thread];
@@ -16,12 +16,17 @@ std::optional<SocketSlots::Place> SocketSlots::take(ScriptThread& thread) {
 }
 
 void SocketSlots::hold(ScriptThread& thread) {
-  held_[&thread] = {.number = ++last_};
+  held_[&thread] = {.number = ++last_, .host = thread.host};
+  ++of_host_[thread.host];
   thread.at_end(this, [this, who = &thread] { drop(who); });
 }
 
 void SocketSlots::drop(const LuaThread* thread) {
-  held_.erase(thread);
+  const auto held = held_.find(thread);
+  if (held == held_.end()) return;
+  const auto of_host = of_host_.find(held->second.host);
+  if (--of_host->second == 0) of_host_.erase(of_host);
+  held_.erase(held);
   serve();
 }
 
@@ -39,13 +44,25 @@ void SocketSlots::give_back(const Place& place) {
   }
 }
 
+bool SocketSlots::has_room(const ScriptHost* host) const {
+  if (held_.size() >= limits_.all) return false;
+  const auto found = of_host_.find(host);
+  return found == of_host_.end() || found->second < limits_.per_host;
+}
+
+// In the order in which they came, but for those whose host has enough.
 void SocketSlots::serve() {
-  while (!waiters_.empty() && held_.size() < most_) {
-    const Waiter next = std::move(waiters_.front());
-    waiters_.pop_front();
-    const auto thread = next.thread.lock();
-    if (thread == nullptr || !next.suspension.alive()) continue;
-    hold(static_cast<ScriptThread&>(*thread));
+  for (auto waiter = waiters_.begin(); waiter != waiters_.end() && held_.size() < limits_.all;) {
+    const auto thread = std::static_pointer_cast<ScriptThread>(waiter->thread.lock());
+    const bool is_gone = thread == nullptr || !waiter->suspension.alive();
+    if (!is_gone && !has_room(thread->host)) {
+      ++waiter;
+      continue;
+    }
+    const Waiter next = std::move(*waiter);
+    waiter = waiters_.erase(waiter);
+    if (is_gone) continue;
+    hold(*thread);
     next.suspension.resume([](lua_State* /*lua*/) { return 0; });
   }
 }

@@ -12,10 +12,16 @@
 
 namespace trawl::nse {
 
-// Limits how many script threads hold sockets at once. One that holds a socket may have more.
+// How many script threads may hold sockets at once: against one host, and in all.
+struct SocketLimits {
+  std::size_t per_host = 20;  // As Nmap has it for all hosts together.
+  std::size_t all = 1000;
+};
+
+// Keeps to these limits. A thread that holds a socket may have more of them.
 class SocketSlots {
  public:
-  explicit SocketSlots(std::size_t most) : most_{most} {}
+  explicit SocketSlots(SocketLimits limits) : limits_{limits} {}
   SocketSlots(const SocketSlots&) = delete;
   SocketSlots& operator=(const SocketSlots&) = delete;
 
@@ -42,13 +48,16 @@ class SocketSlots {
   void hold(ScriptThread& thread);
   void drop(const LuaThread* thread);
   void serve();
+  [[nodiscard]] bool has_room(const ScriptHost* host) const;
 
   struct Slot {
     std::uint64_t number = 0;
+    const ScriptHost* host = nullptr;
     std::size_t sockets = 0;
   };
 
-  std::size_t most_;
+  SocketLimits limits_;
+  std::map<const ScriptHost*, std::size_t> of_host_;  // Holders.
   std::uint64_t last_ = 0;
   std::map<const LuaThread*, Slot> held_;
   std::deque<Waiter> waiters_;

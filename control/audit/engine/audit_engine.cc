@@ -71,6 +71,7 @@ Result<void> AuditEngine::run() {
   }
   if (auto opened = open_services(); !opened) return opened;
   if (auto opened = open_os(); !opened) return opened;
+  if (auto opened = open_scripts(); !opened) return opened;
   feed_ = std::make_unique<TargetFeed>(targets_);
   std::string failure;
   while (!was_stopped()) {
@@ -80,7 +81,7 @@ Result<void> AuditEngine::run() {
     if (os_ && failure.empty()) failure = os_->failure();
     // What was found is told nevertheless.
     if (!failure.empty()) stop();
-    if (hosts_.empty() && !has_targets_ && postponed_.empty()) break;
+    if (hosts_.empty() && !has_targets_ && postponed_.empty() && end_scripts()) break;
     wait_for_work();
   }
   tell_of_targets();
@@ -114,6 +115,7 @@ void AuditEngine::turn() {
   take_names();
   take_services();
   take_os();
+  take_scripts();
   if (idle_) turn_idle();
   while (!wakes_.empty() && wakes_.top().at <= now_) {
     const Wake wake = wakes_.top();
@@ -155,6 +157,7 @@ void AuditEngine::turn() {
 void AuditEngine::wait_for_work() {
   constexpr Moment kPoll{1000};  // For what no descriptor tells of: names, a least rate.
   if (!ready_.empty() || admits_more_) return;
+  if (scripts_ && scripts_->may_begin(now_, others_join_scripts())) return;
   Moment until = now_ + kLongestWait;
   if (!wakes_.empty()) until = std::min(until, wakes_.top().at);
   if (hooks_.tick) until = std::min(until, last_tick_ + kTickEvery);
@@ -173,6 +176,7 @@ void AuditEngine::wait_for_work() {
   if (keys_fd_ >= 0) others.push_back(keys_fd_);
   if (services_ && services_->fd() >= 0) others.push_back(services_->fd());
   if (os_) std::ranges::copy(os_->fds(), std::back_inserter(others));
+  if (scripts_) others.push_back(scripts_->fd());
   if (network_) {
     network_->wait(most, others);
   } else {
@@ -227,7 +231,7 @@ Moment AuditEngine::patience_with(const AuditHost& host,
 
 void AuditEngine::look_at(AuditHost& host) {
   using enum AuditHost::Stage;
-  const bool is_beside = host.stage == Services || host.stage == Os;
+  const bool is_beside = host.stage == Services || host.stage == Os || host.stage == Scripts;
   if (host.stage == Naming || (!host.schedule && !is_beside)) return;
   const Moment limit = plan_.timing.host_timeout;
   if (limit > Moment{0} && now_ - host.started >= limit) {
@@ -340,7 +344,8 @@ void AuditEngine::send_raw(AuditHost& host, const ProbeSpec& spec, unsigned atte
 }
 
 void AuditEngine::schedule_wake(AuditHost& host) {
-  const bool asks = host.stage == AuditHost::Stage::Services || host.stage == AuditHost::Stage::Os;
+  const bool asks = host.stage == AuditHost::Stage::Services ||
+                    host.stage == AuditHost::Stage::Os || host.stage == AuditHost::Stage::Scripts;
   if (host.is_ready || host.stage == AuditHost::Stage::Naming || (!host.schedule && !asks)) return;
   auto at = asks ? std::nullopt : host.schedule->next_deadline();
   if (!asks && host.pace->next_send() > now_) {
@@ -356,12 +361,16 @@ void AuditEngine::schedule_wake(AuditHost& host) {
 
 void AuditEngine::interrupt_hosts() {
   if (services_) services_->turn();
+  if (scripts_) {
+    scripts_->stop();
+    take_scripts();
+  }
   std::vector<std::uint64_t> ids;
   for (const auto& [id, host] : hosts_) ids.push_back(id);
   std::ranges::sort(ids);
   // What only waits for its names comes first: --resume has to look at all that follow again.
   std::stable_partition(ids.begin(), ids.end(), [this](std::uint64_t id) {
-    return hosts_.at(id)->stage == AuditHost::Stage::Naming;
+    return hosts_.at(id)->stage >= AuditHost::Stage::Naming;
   });
   for (const std::uint64_t id : ids) {
     AuditHost& host = *hosts_.at(id);
@@ -369,7 +378,7 @@ void AuditEngine::interrupt_hosts() {
     const auto knows = [](const std::vector<PortResult>& results) {
       return std::ranges::any_of(results, &PortResult::is_known);
     };
-    const bool is_done = host.stage == AuditHost::Stage::Naming;
+    const bool is_done = host.stage >= AuditHost::Stage::Naming;
     if (host.report.status != HostStatus::Up ||
         !(is_done || std::ranges::any_of(host.results, knows))) {
       active_probes_ -= largest_stage(host.target);

@@ -25,6 +25,7 @@
 #include "control/audit/engine/name_thread.h"
 #include "control/audit/engine/os_stage.h"
 #include "control/audit/engine/probe_writer.h"
+#include "control/audit/engine/script_stage.h"
 #include "control/audit/engine/service_stage.h"
 #include "control/audit/engine/target_feed.h"
 #include "control/audit/engine/task_book.h"
@@ -56,6 +57,15 @@ class AuditEngine {
     std::function<void(std::string_view)> trace_services;
     // A round of OS detection begins: its number, from 1; 0 for a host that is left out of it.
     std::function<void(const HostReport&, unsigned)> os_try;
+    struct Scripts {
+      std::function<void(std::size_t)> loaded;  // So many.
+      // A group begins: who is in it; or what runs before or after all hosts.
+      std::function<void(ScriptStage::Phase, const std::vector<std::string>&)> begun;
+      std::function<void(const ScriptContext::Line&)> said;
+      std::function<void(std::string_view)> trace;
+      // Before or after all hosts.
+      std::function<void(ScriptStage::Phase, std::vector<ScriptReport>&&)> found;
+    } scripts{};
     // Reads what the user types. Returns the descriptor that has more, or -1.
     std::function<int()> keys;
   };
@@ -76,6 +86,8 @@ class AuditEngine {
     std::uint64_t hosts_active = 0;
     const AuditTask* task = nullptr;  // What most of them are at; nullptr for nothing...
     double share = 0;                 // ...and how much of it is done.
+    // Scripts that have run longest, and for how long.
+    std::vector<std::pair<std::string, std::chrono::milliseconds>> slowest{};
   };
   [[nodiscard]] Progress progress() const;
   [[nodiscard]] dataplane::PacketCounters counters() noexcept;
@@ -120,6 +132,7 @@ class AuditEngine {
     return has_targets_ || !postponed_.empty();
   }
   void finish(AuditHost& host);
+  void hand_on(AuditHost& host);
   [[nodiscard]] std::vector<PortReport> ports_of(const AuditHost& host) const;
   void take_names();
   [[nodiscard]] HostPace::Limits pace_limits(const ProbeSet& probes) const noexcept;
@@ -153,6 +166,17 @@ class AuditEngine {
   void leave_os(AuditHost& host);
   void take_os_news();
   void take_os();
+
+  // Scripts: audit_scripts.cc.
+  [[nodiscard]] Result<void> open_scripts();
+  [[nodiscard]] bool begin_scripts(AuditHost& host);
+  void leave_scripts(AuditHost& host);
+  void tell_of_scripts();
+  void take_scripts();
+  [[nodiscard]] bool end_scripts();
+  [[nodiscard]] bool others_join_scripts() const noexcept {
+    return hosts_.size() > at_scripts_ || more_hosts_come();
+  }
 
   // Sending: audit_engine.cc.
   void look_at(AuditHost& host);
@@ -200,6 +224,8 @@ class AuditEngine {
   std::unique_ptr<NameThread> names_;
   std::optional<ServiceStage> services_;  // With -sV.
   std::unique_ptr<OsStage> os_;           // With -O.
+  std::unique_ptr<ScriptStage> scripts_;  // With -sC or --script.
+  std::size_t at_scripts_ = 0;            // Hosts.
   std::vector<ConnectionPool::Result> connection_results_;
   std::unique_ptr<IdleStage> idle_;  // With -sI.
   std::string idle_note_;            // Of its zombie, until a report has it.

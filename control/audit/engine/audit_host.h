@@ -41,7 +41,17 @@ struct TraceState {
 
 // A host that is being audited. Its stages follow one another; each is a set of probes.
 struct AuditHost {
-  enum class Stage : std::uint8_t { Neighbour, Discovery, Scan, Services, Trace, Os, Naming, Done };
+  enum class Stage : std::uint8_t {
+    Neighbour,
+    Discovery,
+    Scan,
+    Services,
+    Trace,
+    Os,
+    Naming,
+    Scripts,
+    Done
+  };
 
   AuditHost(AuditTarget audited, const Timing& timing) : target{std::move(audited)}, rtt{timing} {}
 
@@ -73,6 +83,7 @@ struct AuditHost {
   bool services_begun = false;  // Its ports were asked who they are, or need not be...
   ServiceFindings services;     // ...and this is known of them.
   bool os_begun = false;        // Likewise its operating system.
+  bool scripts_begun = false;   // Scripts run against it, or did.
   std::optional<TraceState> trace;
   bool leads_trace = false;  // Others of its network wait for what it finds.
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,6 +22,9 @@
 namespace trawl::control {
 
 struct AuditPlan;
+class ScriptRunner;
+// Loads the scripts; fails where one cannot be loaded.
+using OpenScripts = std::function<Result<std::unique_ptr<ScriptRunner>>()>;
 using OpenOsStage =
     std::function<Result<std::unique_ptr<OsStage>>(const AuditPlan& plan, bool traces)>;
 
@@ -41,6 +45,9 @@ struct AuditPlan {
   OpenServices services;  // Version detection; empty for none.
   OsSettings os;          // OS detection...
   OpenOsStage os_stage;   // ...and how it begins; empty for none.
+  OpenScripts scripts;    // Empty for none.
+  // By protocol: ports of --exclude-ports.
+  std::array<std::vector<std::uint16_t>, kPortProtocols> excluded_ports;
   bool reverse_dns = true;
   service::NameSettings names;
   bool names_downs = false;  // -R: reverse DNS for hosts that are down too.

@@ -44,6 +44,7 @@ void AuditEngine::admit() {
   const std::uint64_t most_probes = group != 0 ? ~std::uint64_t{0} : kMostProbes;
   admits_more_ = false;
   awaits_targets_ = false;
+  if (scripts_ && !scripts_->has_begun()) return;
   for (std::size_t i = 0;
        hosts_.size() < most_hosts && active_probes_ < most_probes && !was_stopped(); ++i) {
     // Those who are there already go on.
@@ -272,6 +273,7 @@ std::size_t AuditEngine::task_of(const AuditHost& host) const noexcept {
     case Trace: return book_.trace();
     case Os: return book_.os();
     case Naming: return book_.naming();
+    case Scripts: return book_.scripts();
     default: return TaskBook::kNone;
   }
 }
@@ -347,6 +349,12 @@ void AuditEngine::finish(AuditHost& host) {
   leave_stage(host);
   leave_services(host);
   leave_os(host);
+  const bool had_scripts = host.stage == Scripts;
+  leave_scripts(host);
+  if (had_scripts) {
+    hand_on(host);
+    return;
+  }
   if (idle_) idle_->leave(host.id);
   if (host.leads_trace) release_followers(host);
   if (host.awaited_names > 0) {
@@ -363,6 +371,11 @@ void AuditEngine::finish(AuditHost& host) {
     report.times.rttvar_us = host.rtt.rttvar().count();
   }
   report.times.timeout_us = host.rtt.timeout().count();
+  if (!begin_scripts(host)) hand_on(host);
+}
+
+void AuditEngine::hand_on(AuditHost& host) {
+  HostReport& report = host.report;
   enter_task(host, TaskBook::kNone);
   close_tasks();  // Before the host that was the last at them is told of.
   ++done_;

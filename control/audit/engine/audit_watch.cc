@@ -20,6 +20,7 @@ AuditEngine::Progress AuditEngine::progress() const {
   }
   if (most == TaskBook::kNone) return progress;
   progress.task = &tasks[most];
+  if (scripts_ && most == book_.scripts()) progress.slowest = scripts_->progress().slowest;
   const double to_come =
       (feed_ ? feed_->remaining() : 0.0) + static_cast<double>(postponed_.size());
   progress.share = book_.share(most, work_of(most), to_come);
@@ -47,7 +48,7 @@ TaskBook::Work AuditEngine::work_of(std::size_t task) const {
   }
   TaskBook::Work all;
   for (const auto& [id, host] : hosts_) {
-    if (host->task != task) continue;
+    if (host->task != task || host->stage == AuditHost::Stage::Scripts) continue;
     all.done += host->task_work;
     if (services_ && host->stage == AuditHost::Stage::Services) {
       const ServiceStage::Work work = services_->work(host->id);
@@ -68,6 +69,11 @@ TaskBook::Work AuditEngine::work_of(std::size_t task) const {
     const auto work = host->schedule->work(needed_by(*host), silent / (silent + answered));
     all.done += work.sent;
     all.left += work.left;
+  }
+  if (scripts_ && task == book_.scripts()) {
+    const nse::Engine::Progress scripts = scripts_->progress();
+    all.done += static_cast<double>(scripts.over);
+    all.left += static_cast<double>(scripts.rules - scripts.over + scripts_->waiting());
   }
   return all;
 }

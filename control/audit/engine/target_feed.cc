@@ -63,6 +63,15 @@ std::optional<AuditTarget> TargetFeed::take() {
   return target;
 }
 
+void TargetFeed::add(std::string expression) {
+  {
+    const std::lock_guard lock{mutex_};
+    added_.push_back(std::move(expression));
+    is_at_end_ = false;
+  }
+  has_room_.notify_one();
+}
+
 std::vector<std::string> TargetFeed::take_warnings() {
   const std::lock_guard lock{mutex_};
   return std::exchange(warnings_, {});
@@ -82,6 +91,12 @@ void TargetFeed::work() {
   constexpr std::chrono::milliseconds kEvery{100};
   auto estimated = std::chrono::steady_clock::now();
   for (;;) {
+    std::vector<std::string> added;
+    {
+      const std::lock_guard lock{mutex_};
+      added = std::exchange(added_, {});
+    }
+    for (const std::string& expression : added) targets_.add(expression);
     auto target = targets_.next();
     found_ += target ? 1 : 0;
     if (const auto now = std::chrono::steady_clock::now(); !target || now - estimated > kEvery) {
@@ -90,14 +105,17 @@ void TargetFeed::work() {
     }
     std::unique_lock lock{mutex_};
     const bool was_empty = ready_.empty();
-    is_at_end_ = !target;
+    is_at_end_ = !target && added_.empty();
     if (target) ready_.push_back(std::move(*target));
     if (was_empty) {
       const std::uint64_t one = 1;
       (void)!::write(event_fd_, &one, sizeof one);
     }
-    if (is_at_end_) return;
-    has_room_.wait(lock, [this] { return is_stopped_ || ready_.size() < kMostReady; });
+    if (is_at_end_) {
+      has_room_.wait(lock, [this] { return is_stopped_ || !added_.empty(); });
+    } else {
+      has_room_.wait(lock, [this] { return is_stopped_ || ready_.size() < kMostReady; });
+    }
     if (is_stopped_) return;
   }
 }

@@ -30,6 +30,8 @@ class TargetFeed {
 
   // nullopt when there is none at the moment.
   [[nodiscard]] std::optional<AuditTarget> take();
+  // Another target expression, behind those there are.
+  void add(std::string expression);
   // Whether all were taken.
   [[nodiscard]] bool is_over();
   // What was wrong with targets since the last call.
@@ -52,6 +54,7 @@ class TargetFeed {
   std::condition_variable has_room_;
   std::deque<AuditTarget> ready_;
   std::vector<std::string> warnings_;
+  std::vector<std::string> added_;
   bool is_at_end_ = false;
   std::uint64_t found_ = 0;         // By the feed's thread.
   std::uint64_t handed_on_ = 0;     // By take().

@@ -40,6 +40,7 @@ TaskBook::TaskBook(const std::vector<ScanType>& types, const ScanList& scans) : 
   tasks_.push_back({.name = task_name_of(ScanType::Trace)});
   tasks_.push_back({.name = "OS detection", .is_quiet = true});
   tasks_.push_back({.name = "Parallel DNS resolution"});
+  tasks_.push_back({.name = "NSE"});
 }
 
 std::size_t TaskBook::scan(ScanType type) const noexcept {

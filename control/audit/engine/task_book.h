@@ -46,10 +46,11 @@ class TaskBook {
 
   // Needs one of those types.
   [[nodiscard]] std::size_t scan(ScanType type) const noexcept;
-  [[nodiscard]] std::size_t services() const noexcept { return tasks_.size() - 4; }
-  [[nodiscard]] std::size_t trace() const noexcept { return tasks_.size() - 3; }
-  [[nodiscard]] std::size_t os() const noexcept { return tasks_.size() - 2; }
-  [[nodiscard]] std::size_t naming() const noexcept { return tasks_.size() - 1; }
+  [[nodiscard]] std::size_t services() const noexcept { return tasks_.size() - 5; }
+  [[nodiscard]] std::size_t trace() const noexcept { return tasks_.size() - 4; }
+  [[nodiscard]] std::size_t os() const noexcept { return tasks_.size() - 3; }
+  [[nodiscard]] std::size_t naming() const noexcept { return tasks_.size() - 2; }
+  [[nodiscard]] std::size_t scripts() const noexcept { return tasks_.size() - 1; }
   [[nodiscard]] const std::vector<AuditTask>& tasks() const noexcept { return tasks_; }
 
   // A host goes from one, which took `work` probes, to the other; kNone is before the first and

@@ -171,6 +171,10 @@ Result<void> AuditReports::add(const HostReport& report) {
   return first;
 }
 
+Result<void> AuditReports::add_scripts(bool is_before, const std::vector<ScriptReport>& scripts) {
+  return append([&](const ReportFormat& format) { return format.scripts(is_before, scripts); });
+}
+
 Result<void> AuditReports::note(const TaskNote& note) {
   return append([&note](const ReportFormat& format) { return format.task(note); });
 }

@@ -58,6 +58,8 @@ class AuditReports {
   [[nodiscard]] Result<void> complain(std::string_view text);
   // Takes a host with any number of ports; one larger than the buffers goes to the files at once.
   [[nodiscard]] Result<void> add(const HostReport& report);
+  // What scripts found before all hosts, or after them.
+  [[nodiscard]] Result<void> add_scripts(bool is_before, const std::vector<ScriptReport>& scripts);
   // What is told while the audit runs, in formats that tell it.
   [[nodiscard]] Result<void> note(const TaskNote& note);
   [[nodiscard]] Result<void> hint(const HostReport& report);

@@ -53,8 +53,8 @@ struct HostReport {
   bool interrupted = false;       // The audit was stopped; `ports` has what was found until then.
   bool timed_out = false;         // --host-timeout ended it; `ports` has what was found until then.
   std::vector<PortReport> ports;  // Every port that was asked for, by protocol and number.
-  std::vector<TraceReport> traces;  // None or one.
-  std::optional<OsReport> os;       // nullopt: it was not asked.
+  std::vector<TraceReport> traces;    // None or one.
+  std::optional<OsReport> os;         // nullopt: it was not asked.
   std::vector<ScriptReport> scripts;  // Of host rules, in the order in which they ended.
   HostTimes times;
   std::chrono::system_clock::time_point started;

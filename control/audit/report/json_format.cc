@@ -13,6 +13,7 @@
 #include "control/survey/output/text_writer.h"
 #include "control/survey/text.h"
 #include "control/survey/version.h"
+#include "nse/engine/output_value.h"
 
 namespace trawl::control {
 namespace {
@@ -119,13 +120,41 @@ std::string detection_member(const PortReport& port, const ServiceText& service)
   return text + why_member(found.evidence) + '}';
 }
 
+// A table has "value" where it says itself what it is, and its items with or without keys.
+std::string structure_object(const nse::OutputValue& value) {
+  if (!value.is_table) return quoted(value.text);
+  std::string items;
+  for (const nse::OutputItem& item : value.items) {
+    items += items.empty() ? "{" : ",{";
+    if (item.key) items += fmt::format("\"key\":{},", quoted(*item.key));
+    items += fmt::format("\"value\":{}}}", structure_object(item.value));
+  }
+  return fmt::format("[{}]", items);
+}
+
+// ,"scripts":[{"id":"banner","output":"...","structure":...}]
+std::string scripts_member(std::span<const ScriptReport> scripts) {
+  std::string list;
+  for (const ScriptReport& script : scripts) {
+    list += fmt::format("{}{{\"id\":{},\"output\":{}", list.empty() ? "" : ",", quoted(script.id),
+                        quoted(script.output.text));
+    if (script.output.structure) {
+      list += fmt::format(",\"structure\":{}", structure_object(*script.output.structure));
+    }
+    list += '}';
+  }
+  return list.empty() ? list : fmt::format(",\"scripts\":[{}]", list);
+}
+
 std::string port_object(const PortReport& port, const PortNames* names) {
   std::string text =
       fmt::format("{{\"port\":{},\"protocol\":\"{}\",\"state\":\"{}\"{}", port.number,
                   name_of(port.protocol), name_of(port.state), reason_members(port.reason));
   const ServiceText service = service_text(port, names);
   if (!service.name.empty()) text += fmt::format(",\"service\":{}", quoted(service.name));
-  return text + detection_member(port, service) + '}';
+  text += detection_member(port, service);
+  if (port.scripts) text += scripts_member(*port.scripts);
+  return text + '}';
 }
 
 std::string ignored_object(const IgnoredState& state) {
@@ -204,8 +233,14 @@ std::string JsonFormat::host(const HostReport& report) const {
   if (report.timed_out) text += ",\"timed_out\":true";
   if (scanned) text += port_members(report, run_, names_);
   text += os_member(report);
+  text += scripts_member(report.scripts);
   if (!report.traces.empty()) text += trace_member(report.traces.front());
   return text + times_member(report.times) + "}\n";
+}
+
+std::string JsonFormat::scripts(bool is_before, const std::vector<ScriptReport>& scripts) const {
+  return fmt::format("{{\"schema\":\"trawl.v1\",\"record\":\"{}\"{}}}\n",
+                     is_before ? "prescript" : "postscript", scripts_member(scripts));
 }
 
 std::string JsonFormat::footer(const AuditTotals& totals) const {

@@ -14,6 +14,8 @@ class JsonFormat final : public ReportFormat {
 
   [[nodiscard]] std::string header() const override;
   [[nodiscard]] std::string host(const HostReport& report) const override;
+  [[nodiscard]] std::string scripts(bool is_before,
+                                    const std::vector<ScriptReport>& scripts) const override;
   [[nodiscard]] std::string footer(const AuditTotals& totals) const override;
   void set_levels(int verbosity, int debugging) override { run_.set_levels(verbosity, debugging); }
 

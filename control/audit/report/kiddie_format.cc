@@ -69,6 +69,10 @@ std::string KiddieFormat::host(const HostReport& report) const {
   return spelled(screen_.host(report));
 }
 
+std::string KiddieFormat::scripts(bool is_before, const std::vector<ScriptReport>& scripts) const {
+  return spelled(screen_.scripts(is_before, scripts));
+}
+
 std::string KiddieFormat::footer(const AuditTotals& totals) const {
   return spelled(screen_.footer(totals));
 }

@@ -14,6 +14,7 @@
 #include "control/audit/report/service_text.h"
 #include "control/survey/text.h"
 #include "control/survey/version.h"
+#include "nse/engine/output_value.h"
 
 namespace trawl::control {
 namespace {
@@ -48,8 +49,18 @@ std::string byte_text(std::uint64_t bytes) {
 constexpr std::size_t kMostColumns = 5;
 using Row = std::array<std::string, kMostColumns>;
 
-// The rows with their columns as wide as the widest, but for the last.
-std::string table(const std::vector<Row>& rows, std::size_t columns) {
+std::string lines_of(std::span<const ScriptReport> scripts) {
+  std::string text;
+  for (const ScriptReport& script : scripts) {
+    text += nse::script_lines(script.id, script.output.text);
+  }
+  return text;
+}
+
+// The rows with their columns as wide as the widest, but for the last; below each what is in
+// `below`.
+std::string table(const std::vector<Row>& rows, std::size_t columns,
+                  const std::vector<std::string>& below) {
   std::array<std::size_t, kMostColumns> widths{};
   for (const Row& row : rows) {
     for (std::size_t i = 0; i + 1 < columns; ++i) widths[i] = std::max(widths[i], row[i].size());
@@ -63,6 +74,7 @@ std::string table(const std::vector<Row>& rows, std::size_t columns) {
     text += row[columns - 1];
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
+    text += below[static_cast<std::size_t>(&row - rows.data())];
   }
   return text;
 }
@@ -90,6 +102,7 @@ std::string port_table(const PortSummary& summary, const AuditRun& run, const Po
   if (shows_reasons(run)) heads[columns++] = "REASON";
   if (run.detects_versions) heads[columns++] = "VERSION";
   std::vector<Row> rows{heads};
+  std::vector<std::string> below{{}};
   for (const PortReport* port : summary.listed) {
     const ServiceText service = service_text(*port, names);
     Row row{protocols ? fmt::format("{}", port->number)
@@ -99,8 +112,9 @@ std::string port_table(const PortSummary& summary, const AuditRun& run, const Po
     if (shows_reasons(run)) row[column++] = reason_text(port->reason);
     if (run.detects_versions) row[column] = printable(version_column(service));
     rows.push_back(std::move(row));
+    below.push_back(port->scripts ? lines_of(*port->scripts) : std::string{});
   }
-  return table(rows, columns);
+  return table(rows, columns, below);
 }
 
 // Services that nobody knows, for whoever wants to write a line for them.
@@ -251,10 +265,17 @@ std::string NormalFormat::host(const HostReport& report) const {
   }
   text += os_text(report, run_);
   text += service_info(summary);
+  if (!report.scripts.empty()) {
+    text += fmt::format("\nHost script results:\n{}", lines_of(report.scripts));
+  }
   for (const TraceReport& trace : report.traces) text += trace_text(trace);
   text += host_end(report);
-  if (has_ports || !report.traces.empty()) text += '\n';
+  if (has_ports || !report.traces.empty() || !report.scripts.empty()) text += '\n';
   return text;
+}
+
+std::string NormalFormat::scripts(bool is_before, const std::vector<ScriptReport>& scripts) const {
+  return fmt::format("{}-scan script results:\n{}", is_before ? "Pre" : "Post", lines_of(scripts));
 }
 
 std::string NormalFormat::host_start(const HostReport& report) const {

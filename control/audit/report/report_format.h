@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "control/audit/audit_options.h"
 #include "control/audit/report/host_report.h"
@@ -23,6 +24,11 @@ class ReportFormat {
   [[nodiscard]] virtual std::string header() const = 0;
   // "" for a host that the run does not tell of.
   [[nodiscard]] virtual std::string host(const HostReport& report) const = 0;
+  // What scripts found before all hosts, or after them; not all formats tell of it.
+  [[nodiscard]] virtual std::string scripts(bool /*is_before*/,
+                                            const std::vector<ScriptReport>&) const {
+    return {};
+  }
   // What closes a report that came so far, at most OutputFile::kLongestTrailer bytes.
   [[nodiscard]] virtual std::string footer(const AuditTotals& totals) const = 0;
 

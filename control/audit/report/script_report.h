@@ -10,8 +10,6 @@ namespace trawl::control {
 struct ScriptReport {
   std::string id;  // "http-title"
   nse::ScriptOutput output{};
-  // Only reports for programs have it: of scripts that are there to complete a version.
-  bool is_hidden = false;
 };
 
 }  // namespace trawl::control

@@ -11,6 +11,7 @@
 #include "control/survey/output/nmap_xml_formatter.h"
 #include "control/survey/output/text_writer.h"
 #include "control/survey/version.h"
+#include "nse/engine/output_value.h"
 
 namespace trawl::control {
 namespace {
@@ -109,6 +110,12 @@ std::string service_element(const PortReport& port, const PortNames* names) {
   return text + "</service>";
 }
 
+std::string script_elements(std::span<const ScriptReport> scripts) {
+  std::string text;
+  for (const ScriptReport& script : scripts) text += nse::script_xml(script.id, script.output);
+  return text;
+}
+
 std::string port_element(const PortReport& port, const PortNames* names) {
   std::string text = fmt::format(
       "<port protocol=\"{}\" portid=\"{}\"><state state=\"{}\" reason=\"{}\" reason_ttl=\"{}\"",
@@ -124,6 +131,7 @@ std::string port_element(const PortReport& port, const PortNames* names) {
   } else {
     text += service_element(port, names);
   }
+  if (port.scripts) text += script_elements(*port.scripts);
   return text + "</port>\n";
 }
 
@@ -189,12 +197,20 @@ std::string XmlFormat::host(const HostReport& report) const {
   const bool has_ports = report.timed_out ? !report.ports.empty() : report.ports_scanned;
   if (has_ports) text += ports(report, run_, names_);
   text += os_elements(report, run_);
+  if (!report.scripts.empty()) {
+    text += fmt::format("<hostscript>{}</hostscript>", script_elements(report.scripts));
+  }
   for (const TraceReport& trace : report.traces) text += trace_element(trace);
   if (report.times.srtt_us >= 0) {
     text += fmt::format("<times srtt=\"{}\" rttvar=\"{}\" to=\"{}\"/>\n", report.times.srtt_us,
                         report.times.rttvar_us, report.times.timeout_us);
   }
   return text + "</host>\n";
+}
+
+std::string XmlFormat::scripts(bool is_before, const std::vector<ScriptReport>& scripts) const {
+  const std::string_view name = is_before ? "prescript" : "postscript";
+  return fmt::format("<{0}>{1}</{0}>", name, script_elements(scripts));
 }
 
 std::string XmlFormat::task(const TaskNote& note) const { return task_element(note); }

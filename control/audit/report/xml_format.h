@@ -14,6 +14,8 @@ class XmlFormat final : public ReportFormat {
 
   [[nodiscard]] std::string header() const override;
   [[nodiscard]] std::string host(const HostReport& report) const override;
+  [[nodiscard]] std::string scripts(bool is_before,
+                                    const std::vector<ScriptReport>& scripts) const override;
   [[nodiscard]] std::string footer(const AuditTotals& totals) const override;
   [[nodiscard]] std::string task(const TaskNote& note) const override;
   [[nodiscard]] std::string hint(const HostReport& report) const override;

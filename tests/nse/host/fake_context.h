@@ -89,7 +89,7 @@ class FakeContext : public HostContext {
   [[nodiscard]] AddressFamily address_family() const override { return AddressFamily::V4; }
   [[nodiscard]] int ttl() const override { return 64; }
   [[nodiscard]] int payload_length() const override { return 0; }
-  [[nodiscard]] std::size_t most_socket_holders() const override { return holders; }
+  [[nodiscard]] SocketLimits socket_limits() const override { return limits; }
   [[nodiscard]] service::SocketSettings socket_settings() const override { return {}; }
   [[nodiscard]] std::optional<std::string> interface() const override { return {}; }
   [[nodiscard]] std::vector<InterfaceFacts> interfaces() const override {
@@ -129,7 +129,7 @@ class FakeContext : public HostContext {
   }
 
   int debug = 0;
-  std::size_t holders = 20;
+  SocketLimits limits{};
   std::set<std::string> blocked{};
   mutable std::vector<std::string> asked{};
   std::vector<std::string> targets{}, logged{}, sent{};

@@ -168,7 +168,7 @@ TEST_F(HostFunctions, GuardRawPackets) {
 
 TEST_F(HostFunctions, LimitHowManyScriptsHoldSockets) {
   const service::LocalServer server;
-  context_.holders = 2;
+  context_.limits.per_host = 2;
   const std::string port = std::to_string(server.endpoint().port);
   const auto all = results(
       "local r = nmap.registry\nr.now = r.now or 0 r.most = r.most or 0\n"
@@ -191,7 +191,7 @@ TEST_F(HostFunctions, LimitHowManyScriptsHoldSockets) {
 
 TEST_F(HostFunctions, GiveTheSlotOfADeadScriptToAnother) {
   const service::LocalServer server;
-  context_.holders = 1;
+  context_.limits.all = 1;
   const std::string port = std::to_string(server.endpoint().port);
   const auto all = results(
       "nmap.registry.kept = nmap.registry.kept or {}\n"

@@ -1,0 +1,201 @@
+#include "control/scripts/script_runner.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+#include "nse/host/host_module.h"
+#include "nse/module/native_modules.h"
+
+namespace trawl::control {
+namespace {
+
+constexpr std::size_t kSlowest = 3;  // Scripts that a progress line names.
+
+std::string note_text(const nse::ScriptNote& note) {
+  using enum nse::ScriptNote::Kind;
+  switch (note.kind) {
+    case Skipped: return fmt::format("NSE: {} is left out: {}", note.title, note.text);
+    case Started: return fmt::format("NSE: Starting {}.", note.title);
+    case Finished: return fmt::format("NSE: Finished {}.", note.title);
+    case Failed: return fmt::format("NSE: {} threw an error!\n{}", note.title, note.text);
+    case TimedOut: return fmt::format("NSE: {} timed out", note.title);
+  }
+  return {};
+}
+
+}  // namespace
+
+ScriptRunner::ScriptRunner(Settings settings, int event)
+    : settings_{std::move(settings)},
+      context_{std::make_unique<ScriptContext>(settings_.scope, [this] { ring(); })},
+      event_{event} {}
+
+Result<std::unique_ptr<ScriptRunner>> ScriptRunner::open(Settings settings) {
+  const int event = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (event < 0) {
+    return fail(ExitCode::Runtime, fmt::format("no descriptor for scripts: {}",
+                                               std::system_category().message(errno)));
+  }
+  std::unique_ptr<ScriptRunner> runner{new ScriptRunner{std::move(settings), event}};
+  std::promise<Result<std::size_t>> loaded;
+  auto result = loaded.get_future();
+  // Signals are for the thread that scans.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  (void)::pthread_sigmask(SIG_SETMASK, &all, &before);
+  runner->thread_ = std::thread{
+      [self = runner.get(), made = std::move(loaded)]() mutable { self->work(std::move(made)); }};
+  (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const auto count = result.get();
+  if (!count) return Failure{count.error()};
+  runner->scripts_ = *count;
+  return runner;
+}
+
+ScriptRunner::~ScriptRunner() {
+  stop();
+  {
+    const std::lock_guard lock{mutex_};
+    is_over_ = true;
+  }
+  has_orders_.notify_one();
+  if (thread_.joinable()) thread_.join();
+  (void)::close(event_);
+}
+
+void ScriptRunner::give(Order order) {
+  {
+    const std::lock_guard lock{mutex_};
+    orders_.push_back(std::move(order));
+  }
+  has_orders_.notify_one();
+}
+
+ScriptRunner::News ScriptRunner::take() {
+  std::uint64_t count = 0;
+  (void)!::read(event_, &count, sizeof count);
+  News news;
+  {
+    const std::lock_guard lock{mutex_};
+    news = std::exchange(news_, {});
+  }
+  news.said = context_->take();
+  return news;
+}
+
+nse::Engine::Progress ScriptRunner::progress() const {
+  const std::lock_guard lock{mutex_};
+  return progress_;
+}
+
+void ScriptRunner::ring() noexcept {
+  const std::uint64_t one = 1;
+  (void)!::write(event_, &one, sizeof one);
+}
+
+Result<void> ScriptRunner::make_engine() {
+  service::LoopOptions options = settings_.loop;
+  if (settings_.traces) {
+    options.trace = [this](std::string_view line) {
+      const std::lock_guard lock{mutex_};
+      news_.trace.emplace_back(line);
+    };
+  }
+  auto loop = service::Loop::open(std::move(options));
+  if (!loop) return Failure{loop.error()};
+  loop_ = std::move(*loop);
+  nse::EngineSettings settings = settings_.engine;
+  settings.result = [this](const nse::ScriptResult& result) { take_result(result); };
+  settings.note = [this](const nse::ScriptNote& note) { take_note(note); };
+  settings.turned = [this] { turned(); };
+  auto engine = nse::Engine::open(*loop_, std::move(settings), nse::native_modules());
+  if (!engine) return Failure{engine.error()};
+  engine_ = std::move(*engine);
+  if (auto done = nse::install_host_module(*engine_, *context_); !done) return done;
+  return engine_->load(settings_.chosen);
+}
+
+void ScriptRunner::work(std::promise<Result<std::size_t>> loaded) {
+  if (const auto made = make_engine(); !made) {
+    engine_.reset();
+    loaded.set_value(Failure{made.error()});
+    return;
+  }
+  loaded.set_value(engine_->scripts().size());
+  for (;;) {
+    Order order;
+    {
+      std::unique_lock lock{mutex_};
+      has_orders_.wait(lock, [this] { return is_over_ || !orders_.empty(); });
+      if (is_over_) break;
+      order = std::move(orders_.front());
+      orders_.pop_front();
+    }
+    follow(std::move(order));
+  }
+  engine_.reset();
+}
+
+void ScriptRunner::follow(Order order) {
+  std::vector<nse::ScriptHost*> pointers;
+  for (ScriptedHost& host : order.hosts) {
+    hosts_.push_back(std::make_unique<AuditedHost>(std::move(host), settings_.names));
+    pointers.push_back(hosts_.back().get());
+  }
+  context_->set_hosts(hosts_);
+  if (!is_stopped_) {
+    switch (order.phase) {
+      case Phase::Before: engine_->run_before_hosts(); break;
+      case Phase::Hosts: engine_->run_hosts(pointers); break;
+      case Phase::After: engine_->run_after_hosts(); break;
+    }
+  }
+  context_->set_hosts({});
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto& host : hosts_) news_.hosts.push_back(host->take());
+    news_.over.push_back(order.phase);
+    progress_ = {};
+  }
+  hosts_.clear();
+  ring();
+}
+
+void ScriptRunner::take_result(const nse::ScriptResult& result) {
+  if (settings_.is_quiet) return;
+  if (result.host != nullptr) {
+    static_cast<AuditedHost*>(result.host)->add(result);
+    return;
+  }
+  const std::lock_guard lock{mutex_};
+  news_.findings.push_back(report_of(result));
+}
+
+void ScriptRunner::take_note(const nse::ScriptNote& note) {
+  if (!settings_.tells_notes) return;
+  {
+    const std::lock_guard lock{mutex_};
+    news_.debug.push_back(note_text(note));
+  }
+  ring();
+}
+
+void ScriptRunner::turned() {
+  if (is_stopped_) engine_->stop();
+  constexpr std::chrono::milliseconds kEvery{100};
+  const auto now = std::chrono::steady_clock::now();
+  if (now < told_ + kEvery) return;
+  told_ = now;
+  auto progress = engine_->progress(kSlowest);
+  const std::lock_guard lock{mutex_};
+  progress_ = std::move(progress);
+}
+
+}  // namespace trawl::control
