@@ -116,11 +116,8 @@ int open_nothing(lua_State* lua) {
 
 // The native modules, and what stands in for the rest.
 std::vector<NativeModule> all_modules() {
-  std::vector<NativeModule> modules{{"nmap", open_nmap},
-                                    {"openssl", open_openssl},
-                                    {"zlib", open_nothing},
-                                    {"libssh2", open_nothing},
-                                    {"pcre", open_nothing}};
+  std::vector<NativeModule> modules{
+      {"nmap", open_nmap}, {"openssl", open_openssl}, {"libssh2", open_nothing}};
   const auto native = native_modules();
   modules.insert(modules.end(), native.begin(), native.end());
   return modules;
