@@ -17,6 +17,8 @@
 #include <memory>
 #include <string>
 
+#include "nse/module/bignum.h"
+
 namespace trawl::nse {
 namespace {
 
@@ -98,36 +100,10 @@ void set_time(lua_State* lua, const char* key, const ASN1_TIME* time) {
   lua_setfield(lua, -2, key);
 }
 
-// A bignum of the module "openssl" where that is there.
-void push_number(lua_State* lua, const BIGNUM* number) {
-  std::string bytes(static_cast<std::size_t>(BN_num_bytes(number)), '\0');
-  BN_bn2bin(number, reinterpret_cast<unsigned char*>(bytes.data()));
-  const int top = lua_gettop(lua);
-  luaL_getsubtable(lua, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  if (lua_getfield(lua, -1, "openssl") == LUA_TTABLE &&
-      lua_getfield(lua, -1, "bignum_bin2bn") == LUA_TFUNCTION) {
-    lua_replace(lua, top + 1);
-    lua_settop(lua, top + 1);
-    lua_pushlstring(lua, bytes.data(), bytes.size());
-    lua_call(lua, 1, 1);
-    return;
-  }
-  lua_settop(lua, top);
-  std::string digits;
-  constexpr const char* kDigits = "0123456789ABCDEF";
-  for (const char byte : bytes) {
-    const auto value = static_cast<unsigned char>(byte);
-    digits += kDigits[value >> 4U];
-    digits += kDigits[value & 15U];
-  }
-  lua_pushlstring(lua, digits.data(), digits.size());
-}
-
 void set_number(lua_State* lua, const char* key, EVP_PKEY* pkey, const char* parameter) {
   BIGNUM* raw = nullptr;
   if (EVP_PKEY_get_bn_param(pkey, parameter, &raw) != 1) return;
-  const Owned<BIGNUM> number{raw};
-  push_number(lua, number.get());
+  push_bignum(lua, raw);
   lua_setfield(lua, -2, key);
 }
 
