@@ -13,14 +13,12 @@ using service::EventStatus;
 
 // Of session_open(): argument 1 is the session, 2 the name or address, 3 the port.
 
-int raise(lua_State* lua, const char* text) { return luaL_error(lua, "%s", text); }
-
 int handshake(lua_State* lua, SshSession& session) {
   const int outcome = libssh2_session_handshake(session.handle, session.descriptor());
   if (outcome == LIBSSH2_ERROR_EAGAIN) return kAgain;
   if (outcome != 0) {
     session.close();
-    return raise(lua, "Unable to complete libssh2 handshake.");
+    return luaL_error(lua, "Unable to complete libssh2 handshake.");
   }
   lua_pushvalue(lua, 1);
   return 1;
@@ -32,7 +30,7 @@ int shake_hands(lua_State* lua, int /*status*/, lua_KContext /*context*/) {
   lua_settop(lua, 1);
   if (!trouble.empty()) {
     check_open_session(lua, 1).close();
-    return raise(lua, trouble.c_str());
+    return raise_plainly(lua, trouble.c_str());
   }
   return run_step(lua, handshake);
 }
@@ -40,7 +38,8 @@ int shake_hands(lua_State* lua, int /*status*/, lua_KContext /*context*/) {
 int connect_to(lua_State* lua, const IpAddress& ip, std::uint32_t zone) {
   SshSession& session = check_open_session(lua, 1);
   const lua_Integer port = lua_tointeger(lua, 3);
-  if (port < 0 || port > 65'535 || !session.module.context.may_send(ip)) return raise(lua, "ERROR");
+  if (port < 0 || port > 65'535 || !session.module.context.may_send(ip))
+    return raise_plainly(lua, "ERROR");
   service::SocketSettings settings = session.module.context.socket_settings();
   if (settings.from && settings.from->is_v4() != ip.is_v4()) settings.from.reset();
   session.socket = session.module.loop.new_socket(std::move(settings));
@@ -64,7 +63,7 @@ int connect_to(lua_State* lua, const IpAddress& ip, std::uint32_t zone) {
 // The address on top, "" when there is none.
 int connect_to_found(lua_State* lua, int /*status*/, lua_KContext /*context*/) {
   const auto ip = IpAddress::parse(lua_tostring(lua, -1));
-  if (!ip) return raise(lua, "Temporary failure in name resolution");
+  if (!ip) return raise_plainly(lua, "Temporary failure in name resolution");
   return connect_to(lua, *ip, 0);
 }
 

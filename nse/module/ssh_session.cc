@@ -20,7 +20,7 @@ SshSession& session_of(void** abstract) { return *static_cast<SshSession*>(*abst
 ssize_t take_received(libssh2_socket_t /*socket*/, void* buffer, std::size_t length, int /*flags*/,
                       void** abstract) {
   SshSession& session = session_of(abstract);
-  if (session.received.empty()) return session.is_over ? 0 : -EAGAIN;
+  if (session.received.empty()) return session.is_closing ? 0 : -EAGAIN;
   const std::size_t size = std::min(length, session.received.size());
   std::memcpy(buffer, session.received.data(), size);
   session.received.erase(0, size);
@@ -30,7 +30,7 @@ ssize_t take_received(libssh2_socket_t /*socket*/, void* buffer, std::size_t len
 ssize_t keep_to_send(libssh2_socket_t /*socket*/, const void* buffer, std::size_t length,
                      int /*flags*/, void** abstract) {
   SshSession& session = session_of(abstract);
-  if (session.is_over) return -EPIPE;
+  if (session.is_closing) return -EPIPE;
   session.to_send.append(static_cast<const char*>(buffer), length);
   return static_cast<ssize_t>(length);
 }
@@ -78,15 +78,16 @@ int go_on_with(lua_State* lua, int /*status*/, lua_KContext step) {
   Call call{*session};
   if (session->handle == nullptr) return luaL_error(lua, "the session is closed");
   if (session->trouble != nullptr) {
-    return luaL_error(lua, "%s", std::exchange(session->trouble, nullptr));
+    return raise_plainly(lua, std::exchange(session->trouble, nullptr));
   }
   const int results = reinterpret_cast<SshStep>(step)(lua, *session);
   session->flush();
   if (results != kAgain) {
-    session->unfinished = nullptr;
+    session->is_void = false;
     return results;
   }
-  session->unfinished = reinterpret_cast<SshStep>(step);
+  session->is_void = !session->may_end_early;
+  if (session->is_over) return raise_plainly(lua, "ERROR");
   const auto start = [&](Suspension thread) {
     call.goes_on();
     wait_for_bytes(session, std::move(thread));
@@ -122,7 +123,7 @@ bool SshSession::start() {
 }
 
 void SshSession::close() {
-  is_over = true;  // So that freeing waits for nothing.
+  is_closing = true;
   received.clear();
   if (handle != nullptr) {
     constexpr int kMostTries = 1000;
@@ -141,11 +142,11 @@ void SshSession::flush() {
   module.loop.write(socket, std::exchange(to_send, {}), timeout, [](const service::Event&) {});
 }
 
-int run_step(lua_State* lua, SshStep step, bool may_repeat) {
+int run_step(lua_State* lua, SshStep step, bool may_end_early) {
   SshSession& session = check_open_session(lua, 1);
   if (session.is_busy) return luaL_error(lua, "another call waits for this session");
-  const bool same = may_repeat && session.unfinished == step;
-  if (session.unfinished != nullptr && !same) return luaL_error(lua, "TIMEOUT");
+  if (session.is_void) return raise_plainly(lua, "TIMEOUT");
+  session.may_end_early = may_end_early;
   session.deadline = session.module.loop.now() + session.timeout;
   session.bytes = 0;
   session.trouble = nullptr;
@@ -175,6 +176,11 @@ SshSession& check_open_session(lua_State* lua, int index) {
   luaL_argcheck(lua, session != nullptr && session->handle != nullptr, index,
                 "the session is closed");
   return *session;
+}
+
+int raise_plainly(lua_State* lua, const char* text) {
+  lua_pushstring(lua, text);
+  return lua_error(lua);
 }
 
 void make_ssh_session_type(lua_State* lua) {

@@ -47,7 +47,8 @@ struct SshSession {
   service::SocketId socket{};
   std::string received{};
   std::string to_send{};
-  bool is_over = false;  // Nothing more comes, and nothing more is sent.
+  bool is_over = false;     // Nothing more comes.
+  bool is_closing = false;  // So that libssh2 waits for nothing.
 
   service::Wait timeout = kDefaultTimeout;  // Of one call.
   static constexpr service::Wait kDefaultTimeout = std::chrono::seconds{30};
@@ -57,8 +58,9 @@ struct SshSession {
   service::SteadyTime deadline{};
   std::size_t bytes = 0;  // That came for it.
   const char* trouble = nullptr;
-  // The function of the call that ended before libssh2 had: only the same may be called again.
-  SshStep unfinished = nullptr;
+  // libssh2 is in the midst of a call that ended before it did, and may not begin another.
+  bool is_void = false;
+  bool may_end_early = false;  // The call leaves nothing behind in libssh2: a read.
 
   bool signature_asked = false;  // By publickey_canauth().
 };
@@ -69,15 +71,18 @@ struct SshChannel {
   LIBSSH2_CHANNEL* handle = nullptr;
 };
 
-// Does a step, as often as it takes, for the session in argument 1. Raises "TIMEOUT" after the
-// session's time.
-int run_step(lua_State* lua, SshStep step, bool may_repeat = false);
+// Does a step, as often as it takes, for the session in argument 1. Raises "ERROR" when the server
+// ends the connection meanwhile, and "TIMEOUT" after the session's time: after that of a call that
+// may not end early no other is possible.
+int run_step(lua_State* lua, SshStep step, bool may_end_early = false);
 
 // A session in a userdata, pushed; argument checks raise errors.
 std::shared_ptr<SshSession>& push_ssh_session(lua_State* lua);
 [[nodiscard]] std::shared_ptr<SshSession> check_ssh_session(lua_State* lua, int index);
-// Neither is closed.
+// One that is not closed.
 [[nodiscard]] SshSession& check_open_session(lua_State* lua, int index);
+// As an error of a socket: without file and line.
+int raise_plainly(lua_State* lua, const char* text);
 
 // libssh2.session_open (ssh_connect.cc).
 int open_ssh_session(lua_State* lua);
