@@ -14,5 +14,6 @@ namespace trawl::nse {
 // Each pushes its module's table.
 int open_bit32(lua_State* lua);
 int open_lfs(lua_State* lua);
+int open_openssl(lua_State* lua);
 
 }  // namespace trawl::nse
