@@ -2,7 +2,6 @@
 
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -17,6 +16,8 @@
 #include <memory>
 #include <string>
 
+#include "nse/module/bignum.h"
+
 namespace trawl::nse {
 namespace {
 
@@ -25,7 +26,6 @@ constexpr const char* kCertificateType = "SSL_CERT";
 struct FreeWith {
   void operator()(X509* it) const { X509_free(it); }
   void operator()(BIO* it) const { BIO_free_all(it); }
-  void operator()(BIGNUM* it) const { BN_free(it); }
 };
 template <typename T>
 using Owned = std::unique_ptr<T, FreeWith>;
@@ -98,36 +98,11 @@ void set_time(lua_State* lua, const char* key, const ASN1_TIME* time) {
   lua_setfield(lua, -2, key);
 }
 
-// A bignum of the module "openssl" where that is there.
-void push_number(lua_State* lua, const BIGNUM* number) {
-  std::string bytes(static_cast<std::size_t>(BN_num_bytes(number)), '\0');
-  BN_bn2bin(number, reinterpret_cast<unsigned char*>(bytes.data()));
-  const int top = lua_gettop(lua);
-  luaL_getsubtable(lua, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  if (lua_getfield(lua, -1, "openssl") == LUA_TTABLE &&
-      lua_getfield(lua, -1, "bignum_bin2bn") == LUA_TFUNCTION) {
-    lua_replace(lua, top + 1);
-    lua_settop(lua, top + 1);
-    lua_pushlstring(lua, bytes.data(), bytes.size());
-    lua_call(lua, 1, 1);
-    return;
-  }
-  lua_settop(lua, top);
-  std::string digits;
-  constexpr const char* kDigits = "0123456789ABCDEF";
-  for (const char byte : bytes) {
-    const auto value = static_cast<unsigned char>(byte);
-    digits += kDigits[value >> 4U];
-    digits += kDigits[value & 15U];
-  }
-  lua_pushlstring(lua, digits.data(), digits.size());
-}
-
 void set_number(lua_State* lua, const char* key, EVP_PKEY* pkey, const char* parameter) {
   BIGNUM* raw = nullptr;
   if (EVP_PKEY_get_bn_param(pkey, parameter, &raw) != 1) return;
-  const Owned<BIGNUM> number{raw};
-  push_number(lua, number.get());
+  const Bignum number{raw};
+  push_bignum(lua, number.get());
   lua_setfield(lua, -2, key);
 }
 

@@ -3,6 +3,7 @@
 #include <openssl/bn.h>
 
 #include <lua.hpp>
+#include <memory>
 
 namespace trawl::nse {
 
@@ -11,12 +12,16 @@ namespace trawl::nse {
 constexpr int kMostNumberBits = 1 << 20;
 constexpr int kMostExponentBits = 1 << 14;
 
-// Pushes a number of the module "openssl", which owns `owned` from now on, also when this raises an
-// error. Its bytes count for Lua's limit on memory. Null raises "not enough memory".
-void push_bignum(lua_State* lua, BIGNUM* owned);
+struct FreeBignum {
+  void operator()(BIGNUM* it) const { BN_free(it); }
+};
+using Bignum = std::unique_ptr<BIGNUM, FreeBignum>;
 
-// The number at `index`; raises an error of the argument when there is none. Valid as long as the
-// value is on the stack.
-[[nodiscard]] BIGNUM* check_bignum(lua_State* lua, int index);
+// Pushes a number of the module "openssl". Its digits are in Lua's memory, where they count for the
+// limit and need no finalizer, which a collection in an emergency would put off.
+void push_bignum(lua_State* lua, const BIGNUM* number);
+
+// A copy of the number at `index`; raises an error of the argument when there is none.
+[[nodiscard]] Bignum check_bignum(lua_State* lua, int index);
 
 }  // namespace trawl::nse

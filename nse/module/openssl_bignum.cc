@@ -14,28 +14,31 @@ namespace {
 constexpr const char* kType = "BIGNUM";
 
 struct FreeWith {
-  void operator()(BIGNUM* it) const { BN_clear_free(it); }
   void operator()(BN_CTX* it) const { BN_CTX_free(it); }
   void operator()(char* it) const { OPENSSL_free(it); }
 };
 template <typename T>
 using Owned = std::unique_ptr<T, FreeWith>;
-using Number = Owned<BIGNUM>;
 
+// What a script has; the user value is a string, the absolute value with the first byte highest.
 struct Boxed {
-  BIGNUM* number;  // Null when it was collected by hand.
+  bool is_negative;
 };
 
-// Lua does not see what OpenSSL allocates: a block of the same size in its place is kept beside it.
-void count_bytes(lua_State* lua, int index, const BIGNUM* number) {
-  lua_newuserdatauv(lua, static_cast<std::size_t>(BN_num_bytes(number)), 0);
-  lua_setiuservalue(lua, index, 1);
-}
-
-Number new_number(lua_State* lua) {
-  Number number{BN_new()};
+Bignum new_number(lua_State* lua) {
+  Bignum number{BN_new()};
   if (number == nullptr) luaL_error(lua, "not enough memory");
   return number;
+}
+
+void set_value(lua_State* lua, int index, const BIGNUM* number) {
+  static_cast<Boxed*>(lua_touserdata(lua, index))->is_negative = BN_is_negative(number) == 1;
+  const auto size = static_cast<std::size_t>(BN_num_bytes(number));
+  luaL_Buffer bytes;
+  char* const target = luaL_buffinitsize(lua, &bytes, size);
+  BN_bn2bin(number, reinterpret_cast<unsigned char*>(target));
+  luaL_pushresultsize(&bytes, size);
+  lua_setiuservalue(lua, index, 1);
 }
 
 Owned<BN_CTX> new_context(lua_State* lua) {
@@ -44,9 +47,9 @@ Owned<BN_CTX> new_context(lua_State* lua) {
   return context;
 }
 
-BIGNUM* check_exponent(lua_State* lua, int index) {
-  BIGNUM* const number = check_bignum(lua, index);
-  luaL_argcheck(lua, BN_num_bits(number) <= kMostExponentBits, index, "number is too large");
+Bignum check_exponent(lua_State* lua, int index) {
+  Bignum number = check_bignum(lua, index);
+  luaL_argcheck(lua, BN_num_bits(number.get()) <= kMostExponentBits, index, "number is too large");
   return number;
 }
 
@@ -54,9 +57,9 @@ int from_binary(lua_State* lua) {
   std::size_t size = 0;
   const char* const bytes = luaL_checklstring(lua, 1, &size);
   luaL_argcheck(lua, size <= kMostNumberBits / 8, 1, "number is too large");
-  Number number = new_number(lua);
+  const Bignum number = new_number(lua);
   BN_bin2bn(reinterpret_cast<const unsigned char*>(bytes), static_cast<int>(size), number.get());
-  push_bignum(lua, number.release());
+  push_bignum(lua, number.get());
   return 1;
 }
 
@@ -67,10 +70,10 @@ int from_digits(lua_State* lua, const char* digits, double bits_of_digit,
   const std::size_t count = std::strspn(text + (*text == '-' ? 1 : 0), digits);
   luaL_argcheck(lua, static_cast<double>(count) * bits_of_digit <= kMostNumberBits, 1,
                 "number is too large");
-  Number number = new_number(lua);
+  const Bignum number = new_number(lua);
   BIGNUM* target = number.get();
   if (convert(&target, text) == 0) BN_zero(number.get());
-  push_bignum(lua, number.release());
+  push_bignum(lua, number.get());
   return 1;
 }
 
@@ -83,17 +86,13 @@ int from_hex(lua_State* lua) { return from_digits(lua, "0123456789abcdefABCDEF",
 
 // The absolute value.
 int to_binary(lua_State* lua) {
-  const BIGNUM* const number = check_bignum(lua, 1);
-  const auto size = static_cast<std::size_t>(BN_num_bytes(number));
-  luaL_Buffer bytes;
-  char* const target = luaL_buffinitsize(lua, &bytes, size);
-  BN_bn2bin(number, reinterpret_cast<unsigned char*>(target));
-  luaL_pushresultsize(&bytes, size);
+  static_cast<void>(check_bignum(lua, 1));
+  lua_getiuservalue(lua, 1, 1);
   return 1;
 }
 
 int push_digits(lua_State* lua, char* (*convert)(const BIGNUM*)) {
-  const Owned<char> text{convert(check_bignum(lua, 1))};
+  const Owned<char> text{convert(check_bignum(lua, 1).get())};
   if (text == nullptr) return luaL_error(lua, "not enough memory");
   lua_pushstring(lua, text.get());
   return 1;
@@ -103,42 +102,42 @@ int to_decimal(lua_State* lua) { return push_digits(lua, BN_bn2dec); }
 int to_hex(lua_State* lua) { return push_digits(lua, BN_bn2hex); }
 
 int count_bits_of(lua_State* lua) {
-  lua_pushinteger(lua, BN_num_bits(check_bignum(lua, 1)));
+  lua_pushinteger(lua, BN_num_bits(check_bignum(lua, 1).get()));
   return 1;
 }
 
 int count_bytes_of(lua_State* lua) {
-  lua_pushinteger(lua, BN_num_bytes(check_bignum(lua, 1)));
+  lua_pushinteger(lua, BN_num_bytes(check_bignum(lua, 1).get()));
   return 1;
 }
 
 int set_bit(lua_State* lua) {
-  BIGNUM* const number = check_bignum(lua, 1);
+  const Bignum number = check_bignum(lua, 1);
   const lua_Integer position = luaL_checkinteger(lua, 2);
   luaL_argcheck(lua, position >= 0 && position < kMostNumberBits, 2, "position out of range");
-  const int before = BN_num_bits(number);
-  if (BN_set_bit(number, static_cast<int>(position)) != 1) {
+  if (BN_set_bit(number.get(), static_cast<int>(position)) != 1) {
     return luaL_error(lua, "not enough memory");
   }
-  if (BN_num_bits(number) > before) count_bytes(lua, 1, number);
+  set_value(lua, 1, number.get());
   return 0;
 }
 
 // Bits beyond the number are clear already.
 int clear_bit(lua_State* lua) {
-  BIGNUM* const number = check_bignum(lua, 1);
+  const Bignum number = check_bignum(lua, 1);
   const lua_Integer position = luaL_checkinteger(lua, 2);
-  if (position >= 0 && position < BN_num_bits(number)) {
-    BN_clear_bit(number, static_cast<int>(position));
+  if (position >= 0 && position < BN_num_bits(number.get())) {
+    BN_clear_bit(number.get(), static_cast<int>(position));
+    set_value(lua, 1, number.get());
   }
   return 0;
 }
 
 int is_bit_set(lua_State* lua) {
-  const BIGNUM* const number = check_bignum(lua, 1);
+  const Bignum number = check_bignum(lua, 1);
   const lua_Integer position = luaL_checkinteger(lua, 2);
-  lua_pushboolean(lua, position >= 0 && position < BN_num_bits(number) &&
-                           BN_is_bit_set(number, static_cast<int>(position)) == 1);
+  lua_pushboolean(lua, position >= 0 && position < BN_num_bits(number.get()) &&
+                           BN_is_bit_set(number.get(), static_cast<int>(position)) == 1);
   return 1;
 }
 
@@ -149,21 +148,21 @@ bool is_prime_number(lua_State* lua, const BIGNUM* number, BN_CTX* context) {
 }
 
 int is_prime(lua_State* lua) {
-  const BIGNUM* const number = check_exponent(lua, 1);
+  const Bignum number = check_exponent(lua, 1);
   const auto context = new_context(lua);
-  lua_pushboolean(lua, is_prime_number(lua, number, context.get()));
+  lua_pushboolean(lua, is_prime_number(lua, number.get(), context.get()));
   return 1;
 }
 
 // Whether it is a safe prime, and whether it is a prime.
 int is_safe_prime(lua_State* lua) {
-  const BIGNUM* const number = check_exponent(lua, 1);
+  const Bignum number = check_exponent(lua, 1);
   const auto context = new_context(lua);
-  const bool prime = is_prime_number(lua, number, context.get());
+  const bool prime = is_prime_number(lua, number.get(), context.get());
   bool safe = false;
   if (prime) {
-    const Number half = new_number(lua);
-    if (BN_rshift1(half.get(), number) != 1) return raise_openssl_error(lua);
+    const Bignum half = new_number(lua);
+    if (BN_rshift1(half.get(), number.get()) != 1) return raise_openssl_error(lua);
     safe = is_prime_number(lua, half.get(), context.get());
   }
   lua_pushboolean(lua, safe);
@@ -174,58 +173,52 @@ int is_safe_prime(lua_State* lua) {
 int random_number(lua_State* lua) {
   const lua_Integer bits = luaL_checkinteger(lua, 1);
   luaL_argcheck(lua, bits >= 0 && bits <= kMostNumberBits, 1, "size out of range");
-  Number number = new_number(lua);
+  const Bignum number = new_number(lua);
   if (BN_rand(number.get(), static_cast<int>(bits), BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) != 1) {
     return raise_openssl_error(lua);
   }
-  push_bignum(lua, number.release());
+  push_bignum(lua, number.get());
   return 1;
 }
 
 // 0 when the modulus is 0, as Nmap has it.
 int power(lua_State* lua) {
-  const BIGNUM* const base = check_exponent(lua, 1);
-  const BIGNUM* const exponent = check_exponent(lua, 2);
-  const BIGNUM* const modulus = check_exponent(lua, 3);
+  const Bignum base = check_exponent(lua, 1);
+  const Bignum exponent = check_exponent(lua, 2);
+  const Bignum modulus = check_exponent(lua, 3);
   const auto context = new_context(lua);
-  Number result = new_number(lua);
-  if (BN_mod_exp(result.get(), base, exponent, modulus, context.get()) != 1) BN_zero(result.get());
+  const Bignum result = new_number(lua);
+  if (BN_mod_exp(result.get(), base.get(), exponent.get(), modulus.get(), context.get()) != 1)
+    BN_zero(result.get());
   ERR_clear_error();
-  push_bignum(lua, result.release());
+  push_bignum(lua, result.get());
   return 1;
 }
 
 // Quotient and remainder; both are 0 when the divisor is, as Nmap has it.
 int divide(lua_State* lua) {
-  const BIGNUM* const dividend = check_bignum(lua, 1);
-  const BIGNUM* const divisor = check_bignum(lua, 2);
+  const Bignum dividend = check_bignum(lua, 1);
+  const Bignum divisor = check_bignum(lua, 2);
   const auto context = new_context(lua);
-  Number quotient = new_number(lua);
-  Number remainder = new_number(lua);
-  if (BN_div(quotient.get(), remainder.get(), dividend, divisor, context.get()) != 1) {
+  const Bignum quotient = new_number(lua);
+  const Bignum remainder = new_number(lua);
+  if (BN_div(quotient.get(), remainder.get(), dividend.get(), divisor.get(), context.get()) != 1) {
     BN_zero(quotient.get());
     BN_zero(remainder.get());
   }
   ERR_clear_error();
-  push_bignum(lua, quotient.release());
-  push_bignum(lua, remainder.release());
+  push_bignum(lua, quotient.get());
+  push_bignum(lua, remainder.get());
   return 2;
 }
 
 int add(lua_State* lua) {
-  const BIGNUM* const one = check_bignum(lua, 1);
-  const BIGNUM* const other = check_bignum(lua, 2);
-  Number sum = new_number(lua);
-  if (BN_add(sum.get(), one, other) != 1) return luaL_error(lua, "not enough memory");
-  push_bignum(lua, sum.release());
+  const Bignum one = check_bignum(lua, 1);
+  const Bignum other = check_bignum(lua, 2);
+  const Bignum sum = new_number(lua);
+  if (BN_add(sum.get(), one.get(), other.get()) != 1) return luaL_error(lua, "not enough memory");
+  push_bignum(lua, sum.get());
   return 1;
-}
-
-int collect(lua_State* lua) {
-  auto& boxed = *static_cast<Boxed*>(luaL_checkudata(lua, 1, kType));
-  BN_clear_free(boxed.number);
-  boxed.number = nullptr;
-  return 0;
 }
 
 constexpr luaL_Reg kMethods[] = {{"is_safe_prime", is_safe_prime},
@@ -239,7 +232,6 @@ constexpr luaL_Reg kMethods[] = {{"is_safe_prime", is_safe_prime},
                                  {"tohex", to_hex},
                                  {"tobin", to_binary},
                                  {"__tostring", to_hex},
-                                 {"__gc", collect},
                                  {nullptr, nullptr}};
 
 constexpr luaL_Reg kFunctions[] = {{"bignum_num_bits", count_bits_of},
@@ -263,25 +255,30 @@ constexpr luaL_Reg kFunctions[] = {{"bignum_num_bits", count_bits_of},
 
 }  // namespace
 
-void push_bignum(lua_State* lua, BIGNUM* owned) {
-  Number number{owned};
-  if (number == nullptr) luaL_error(lua, "not enough memory");
-  luaL_checkstack(lua, 3, nullptr);
-  auto& boxed = *static_cast<Boxed*>(lua_newuserdatauv(lua, sizeof(Boxed), 1));
-  boxed.number = nullptr;
+void push_bignum(lua_State* lua, const BIGNUM* number) {
+  luaL_checkstack(lua, 4, nullptr);
+  lua_newuserdatauv(lua, sizeof(Boxed), 1);
   if (luaL_newmetatable(lua, kType) != 0) {
     lua_pushvalue(lua, -1);
     lua_setfield(lua, -2, "__index");
     luaL_setfuncs(lua, kMethods, 0);
   }
   lua_setmetatable(lua, -2);
-  boxed.number = number.release();
-  count_bytes(lua, lua_absindex(lua, -1), boxed.number);
+  set_value(lua, lua_gettop(lua), number);
 }
 
-BIGNUM* check_bignum(lua_State* lua, int index) {
-  BIGNUM* const number = static_cast<Boxed*>(luaL_checkudata(lua, index, kType))->number;
-  luaL_argcheck(lua, number != nullptr, index, "number was collected");
+Bignum check_bignum(lua_State* lua, int index) {
+  const bool is_negative = static_cast<Boxed*>(luaL_checkudata(lua, index, kType))->is_negative;
+  Bignum number = new_number(lua);
+  lua_getiuservalue(lua, index, 1);
+  std::size_t size = 0;
+  const char* const bytes = lua_tolstring(lua, -1, &size);
+  if (BN_bin2bn(reinterpret_cast<const unsigned char*>(bytes), static_cast<int>(size),
+                number.get()) == nullptr) {
+    luaL_error(lua, "not enough memory");
+  }
+  BN_set_negative(number.get(), is_negative ? 1 : 0);
+  lua_pop(lua, 1);
   return number;
 }
 

@@ -1,8 +1,6 @@
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstddef>
-#include <string>
 
 #include "tests/nse/module/module_state.h"
 
@@ -314,6 +312,113 @@ constexpr Case kErrors[] = {
 
 TEST_F(OpenSsl, ErrorsAreThoseOfThisCall) {
   for (const Case& one : kErrors) expect(one);
+}
+
+// Where nmap answers with nothing, with whatever is in memory, or for a very long time.
+constexpr Case kHostile[] = {
+    {"openssl.bignum_rand(-1)", "error: bad argument #1 to 'bignum_rand' (size out of range)"},
+    {"openssl.bignum_pseudo_rand(1e9)",
+     "error: bad argument #1 to 'bignum_pseudo_rand' (size out of range)"},
+    {"openssl.bignum_rand(2^40)", "error: bad argument #1 to 'bignum_rand' (size out of range)"},
+    {"openssl.bignum_dec2bn(('9'):rep(400000))",
+     "error: bad argument #1 to 'bignum_dec2bn' (number is too large)"},
+    {"openssl.bignum_dec2bn('-' .. ('9'):rep(400000))",
+     "error: bad argument #1 to 'bignum_dec2bn' (number is too large)"},
+    {"openssl.bignum_hex2bn(('f'):rep(300000))",
+     "error: bad argument #1 to 'bignum_hex2bn' (number is too large)"},
+    {"openssl.bignum_bin2bn(('f'):rep(200000))",
+     "error: bad argument #1 to 'bignum_bin2bn' (number is too large)"},
+    {"number('5'):set_bit(-1)", "error: bad argument #1 to 'set_bit' (position out of range)"},
+    {"number('5'):set_bit(2^31)", "error: bad argument #1 to 'set_bit' (position out of range)"},
+    {"number('5'):is_bit_set(2^40)", "false"},
+    {"(function() local n = number('5') n:clear_bit(2^40) return n end)()", "05"},
+    {"number('5').todec(io.stdout)",
+     "error: bad argument #1 to 'todec' (BIGNUM expected, got FILE*)"},
+    {"openssl.bignum_mod_exp(large, large, large)",
+     "error: bad argument #1 to 'bignum_mod_exp' (number is too large)"},
+    {"large:is_prime()", "error: calling 'is_prime' on bad self (number is too large)"},
+    {"large:is_safe_prime()", "error: calling 'is_safe_prime' on bad self (number is too large)"},
+    {"openssl.rand_bytes(-1)", "error: bad argument #1 to 'rand_bytes' (count is negative)"},
+    {"openssl.rand_bytes(2^40)", "error: not enough memory"},
+    {"openssl.rand_bytes(math.maxinteger)", "error: not enough memory"},
+    {"openssl.encrypt('rc4', '', nil, 'data')",
+     "error: bad argument #2 to 'encrypt' (key is empty)"},
+    {"openssl.encrypt('des-cbc', '12345678', ('i'):rep(100000), 'data')",
+     "error: Length of iv is 100000; should be 8"},
+    {"openssl.encrypt('des-cbc', ('k'):rep(100000), nil, 'data')",
+     "error: OpenSSL error: error:03000082:digital envelope routines::invalid key length"},
+    {"#openssl.encrypt('rc4', ('k'):rep(100000), nil, ('d'):rep(100000))", "100000"},
+    {"#openssl.hmac('md5', ('k'):rep(1000000), ('d'):rep(1000000))", "16"},
+    {"(pcall(openssl.hmac, 'shake128', 'key', 'abc'))", "false"},
+    {"hex(openssl.encrypt('des-cbc', '12345678', '\\0bcdefgh', '12345678')) == "
+     "hex(openssl.encrypt('des-cbc', '12345678', nil, '12345678'))",
+     "false"},
+};
+
+TEST_F(OpenSsl, HostileArgumentsAreErrors) {
+  lua_.run("large = openssl.bignum_rand(1 << 20) large:set_bit((1 << 20) - 1)");
+  for (const Case& one : kHostile) expect(one);
+}
+
+TEST_F(OpenSsl, EveryFunctionSurvivesEveryKindOfArgument) {
+  EXPECT_EQ(lua_.run(R"(
+    local values = {"", "\0", "des-ecb", "md5", "12345678", ("x"):rep(5000), -1, 0, 2.5, 1e300,
+                    math.mininteger, number("7"), number("0"), number("-7"), {}, io.stdout, true}
+    local count, calls = #values + 1, 0
+    local all = {}
+    for name, one in pairs(openssl) do all[#all + 1] = one end
+    for name, one in pairs(getmetatable(number("1"))) do
+      if type(one) == "function" then all[#all + 1] = one end
+    end
+    for _, one in ipairs(all) do
+      if one ~= openssl.supported_ciphers and one ~= openssl.supported_digests then
+        pcall(one)
+        for i = 1, count do for j = 1, count do for k = 1, 3 do
+          pcall(one, values[i], values[j], values[k], values[(i + k) % count])
+          calls = calls + 1
+        end end end
+      end
+    end
+    return calls >= 29 * 18 ^ 2 * 3)"),
+            "true");
+}
+
+// Also when a number grows.
+TEST(OpenSslMemory, NumbersCountForTheLimit) {
+  ModuleState lua{std::size_t{16} << 20U};
+  EXPECT_EQ(lua.run("local all = {} for i = 1, 1e3 do all[i] = openssl.bignum_rand(1e6) end"),
+            "error: not enough memory");
+  EXPECT_EQ(lua.run("local all = {} for i = 1, 1e3 do all[i] = openssl.bignum_dec2bn('1') "
+                    "all[i]:set_bit(1e6) end"),
+            "error: not enough memory");
+  EXPECT_EQ(lua.run("for i = 1, 1000 do openssl.bignum_rand(1e6) end return 'done'"), "done");
+}
+
+TEST_F(OpenSsl, ListsWhatItHas) {
+  EXPECT_EQ(lua_.run(R"(
+    for _, name in ipairs(openssl.supported_digests()) do openssl.digest(name, "text") end
+    local have = {}
+    for _, name in ipairs(openssl.supported_digests()) do have[name] = true end
+    for _, name in ipairs(openssl.supported_ciphers()) do have[name] = true end
+    for name in ("md4 md5 rmd160 RSA-SHA512/256 shake256 des rc4 cast5-cbc bf aes128 " ..
+                 "id-smime-alg-CMS3DESwrap aes-128-cbc-hmac-sha1"):gmatch("%S+") do
+      if not have[name] then return name end
+    end
+    return "all")"),
+            "all");
+}
+
+TEST_F(OpenSsl, RandomNumbersHaveAnySize) {
+  EXPECT_EQ(lua_.run(R"(
+    local seen = {}
+    for i = 1, 4000 do
+      local one = openssl.bignum_pseudo_rand(8)
+      seen[one:num_bits()] = true
+      seen[one:is_bit_set(0) and "odd" or "even"] = true
+    end
+    return seen[8], seen[7], seen[6], seen[9], seen.odd, seen.even,
+           openssl.rand_bytes(32) == openssl.rand_bytes(32))"),
+            "true | true | true | nil | true | true | false");
 }
 
 }  // namespace
