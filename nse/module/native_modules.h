@@ -15,5 +15,7 @@ namespace trawl::nse {
 int open_bit32(lua_State* lua);
 int open_lfs(lua_State* lua);
 int open_openssl(lua_State* lua);
+int open_pcre(lua_State* lua);
+int open_zlib(lua_State* lua);
 
 }  // namespace trawl::nse
