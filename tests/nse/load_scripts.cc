@@ -102,13 +102,6 @@ int open_nmap(lua_State* lua) {
   return 1;
 }
 
-// openssl as far as files call it while they are loaded.
-int open_openssl(lua_State* lua) {
-  const auto code = "return {rand_pseudo_bytes=function(n) return ('\\0'):rep(n) end}";
-  if (luaL_dostring(lua, code) != LUA_OK) return lua_error(lua);
-  return 1;
-}
-
 int open_nothing(lua_State* lua) {
   lua_newtable(lua);
   return 1;
@@ -116,8 +109,7 @@ int open_nothing(lua_State* lua) {
 
 // The native modules, and what stands in for the rest.
 std::vector<NativeModule> all_modules() {
-  std::vector<NativeModule> modules{
-      {"nmap", open_nmap}, {"openssl", open_openssl}, {"libssh2", open_nothing}};
+  std::vector<NativeModule> modules{{"nmap", open_nmap}, {"libssh2", open_nothing}};
   const auto native = native_modules();
   modules.insert(modules.end(), native.begin(), native.end());
   return modules;
