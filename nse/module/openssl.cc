@@ -50,6 +50,7 @@ constexpr luaL_Reg kFunctions[] = {{"rand_bytes", random_bytes},
 
 // Lives as long as the program: OpenSSL's own exit handlers may run before ours.
 OSSL_LIB_CTX* new_context() {
+  OPENSSL_init_crypto(OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS, nullptr);
   OSSL_LIB_CTX* const context = OSSL_LIB_CTX_new();
   if (context == nullptr) return nullptr;
   OSSL_PROVIDER_load(context, "default");

@@ -86,6 +86,7 @@ int list_digests(lua_State* lua) {
     lua_pushstring(to, object->name);
     lua_rawseti(to, -2, static_cast<lua_Integer>(lua_rawlen(to, -2)) + 1);
   };
+  static_cast<void>(openssl_context());  // For the names.
   OBJ_NAME_do_all_sorted(OBJ_NAME_TYPE_MD_METH, add, lua);
   ERR_clear_error();
   return 1;

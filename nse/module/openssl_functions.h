@@ -14,6 +14,7 @@ namespace trawl::nse {
 
 // A library context of its own, with the providers "default" and, where it is installed, "legacy":
 // MD4, RIPEMD-160, single DES, CAST5, RC4, Blowfish. The rest of the program does not get these.
+// Makes OpenSSL's names known as well, which EVP_get_digestbyname() and the lists of names go by.
 [[nodiscard]] OSSL_LIB_CTX* openssl_context();
 
 // Raises "OpenSSL error: ..." with the oldest error of the queue, and empties that.
