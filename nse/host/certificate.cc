@@ -2,7 +2,6 @@
 
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -27,7 +26,6 @@ constexpr const char* kCertificateType = "SSL_CERT";
 struct FreeWith {
   void operator()(X509* it) const { X509_free(it); }
   void operator()(BIO* it) const { BIO_free_all(it); }
-  void operator()(BIGNUM* it) const { BN_free(it); }
 };
 template <typename T>
 using Owned = std::unique_ptr<T, FreeWith>;
@@ -103,7 +101,8 @@ void set_time(lua_State* lua, const char* key, const ASN1_TIME* time) {
 void set_number(lua_State* lua, const char* key, EVP_PKEY* pkey, const char* parameter) {
   BIGNUM* raw = nullptr;
   if (EVP_PKEY_get_bn_param(pkey, parameter, &raw) != 1) return;
-  push_bignum(lua, raw);
+  const Bignum number{raw};
+  push_bignum(lua, number.get());
   lua_setfield(lua, -2, key);
 }
 

@@ -9,8 +9,7 @@ namespace trawl::nse {
 void make_certificate_type(lua_State* lua);
 
 // Pushes a certificate of DER bytes with all its fields; false, and nothing pushed, when it is none
-// or longer than kMostCertificate. The modulus and exponent are bignums of the module "openssl",
-// and their digits where that is not loaded.
+// or longer than kMostCertificate. The modulus and exponent are numbers of module/bignum.h.
 inline constexpr std::size_t kMostCertificate = std::size_t{1} << 20U;
 [[nodiscard]] bool push_certificate(lua_State* lua, std::string_view der);
 

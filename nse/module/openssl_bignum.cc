@@ -1,268 +1,287 @@
-#include <openssl/bn.h>
-#include <openssl/crypto.h>
+#include <openssl/err.h>
 
+#include <algorithm>
+#include <cstring>
 #include <memory>
 #include <string>
 
 #include "nse/module/bignum.h"
-#include "nse/module/openssl_error.h"
+#include "nse/module/openssl_functions.h"
 
 namespace trawl::nse {
 namespace {
 
-constexpr const char* kName = "BIGNUM";
-// What takes more than linear time is for numbers of this size at most.
-constexpr int kMostBits = 1 << 16;
-constexpr int kMostBitsOfPrimes = 1 << 13;
-constexpr std::size_t kMostDigits = 1 << 16;
-constexpr std::size_t kMostBytes = std::size_t{1} << 20;
-constexpr int kHighestBit = 1 << 23;
+constexpr const char* kType = "BIGNUM";
 
-struct FreeText {
-  void operator()(char* text) const noexcept { OPENSSL_free(text); }
+struct FreeWith {
+  void operator()(BN_CTX* it) const { BN_CTX_free(it); }
+  void operator()(char* it) const { OPENSSL_free(it); }
 };
-struct FreeContext {
-  void operator()(BN_CTX* context) const noexcept { BN_CTX_free(context); }
-};
-struct FreeNumber {
-  void operator()(BIGNUM* number) const noexcept { BN_free(number); }
-};
-using Text = std::unique_ptr<char, FreeText>;
-using Context = std::unique_ptr<BN_CTX, FreeContext>;
-using Number = std::unique_ptr<BIGNUM, FreeNumber>;
+template <typename T>
+using Owned = std::unique_ptr<T, FreeWith>;
 
-BIGNUM* check_small(lua_State* lua, int index, int most_bits = kMostBits) {
-  BIGNUM* const number = check_bignum(lua, index);
-  luaL_argcheck(lua, BN_num_bits(number) <= most_bits, index, "the number is too large");
+// What a script has; the user value is a string, the absolute value with the first byte highest.
+struct Boxed {
+  bool is_negative;
+};
+
+Bignum new_number(lua_State* lua) {
+  Bignum number{BN_new()};
+  if (number == nullptr) luaL_error(lua, "not enough memory");
   return number;
 }
 
-int check_bit(lua_State* lua, int index) {
-  const lua_Integer bit = luaL_checkinteger(lua, index);
-  luaL_argcheck(lua, bit >= 0 && bit <= kHighestBit, index, "no such bit");
-  return static_cast<int>(bit);
+void set_value(lua_State* lua, int index, const BIGNUM* number) {
+  static_cast<Boxed*>(lua_touserdata(lua, index))->is_negative = BN_is_negative(number) == 1;
+  const auto size = static_cast<std::size_t>(BN_num_bytes(number));
+  luaL_Buffer bytes;
+  char* const target = luaL_buffinitsize(lua, &bytes, size);
+  BN_bn2bin(number, reinterpret_cast<unsigned char*>(target));
+  luaL_pushresultsize(&bytes, size);
+  lua_setiuservalue(lua, index, 1);
 }
 
-template <char* (*kText)(const BIGNUM*)>
-int push_text(lua_State* lua) {
-  const Text text{kText(check_small(lua, 1, kHighestBit + 1))};
-  if (!text) return raise_openssl_error(lua);
+Owned<BN_CTX> new_context(lua_State* lua) {
+  Owned<BN_CTX> context{BN_CTX_new()};
+  if (context == nullptr) luaL_error(lua, "not enough memory");
+  return context;
+}
+
+Bignum check_exponent(lua_State* lua, int index) {
+  Bignum number = check_bignum(lua, index);
+  luaL_argcheck(lua, BN_num_bits(number.get()) <= kMostExponentBits, index, "number is too large");
+  return number;
+}
+
+int from_binary(lua_State* lua) {
+  std::size_t size = 0;
+  const char* const bytes = luaL_checklstring(lua, 1, &size);
+  luaL_argcheck(lua, size <= kMostNumberBits / 8, 1, "number is too large");
+  const Bignum number = new_number(lua);
+  BN_bin2bn(reinterpret_cast<const unsigned char*>(bytes), static_cast<int>(size), number.get());
+  push_bignum(lua, number.get());
+  return 1;
+}
+
+// A number of the digits at the front; 0 when there are none.
+int from_digits(lua_State* lua, const char* digits, double bits_of_digit,
+                int (*convert)(BIGNUM**, const char*)) {
+  const char* const text = luaL_checkstring(lua, 1);
+  const std::size_t count = std::strspn(text + (*text == '-' ? 1 : 0), digits);
+  luaL_argcheck(lua, static_cast<double>(count) * bits_of_digit <= kMostNumberBits, 1,
+                "number is too large");
+  const Bignum number = new_number(lua);
+  BIGNUM* target = number.get();
+  if (convert(&target, text) == 0) BN_zero(number.get());
+  push_bignum(lua, number.get());
+  return 1;
+}
+
+int from_decimal(lua_State* lua) {
+  constexpr double kBitsOfDigit = 3.33;  // A little over log2(10).
+  return from_digits(lua, "0123456789", kBitsOfDigit, BN_dec2bn);
+}
+
+int from_hex(lua_State* lua) { return from_digits(lua, "0123456789abcdefABCDEF", 4, BN_hex2bn); }
+
+// The absolute value.
+int to_binary(lua_State* lua) {
+  static_cast<void>(check_bignum(lua, 1));
+  lua_getiuservalue(lua, 1, 1);
+  return 1;
+}
+
+int push_digits(lua_State* lua, char* (*convert)(const BIGNUM*)) {
+  const Owned<char> text{convert(check_bignum(lua, 1).get())};
+  if (text == nullptr) return luaL_error(lua, "not enough memory");
   lua_pushstring(lua, text.get());
   return 1;
 }
 
-int to_decimal(lua_State* lua) {
-  check_small(lua, 1);
-  return push_text<BN_bn2dec>(lua);
-}
+int to_decimal(lua_State* lua) { return push_digits(lua, BN_bn2dec); }
+int to_hex(lua_State* lua) { return push_digits(lua, BN_bn2hex); }
 
-int to_bytes(lua_State* lua) {
-  const BIGNUM* const number = check_bignum(lua, 1);
-  std::string bytes(static_cast<std::size_t>(BN_num_bytes(number)), '\0');
-  BN_bn2bin(number, reinterpret_cast<unsigned char*>(bytes.data()));
-  lua_pushlstring(lua, bytes.data(), bytes.size());
+int count_bits_of(lua_State* lua) {
+  lua_pushinteger(lua, BN_num_bits(check_bignum(lua, 1).get()));
   return 1;
 }
 
-// As Nmap's module: what begins with no digit is 0, and what is behind the digits does not count.
-template <int (*kRead)(BIGNUM**, const char*)>
-int from_text(lua_State* lua) {
-  std::size_t size = 0;
-  const char* const text = luaL_checklstring(lua, 1, &size);
-  luaL_argcheck(lua, size <= kMostDigits, 1, "too many digits");
-  Number number{BN_new()};
-  if (!number) return luaL_error(lua, "Couldn't allocate memory.");
-  BIGNUM* raw = number.get();
-  if (kRead(&raw, text) == 0) BN_zero(number.get());
-  push_bignum(lua, number.release());
-  return 1;
-}
-
-int from_bytes(lua_State* lua) {
-  std::size_t size = 0;
-  const char* const bytes = luaL_checklstring(lua, 1, &size);
-  luaL_argcheck(lua, size <= kMostBytes, 1, "too many bytes");
-  Number number{
-      BN_bin2bn(reinterpret_cast<const unsigned char*>(bytes), static_cast<int>(size), nullptr)};
-  if (!number) return raise_openssl_error(lua);
-  push_bignum(lua, number.release());
-  return 1;
-}
-
-int num_bits(lua_State* lua) {
-  lua_pushinteger(lua, BN_num_bits(check_bignum(lua, 1)));
-  return 1;
-}
-
-int num_bytes(lua_State* lua) {
-  lua_pushinteger(lua, BN_num_bytes(check_bignum(lua, 1)));
+int count_bytes_of(lua_State* lua) {
+  lua_pushinteger(lua, BN_num_bytes(check_bignum(lua, 1).get()));
   return 1;
 }
 
 int set_bit(lua_State* lua) {
-  BIGNUM* const number = check_bignum(lua, 1);
-  if (BN_set_bit(number, check_bit(lua, 2)) != 1) return raise_openssl_error(lua);
+  const Bignum number = check_bignum(lua, 1);
+  const lua_Integer position = luaL_checkinteger(lua, 2);
+  luaL_argcheck(lua, position >= 0 && position < kMostNumberBits, 2, "position out of range");
+  if (BN_set_bit(number.get(), static_cast<int>(position)) != 1) {
+    return luaL_error(lua, "not enough memory");
+  }
+  set_value(lua, 1, number.get());
   return 0;
 }
 
-// A bit that is not there is clear already.
+// Bits beyond the number are clear already.
 int clear_bit(lua_State* lua) {
-  BIGNUM* const number = check_bignum(lua, 1);
-  const int bit = check_bit(lua, 2);
-  if (BN_is_bit_set(number, bit) == 1) BN_clear_bit(number, bit);
+  const Bignum number = check_bignum(lua, 1);
+  const lua_Integer position = luaL_checkinteger(lua, 2);
+  if (position >= 0 && position < BN_num_bits(number.get())) {
+    BN_clear_bit(number.get(), static_cast<int>(position));
+    set_value(lua, 1, number.get());
+  }
   return 0;
 }
 
 int is_bit_set(lua_State* lua) {
-  BIGNUM* const number = check_bignum(lua, 1);
-  lua_pushboolean(lua, BN_is_bit_set(number, check_bit(lua, 2)));
+  const Bignum number = check_bignum(lua, 1);
+  const lua_Integer position = luaL_checkinteger(lua, 2);
+  lua_pushboolean(lua, position >= 0 && position < BN_num_bits(number.get()) &&
+                           BN_is_bit_set(number.get(), static_cast<int>(position)) == 1);
   return 1;
 }
 
-bool is_prime_number(lua_State* lua, const BIGNUM* number) {
-  const Context context{BN_CTX_new()};
-  const int answer = context ? BN_check_prime(number, context.get(), nullptr) : -1;
+bool is_prime_number(lua_State* lua, const BIGNUM* number, BN_CTX* context) {
+  const int answer = BN_check_prime(number, context, nullptr);
   if (answer < 0) raise_openssl_error(lua);
   return answer == 1;
 }
 
 int is_prime(lua_State* lua) {
-  lua_pushboolean(lua, is_prime_number(lua, check_small(lua, 1, kMostBitsOfPrimes)) ? 1 : 0);
+  const Bignum number = check_exponent(lua, 1);
+  const auto context = new_context(lua);
+  lua_pushboolean(lua, is_prime_number(lua, number.get(), context.get()));
   return 1;
 }
 
-// Whether (p - 1) / 2 is prime too; then whether p is.
+// Whether it is a safe prime, and whether it is a prime.
 int is_safe_prime(lua_State* lua) {
-  const BIGNUM* const number = check_small(lua, 1, kMostBitsOfPrimes);
-  const bool prime = is_prime_number(lua, number);
+  const Bignum number = check_exponent(lua, 1);
+  const auto context = new_context(lua);
+  const bool prime = is_prime_number(lua, number.get(), context.get());
   bool safe = false;
   if (prime) {
-    const Number half{BN_dup(number)};
-    if (!half || BN_sub_word(half.get(), 1) != 1 || BN_rshift1(half.get(), half.get()) != 1) {
-      return raise_openssl_error(lua);
-    }
-    safe = is_prime_number(lua, half.get());
+    const Bignum half = new_number(lua);
+    if (BN_rshift1(half.get(), number.get()) != 1) return raise_openssl_error(lua);
+    safe = is_prime_number(lua, half.get(), context.get());
   }
-  lua_pushboolean(lua, safe ? 1 : 0);
-  lua_pushboolean(lua, prime ? 1 : 0);
+  lua_pushboolean(lua, safe);
+  lua_pushboolean(lua, prime);
+  return 2;
+}
+
+int random_number(lua_State* lua) {
+  const lua_Integer bits = luaL_checkinteger(lua, 1);
+  luaL_argcheck(lua, bits >= 0 && bits <= kMostNumberBits, 1, "size out of range");
+  const Bignum number = new_number(lua);
+  if (BN_rand(number.get(), static_cast<int>(bits), BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) != 1) {
+    return raise_openssl_error(lua);
+  }
+  push_bignum(lua, number.get());
+  return 1;
+}
+
+// 0 when the modulus is 0, as Nmap has it.
+int power(lua_State* lua) {
+  const Bignum base = check_exponent(lua, 1);
+  const Bignum exponent = check_exponent(lua, 2);
+  const Bignum modulus = check_exponent(lua, 3);
+  const auto context = new_context(lua);
+  const Bignum result = new_number(lua);
+  if (BN_mod_exp(result.get(), base.get(), exponent.get(), modulus.get(), context.get()) != 1)
+    BN_zero(result.get());
+  ERR_clear_error();
+  push_bignum(lua, result.get());
+  return 1;
+}
+
+// Quotient and remainder; both are 0 when the divisor is, as Nmap has it.
+int divide(lua_State* lua) {
+  const Bignum dividend = check_bignum(lua, 1);
+  const Bignum divisor = check_bignum(lua, 2);
+  const auto context = new_context(lua);
+  const Bignum quotient = new_number(lua);
+  const Bignum remainder = new_number(lua);
+  if (BN_div(quotient.get(), remainder.get(), dividend.get(), divisor.get(), context.get()) != 1) {
+    BN_zero(quotient.get());
+    BN_zero(remainder.get());
+  }
+  ERR_clear_error();
+  push_bignum(lua, quotient.get());
+  push_bignum(lua, remainder.get());
   return 2;
 }
 
 int add(lua_State* lua) {
-  Number sum{BN_new()};
-  if (!sum || BN_add(sum.get(), check_bignum(lua, 1), check_bignum(lua, 2)) != 1) {
-    return raise_openssl_error(lua);
-  }
-  push_bignum(lua, sum.release());
+  const Bignum one = check_bignum(lua, 1);
+  const Bignum other = check_bignum(lua, 2);
+  const Bignum sum = new_number(lua);
+  if (BN_add(sum.get(), one.get(), other.get()) != 1) return luaL_error(lua, "not enough memory");
+  push_bignum(lua, sum.get());
   return 1;
 }
 
-// Quotient and remainder; both are 0 where the divisor is.
-int divide(lua_State* lua) {
-  const BIGNUM* const dividend = check_small(lua, 1);
-  const BIGNUM* const divisor = check_small(lua, 2);
-  const Context context{BN_CTX_new()};
-  Number quotient{BN_new()};
-  Number rest{BN_new()};
-  if (!context || !quotient || !rest) return luaL_error(lua, "Couldn't allocate memory.");
-  if (!BN_is_zero(divisor) &&
-      BN_div(quotient.get(), rest.get(), dividend, divisor, context.get()) != 1) {
-    return raise_openssl_error(lua);
-  }
-  push_bignum(lua, quotient.release());
-  push_bignum(lua, rest.release());
-  return 2;
-}
-
-int mod_exp(lua_State* lua) {
-  const BIGNUM* const base = check_small(lua, 1);
-  const BIGNUM* const power = check_small(lua, 2, kMostBitsOfPrimes * 2);
-  const BIGNUM* const modulus = check_small(lua, 3, kMostBitsOfPrimes * 2);
-  const Context context{BN_CTX_new()};
-  Number result{BN_new()};
-  if (!context || !result) return luaL_error(lua, "Couldn't allocate memory.");
-  if (BN_mod_exp(result.get(), base, power, modulus, context.get()) != 1) {
-    BN_zero(result.get());
-    drop_openssl_errors();
-  }
-  push_bignum(lua, result.release());
-  return 1;
-}
-
-// So many random bits; where the highest ones are set as `top` says, and odd if `bottom`.
-int random(lua_State* lua) {
-  const lua_Integer bits = luaL_checkinteger(lua, 1);
-  const lua_Integer top = luaL_optinteger(lua, 2, BN_RAND_TOP_ANY);
-  const lua_Integer bottom = luaL_optinteger(lua, 3, BN_RAND_BOTTOM_ANY);
-  luaL_argcheck(lua, bits <= kHighestBit, 1, "too many bits");
-  luaL_argcheck(lua, top >= BN_RAND_TOP_ANY && top <= BN_RAND_TOP_TWO, 2, "-1, 0 or 1");
-  luaL_argcheck(lua, bottom == BN_RAND_BOTTOM_ANY || bottom == BN_RAND_BOTTOM_ODD, 3, "0 or 1");
-  Number number{BN_new()};
-  if (!number) return luaL_error(lua, "Couldn't allocate memory.");
-  if (bits > 0 && BN_rand(number.get(), static_cast<int>(bits), static_cast<int>(top),
-                          static_cast<int>(bottom)) != 1) {
-    return raise_openssl_error(lua);
-  }
-  push_bignum(lua, number.release());
-  return 1;
-}
-
-int collect(lua_State* lua) {
-  auto** const place = static_cast<BIGNUM**>(luaL_checkudata(lua, 1, kName));
-  BN_clear_free(*place);
-  *place = nullptr;
-  return 0;
-}
-
-constexpr luaL_Reg kMethods[] = {{"__gc", collect},        {"__tostring", push_text<BN_bn2hex>},
-                                 {"clear_bit", clear_bit}, {"is_bit_set", is_bit_set},
-                                 {"is_prime", is_prime},   {"is_safe_prime", is_safe_prime},
-                                 {"num_bits", num_bits},   {"num_bytes", num_bytes},
-                                 {"set_bit", set_bit},     {"tobin", to_bytes},
-                                 {"todec", to_decimal},    {"tohex", push_text<BN_bn2hex>},
+constexpr luaL_Reg kMethods[] = {{"is_safe_prime", is_safe_prime},
+                                 {"is_prime", is_prime},
+                                 {"is_bit_set", is_bit_set},
+                                 {"set_bit", set_bit},
+                                 {"clear_bit", clear_bit},
+                                 {"num_bits", count_bits_of},
+                                 {"num_bytes", count_bytes_of},
+                                 {"todec", to_decimal},
+                                 {"tohex", to_hex},
+                                 {"tobin", to_binary},
+                                 {"__tostring", to_hex},
                                  {nullptr, nullptr}};
 
-constexpr luaL_Reg kFunctions[] = {{"bignum_add", add},
-                                   {"bignum_bin2bn", from_bytes},
-                                   {"bignum_bn2bin", to_bytes},
-                                   {"bignum_bn2dec", to_decimal},
-                                   {"bignum_bn2hex", push_text<BN_bn2hex>},
+constexpr luaL_Reg kFunctions[] = {{"bignum_num_bits", count_bits_of},
+                                   {"bignum_num_bytes", count_bytes_of},
+                                   {"bignum_set_bit", set_bit},
                                    {"bignum_clear_bit", clear_bit},
-                                   {"bignum_dec2bn", from_text<BN_dec2bn>},
-                                   {"bignum_div", divide},
-                                   {"bignum_hex2bn", from_text<BN_hex2bn>},
                                    {"bignum_is_bit_set", is_bit_set},
                                    {"bignum_is_prime", is_prime},
                                    {"bignum_is_safe_prime", is_safe_prime},
-                                   {"bignum_mod_exp", mod_exp},
-                                   {"bignum_num_bits", num_bits},
-                                   {"bignum_num_bytes", num_bytes},
-                                   {"bignum_pseudo_rand", random},
-                                   {"bignum_rand", random},
-                                   {"bignum_set_bit", set_bit},
-                                   {nullptr, nullptr}};
+                                   {"bignum_bin2bn", from_binary},
+                                   {"bignum_dec2bn", from_decimal},
+                                   {"bignum_hex2bn", from_hex},
+                                   {"bignum_bn2bin", to_binary},
+                                   {"bignum_bn2dec", to_decimal},
+                                   {"bignum_bn2hex", to_hex},
+                                   {"bignum_rand", random_number},
+                                   {"bignum_pseudo_rand", random_number},
+                                   {"bignum_mod_exp", power},
+                                   {"bignum_div", divide},
+                                   {"bignum_add", add}};
 
 }  // namespace
 
-void push_bignum(lua_State* lua, BIGNUM* owned) {
-  Number number{owned};
-  auto** const place = static_cast<BIGNUM**>(lua_newuserdatauv(lua, sizeof(BIGNUM*), 0));
-  *place = nullptr;
-  if (luaL_newmetatable(lua, kName) != 0) {
-    luaL_setfuncs(lua, kMethods, 0);
+void push_bignum(lua_State* lua, const BIGNUM* number) {
+  luaL_checkstack(lua, 4, nullptr);
+  lua_newuserdatauv(lua, sizeof(Boxed), 1);
+  if (luaL_newmetatable(lua, kType) != 0) {
     lua_pushvalue(lua, -1);
     lua_setfield(lua, -2, "__index");
+    luaL_setfuncs(lua, kMethods, 0);
   }
   lua_setmetatable(lua, -2);
-  *place = number.release();
+  set_value(lua, lua_gettop(lua), number);
 }
 
-BIGNUM* check_bignum(lua_State* lua, int index) {
-  BIGNUM* const number = *static_cast<BIGNUM**>(luaL_checkudata(lua, index, kName));
-  luaL_argcheck(lua, number != nullptr, index, "a number that is gone");
+Bignum check_bignum(lua_State* lua, int index) {
+  const bool is_negative = static_cast<Boxed*>(luaL_checkudata(lua, index, kType))->is_negative;
+  Bignum number = new_number(lua);
+  lua_getiuservalue(lua, index, 1);
+  std::size_t size = 0;
+  const char* const bytes = lua_tolstring(lua, -1, &size);
+  if (BN_bin2bn(reinterpret_cast<const unsigned char*>(bytes), static_cast<int>(size),
+                number.get()) == nullptr) {
+    luaL_error(lua, "not enough memory");
+  }
+  BN_set_negative(number.get(), is_negative ? 1 : 0);
+  lua_pop(lua, 1);
   return number;
 }
 
-void set_bignum_functions(lua_State* lua) { luaL_setfuncs(lua, kFunctions, 0); }
+std::span<const luaL_Reg> openssl_bignum_functions() { return kFunctions; }
 
 }  // namespace trawl::nse
