@@ -20,10 +20,11 @@ SshSession& session_of(void** abstract) { return *static_cast<SshSession*>(*abst
 ssize_t take_received(libssh2_socket_t /*socket*/, void* buffer, std::size_t length, int /*flags*/,
                       void** abstract) {
   SshSession& session = session_of(abstract);
-  if (session.received.empty()) return session.is_closing ? 0 : -EAGAIN;
-  const std::size_t size = std::min(length, session.received.size());
-  std::memcpy(buffer, session.received.data(), size);
-  session.received.erase(0, size);
+  const std::size_t left = session.received.size() - session.taken;
+  if (left == 0) return session.is_closing ? 0 : -EAGAIN;
+  const std::size_t size = std::min(length, left);
+  std::memcpy(buffer, session.received.data() + session.taken, size);
+  session.taken += size;
   return static_cast<ssize_t>(size);
 }
 
@@ -53,6 +54,7 @@ class Call {
 
 void take_event(SshSession& session, const service::Event& event) {
   using service::EventStatus;
+  session.received.erase(0, std::exchange(session.taken, 0));
   session.received.append(event.bytes);
   session.bytes += event.bytes.size();
   if (event.status == EventStatus::Timeout) session.trouble = "TIMEOUT";
@@ -125,6 +127,7 @@ bool SshSession::start() {
 void SshSession::close() {
   is_closing = true;
   received.clear();
+  taken = 0;
   if (handle != nullptr) {
     constexpr int kMostTries = 1000;
     for (int i = 0; i < kMostTries && libssh2_session_free(handle) == LIBSSH2_ERROR_EAGAIN; ++i) {

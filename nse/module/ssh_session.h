@@ -46,6 +46,7 @@ struct SshSession {
   LIBSSH2_SESSION* handle = nullptr;
   service::SocketId socket{};
   std::string received{};
+  std::size_t taken = 0;  // Of it, by libssh2, which takes banners byte by byte.
   std::string to_send{};
   bool is_over = false;     // Nothing more comes.
   bool is_closing = false;  // So that libssh2 waits for nothing.
