@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <array>
 
 #include "control/audit/option_rules.h"
@@ -30,7 +28,7 @@ Taken choose(AuditOptions& options, const OptionWord& word) {
 Taken take_timeout(AuditOptions& options, const OptionWord& word) {
   const auto time = parse_nmap_time(word.value);
   if (!time || *time < Moment{0}) {
-    return bad_value(fmt::format("Bogus --script-timeout argument specified: {}", word.value));
+    return bad_value("Bogus --script-timeout argument specified");
   }
   options.scripts.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(*time);
   return {};

@@ -9,7 +9,7 @@ namespace trawl::control {
 // What the command line says of scripts (Nmap book, "Nmap Scripting Engine: Usage and Examples").
 struct ScriptOptions {
   bool are_wanted = false;               // -sC, -A, --script
-  std::vector<std::string> choices;      // Each of --script; "default" of -sC and -A.
+  std::vector<std::string> choices;      // Each of --script; none for "default".
   std::vector<std::string> arguments;    // Each of --script-args; the later ones count more.
   std::string arguments_file;            // --script-args-file, "" for none.
   std::chrono::milliseconds timeout{0};  // --script-timeout, 0 for none.
