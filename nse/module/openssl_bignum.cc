@@ -158,7 +158,7 @@ bool is_prime_number(lua_State* lua, const BIGNUM* number, BN_CTX* context) {
 }
 
 int is_prime(lua_State* lua) {
-  const Bignum number = check_exponent(lua, 1);
+  const Bignum number = check_at_most(lua, 1, kMostPrimeBits);
   const auto context = new_context(lua);
   lua_pushboolean(lua, is_prime_number(lua, number.get(), context.get()));
   return 1;
@@ -166,7 +166,7 @@ int is_prime(lua_State* lua) {
 
 // Whether it is a safe prime, and whether it is a prime.
 int is_safe_prime(lua_State* lua) {
-  const Bignum number = check_exponent(lua, 1);
+  const Bignum number = check_at_most(lua, 1, kMostPrimeBits);
   const auto context = new_context(lua);
   const bool prime = is_prime_number(lua, number.get(), context.get());
   bool safe = false;
