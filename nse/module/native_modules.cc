@@ -16,11 +16,9 @@ lua_CFunction find_lpeg() {
 }
 
 std::vector<NativeModule> list_modules() {
-  std::vector<NativeModule> modules{{"bit32", open_bit32},
-                                    {"lfs", open_lfs},
-                                    {"openssl", open_openssl},
-                                    {"pcre", open_pcre},
-                                    {"zlib", open_zlib}};
+  std::vector<NativeModule> modules{{"bit32", open_bit32},     {"lfs", open_lfs},
+                                    {"libssh2", open_libssh2}, {"openssl", open_openssl},
+                                    {"pcre", open_pcre},       {"zlib", open_zlib}};
   if (const lua_CFunction open = find_lpeg(); open != nullptr) modules.push_back({"lpeg", open});
   return modules;
 }

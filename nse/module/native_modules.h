@@ -14,6 +14,7 @@ namespace trawl::nse {
 // Each pushes its module's table.
 int open_bit32(lua_State* lua);
 int open_lfs(lua_State* lua);
+int open_libssh2(lua_State* lua);
 int open_openssl(lua_State* lua);
 int open_pcre(lua_State* lua);
 int open_zlib(lua_State* lua);

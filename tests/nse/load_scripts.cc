@@ -102,14 +102,8 @@ int open_nmap(lua_State* lua) {
   return 1;
 }
 
-int open_nothing(lua_State* lua) {
-  lua_newtable(lua);
-  return 1;
-}
-
-// The native modules, and what stands in for the rest.
 std::vector<NativeModule> all_modules() {
-  std::vector<NativeModule> modules{{"nmap", open_nmap}, {"libssh2", open_nothing}};
+  std::vector<NativeModule> modules{{"nmap", open_nmap}};
   const auto native = native_modules();
   modules.insert(modules.end(), native.begin(), native.end());
   return modules;
