@@ -86,7 +86,15 @@ operating systems:
   --osscan-guess, --fuzzy  tell what comes close as well
   --max-os-tries N    rounds of tests, 1 to 50 (5 under good conditions, else 2)
   --os-per-port       -O, and the TCP tests against each open port by itself
-  -A                  -O, -sV and --traceroute
+  -A                  -O, -sV, -sC and --traceroute
+scripts:
+  -sC                 those of the category "default"
+  --script CHOICE     categories, names with "*", and, or, not, files, folders/; "+" forces
+  --script-args LIST, --script-args-file FILE  what they are told: name=value,...
+  --script-timeout TIME  each runs so long at most
+  --script-trace      what their sockets do
+  --no-script-sandbox  files outside of the data folders may run programs and write files
+                      (--script-sandbox is the default)
 ports:
   -p PORTS            "22", "1-1000", "U:53,T:21-25,http*", "-" for all
   --exclude-ports PORTS, -F, --top-ports N, --port-ratio R, -r

@@ -177,7 +177,7 @@ ConnectionPool::Trace AuditScan::connection_tracer() {
 // Nmap's --packet-trace includes what --version-trace tells: what its event loop does on standard
 // error, what comes of it on the screen.
 std::function<void(std::string_view)> AuditScan::service_tracer() {
-  if (!progress_.traces() && !options_.version.is_traced) return {};
+  if (!progress_.traces() && !options_.version.is_traced && !options_.scripts.is_traced) return {};
   return [this](std::string_view line) {
     const std::string text = fmt::format("{}\n", printable(line));
     if (line.starts_with("NSOCK ")) {

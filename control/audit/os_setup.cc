@@ -30,7 +30,6 @@ void settle_aggressive(AuditOptions& options) {
   if (!options.is_aggressive) return;
   options.version.is_wanted = true;
   options.scripts.are_wanted = true;
-  if (options.scripts.choices.empty()) options.scripts.choices.emplace_back("default");
   if (!may_send_raw(options) || !options.proxies.empty()) return;
   options.traceroute = true;
   options.os.is_wanted = true;

@@ -48,7 +48,6 @@ Taken take_scan_types(AuditOptions& options, const OptionWord& word) {
       options.version.is_old_name = options.version.is_old_name || letter == 'R';
     } else if (letter == 'C') {
       options.scripts.are_wanted = true;
-      options.scripts.choices.emplace_back("default");
     } else {
       return bad_word(fmt::format("Scantype {} not supported", letter));
     }

@@ -1,7 +1,4 @@
-#include <fmt/format.h>
-
 #include <array>
-#include <charconv>
 
 #include "control/audit/option_rules.h"
 
@@ -10,8 +7,6 @@ namespace {
 
 using enum ArgumentUse;
 using Taken = AuditResult<void>;
-
-constexpr unsigned kMostCores = 64;
 
 template <auto Member>
 Taken set(AuditOptions& options, const OptionWord& /*word*/) {
@@ -33,20 +28,9 @@ Taken choose(AuditOptions& options, const OptionWord& word) {
 Taken take_timeout(AuditOptions& options, const OptionWord& word) {
   const auto time = parse_nmap_time(word.value);
   if (!time || *time < Moment{0}) {
-    return bad_value(fmt::format("Bogus --script-timeout argument specified: {}", word.value));
+    return bad_value("Bogus --script-timeout argument specified");
   }
   options.scripts.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(*time);
-  return {};
-}
-
-Taken take_cores(AuditOptions& options, const OptionWord& word) {
-  unsigned cores = 0;
-  const char* const end = word.value.data() + word.value.size();
-  const auto [stop, error] = std::from_chars(word.value.data(), end, cores);
-  if (error != std::errc{} || stop != end || cores == 0 || cores > kMostCores) {
-    return bad_value(fmt::format("--script-cores must be between 1 and {}", kMostCores));
-  }
-  options.scripts.cores = cores;
   return {};
 }
 
@@ -60,7 +44,6 @@ constexpr std::array kRules{
                }},
     OptionRule{{"script-timeout", Required}, take_timeout},
     OptionRule{{"script-trace"}, set<&ScriptOptions::is_traced>},
-    OptionRule{{"script-cores", Required}, take_cores},
     OptionRule{{"script-sandbox"}, set<&ScriptOptions::is_sandboxed>},
     OptionRule{{"no-script-sandbox"},
                [](AuditOptions& options, const OptionWord& /*word*/) -> Taken {

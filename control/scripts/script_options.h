@@ -9,14 +9,11 @@ namespace trawl::control {
 // What the command line says of scripts (Nmap book, "Nmap Scripting Engine: Usage and Examples").
 struct ScriptOptions {
   bool are_wanted = false;               // -sC, -A, --script
-  std::vector<std::string> choices;      // Each of --script; "default" of -sC and -A.
+  std::vector<std::string> choices;      // Each of --script; none for "default".
   std::vector<std::string> arguments;    // Each of --script-args; the later ones count more.
   std::string arguments_file;            // --script-args-file, "" for none.
   std::chrono::milliseconds timeout{0};  // --script-timeout, 0 for none.
   bool is_traced = false;                // --script-trace
-  bool updates_database = false;         // --script-updatedb
-  std::vector<std::string> help;         // Each of --script-help: nothing else is done.
-  unsigned cores = 1;                    // --script-cores
   bool is_sandboxed = true;              // Scripts outside of the data folders are.
 };
 

@@ -31,6 +31,7 @@ std::string joined(const std::vector<std::string>& parts) {
 Result<std::vector<nse::ChosenScript>> chosen_scripts(const AuditOptions& options,
                                                       const nse::ScriptSources& sources) {
   std::vector<std::string> choices = options.scripts.choices;
+  if (options.scripts.are_wanted && choices.empty()) choices.emplace_back("default");
   if (options.version.is_wanted) {
     if (nse::choose_scripts(kVersionScripts, sources)) choices.emplace_back(kVersionScripts);
   }

@@ -7,10 +7,12 @@
 
 namespace trawl::nse {
 
-// Numbers have at most so many bits, where a script makes them, and so many as exponents, moduli
-// and candidates for primes: these take time that grows with the cube.
+// The most bits of a number that a script makes; of exponents and moduli, which take time that
+// grows with the cube; and of candidates for primes, as OpenSSL has Diffie-Hellman groups: one that
+// is prime takes 20 s, in which its thread does nothing else.
 constexpr int kMostNumberBits = 1 << 20;
 constexpr int kMostExponentBits = 1 << 14;
+constexpr int kMostPrimeBits = 10'000;
 
 struct FreeBignum {
   void operator()(BIGNUM* it) const { BN_free(it); }

@@ -47,10 +47,15 @@ Owned<BN_CTX> new_context(lua_State* lua) {
   return context;
 }
 
-Bignum check_exponent(lua_State* lua, int index) {
+// Sums and certificates have numbers of any size: for what takes more than linear time.
+Bignum check_at_most(lua_State* lua, int index, int most_bits) {
   Bignum number = check_bignum(lua, index);
-  luaL_argcheck(lua, BN_num_bits(number.get()) <= kMostExponentBits, index, "number is too large");
+  luaL_argcheck(lua, BN_num_bits(number.get()) <= most_bits, index, "number is too large");
   return number;
+}
+
+Bignum check_exponent(lua_State* lua, int index) {
+  return check_at_most(lua, index, kMostExponentBits);
 }
 
 int from_binary(lua_State* lua) {
@@ -91,15 +96,20 @@ int to_binary(lua_State* lua) {
   return 1;
 }
 
-int push_digits(lua_State* lua, char* (*convert)(const BIGNUM*)) {
-  const Owned<char> text{convert(check_bignum(lua, 1).get())};
+int push_digits(lua_State* lua, const Owned<char>& text) {
   if (text == nullptr) return luaL_error(lua, "not enough memory");
   lua_pushstring(lua, text.get());
   return 1;
 }
 
-int to_decimal(lua_State* lua) { return push_digits(lua, BN_bn2dec); }
-int to_hex(lua_State* lua) { return push_digits(lua, BN_bn2hex); }
+int to_decimal(lua_State* lua) {
+  const Bignum number = check_at_most(lua, 1, kMostNumberBits);
+  return push_digits(lua, Owned<char>{BN_bn2dec(number.get())});
+}
+
+int to_hex(lua_State* lua) {
+  return push_digits(lua, Owned<char>{BN_bn2hex(check_bignum(lua, 1).get())});
+}
 
 int count_bits_of(lua_State* lua) {
   lua_pushinteger(lua, BN_num_bits(check_bignum(lua, 1).get()));
@@ -148,7 +158,7 @@ bool is_prime_number(lua_State* lua, const BIGNUM* number, BN_CTX* context) {
 }
 
 int is_prime(lua_State* lua) {
-  const Bignum number = check_exponent(lua, 1);
+  const Bignum number = check_at_most(lua, 1, kMostPrimeBits);
   const auto context = new_context(lua);
   lua_pushboolean(lua, is_prime_number(lua, number.get(), context.get()));
   return 1;
@@ -156,7 +166,7 @@ int is_prime(lua_State* lua) {
 
 // Whether it is a safe prime, and whether it is a prime.
 int is_safe_prime(lua_State* lua) {
-  const Bignum number = check_exponent(lua, 1);
+  const Bignum number = check_at_most(lua, 1, kMostPrimeBits);
   const auto context = new_context(lua);
   const bool prime = is_prime_number(lua, number.get(), context.get());
   bool safe = false;
@@ -197,8 +207,8 @@ int power(lua_State* lua) {
 
 // Quotient and remainder; both are 0 when the divisor is, as Nmap has it.
 int divide(lua_State* lua) {
-  const Bignum dividend = check_bignum(lua, 1);
-  const Bignum divisor = check_bignum(lua, 2);
+  const Bignum dividend = check_at_most(lua, 1, kMostNumberBits);
+  const Bignum divisor = check_at_most(lua, 2, kMostNumberBits);
   const auto context = new_context(lua);
   const Bignum quotient = new_number(lua);
   const Bignum remainder = new_number(lua);

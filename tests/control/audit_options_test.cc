@@ -85,9 +85,36 @@ TEST(AuditOptions, PingsHaveTheirLettersAndPorts) {
 }
 
 TEST(AuditOptions, WhatIsNotThereYetIsRefusedByName) {
-  EXPECT_EQ(refusal({"-sC", "h"}), "-sC is not there yet (scripts).");
-  EXPECT_EQ(refusal({"--script", "default", "h"}), "--script is not there yet (scripts).");
-  EXPECT_EQ(refusal({"--script-args=x=y", "h"}), "--script-args is not there yet (scripts).");
+  EXPECT_EQ(refusal({"--script-updatedb"}), "--script-updatedb is not there yet (scripts).");
+  EXPECT_EQ(refusal({"--script-help", "all"}), "--script-help is not there yet (scripts).");
+  EXPECT_EQ(refusal({"--script-cores=2", "h"}),
+            "--script-cores is not there yet (scripts on several cores).");
+}
+
+TEST(AuditOptions, ScriptsAreAskedForAsNmapTakesThem) {
+  EXPECT_FALSE(parsed({"h"}).scripts.are_wanted);
+  EXPECT_FALSE(parsed({"-sV", "h"}).scripts.are_wanted);
+  EXPECT_TRUE(parsed({"-sC", "h"}).scripts.are_wanted);
+  EXPECT_TRUE(parsed({"-sC", "h"}).scripts.choices.empty());
+  const ScriptOptions scripts =
+      parsed({"--script", "banner,ssl-*", "--script=safe", "--script-args", "a=1", "--script-args",
+              "b=2", "--script-args-file=f", "--script-timeout", "1500ms", "--script-trace", "h"})
+          .scripts;
+  EXPECT_TRUE(scripts.are_wanted);
+  EXPECT_EQ(scripts.choices, (std::vector<std::string>{"banner,ssl-*", "safe"}));
+  EXPECT_EQ(scripts.arguments, (std::vector<std::string>{"a=1", "b=2"}));
+  EXPECT_EQ(scripts.arguments_file, "f");
+  EXPECT_EQ(scripts.timeout, std::chrono::milliseconds{1500});
+  EXPECT_TRUE(scripts.is_traced);
+  EXPECT_TRUE(scripts.is_sandboxed);
+  EXPECT_FALSE(parsed({"--no-script-sandbox", "h"}).scripts.is_sandboxed);
+  EXPECT_EQ(refusal({"--script-timeout", "x", "h"}), "Bogus --script-timeout argument specified");
+}
+
+TEST(AuditOptions, AggressiveScansRunScripts) {
+  AuditOptions options = parsed({"-A", "h"});
+  settle_aggressive(options);
+  EXPECT_TRUE(options.scripts.are_wanted);
 }
 
 TEST(AuditOptions, PortsAreComparedOverIpv4Only) {
@@ -103,7 +130,7 @@ TEST(AuditOptions, AggressiveScansDetectSystemsOfBothFamilies) {
   for (const bool is_v6 : {false, true}) {
     AuditOptions options = is_v6 ? parsed({"-6", "-A", "h"}) : parsed({"-A", "h"});
     options.is_privileged = true;
-    settle_aggressive(options, [](std::string_view) {});
+    settle_aggressive(options);
     EXPECT_TRUE(options.os.is_wanted) << is_v6;
   }
 }

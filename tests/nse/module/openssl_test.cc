@@ -351,6 +351,12 @@ constexpr Case kHostile[] = {
      "error: bad argument #1 to 'todec' (BIGNUM expected, got FILE*)"},
     {"openssl.bignum_mod_exp(large, large, large)",
      "error: bad argument #1 to 'bignum_mod_exp' (number is too large)"},
+    {"openssl.bignum_add(large, large):num_bits()", "1048577"},
+    {"openssl.bignum_add(large, large):todec()",
+     "error: calling 'todec' on bad self (number is too large)"},
+    {"openssl.bignum_div(openssl.bignum_add(large, large), large)",
+     "error: bad argument #1 to 'bignum_div' (number is too large)"},
+    {"medium:is_prime()", "error: calling 'is_prime' on bad self (number is too large)"},
     {"large:is_prime()", "error: calling 'is_prime' on bad self (number is too large)"},
     {"large:is_safe_prime()", "error: calling 'is_safe_prime' on bad self (number is too large)"},
     {"openssl.rand_bytes(-1)", "error: bad argument #1 to 'rand_bytes' (count is negative)"},
@@ -371,7 +377,9 @@ constexpr Case kHostile[] = {
 };
 
 TEST_F(OpenSsl, HostileArgumentsAreErrors) {
-  lua_.run("large = openssl.bignum_rand(1 << 20) large:set_bit((1 << 20) - 1)");
+  lua_.run(
+      "large = openssl.bignum_rand(1 << 20) large:set_bit((1 << 20) - 1) "
+      "medium = openssl.bignum_rand(9999) medium:set_bit(10000) medium:clear_bit(0)");
   for (const Case& one : kHostile) expect(one);
 }
 
