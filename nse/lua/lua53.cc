@@ -98,10 +98,20 @@ std::string_view flags_of(char conversion) {
   }
 }
 
-// `format` without flags, and precisions, that its conversions do not have.
+constexpr std::string_view kFlags = "-+ #0";
+
+bool has_flags(std::string_view format) {
+  if (format.empty()) return false;
+  std::size_t at = format.find('%');
+  for (; at < format.size() - 1; at = format.find('%', at + 2)) {
+    if (kFlags.find(format[at + 1]) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+// `format` without flags that its conversions do not have.
 std::string plain_format(std::string_view format) {
-  constexpr std::string_view kFlags = "-+ #0";
-  constexpr std::string_view kDigits = "0123456789";
+  constexpr std::string_view kPrecision = "0123456789.";
   std::string plain;
   while (!format.empty()) {
     const std::size_t percent = std::min(format.find('%'), format.size());
@@ -109,19 +119,14 @@ std::string plain_format(std::string_view format) {
     format.remove_prefix(percent);
     if (format.empty()) break;
     const std::size_t width = std::min(format.find_first_not_of(kFlags, 1), format.size());
-    std::size_t end = std::min(format.find_first_not_of(kDigits, width), format.size());
-    const std::size_t dot = end;
-    if (end < format.size() && format[end] == '.') {
-      end = std::min(format.find_first_not_of(kDigits, end + 1), format.size());
-    }
+    const std::size_t end = std::min(format.find_first_not_of(kPrecision, width), format.size());
     const char conversion = end < format.size() ? format[end] : '%';
     const std::string_view allowed = flags_of(conversion);
     plain += '%';
     for (const char flag : format.substr(1, width - 1)) {
       if (allowed.find(flag) != std::string_view::npos) plain += flag;
     }
-    const bool has_precision = conversion != 'c' && conversion != 'p';
-    plain += format.substr(width, (has_precision ? end : dot) - width);
+    plain += format.substr(width, end - width);
     if (end < format.size()) plain += conversion;
     format.remove_prefix(std::min(end + 1, format.size()));
   }
@@ -132,8 +137,8 @@ int format_text(lua_State* lua) {
   std::size_t size = 0;
   const char* text = luaL_checklstring(lua, 1, &size);
   const std::string_view format{text, size};
-  const std::string plain = plain_format(format);
-  if (plain != format) {
+  if (has_flags(format)) {
+    const std::string plain = plain_format(format);
     lua_pushlstring(lua, plain.data(), plain.size());
     lua_replace(lua, 1);
   }
