@@ -63,6 +63,7 @@ action = function(host, port)
                        known.version.service_tunnel, host.name, tostring(host.targetname), #host.bin_ip}, " ")
 end""",
     "changes": """
+dependencies = {"port"}
 portrule = function(host, port) return port.number == 80 end
 action = function(host, port)
   port.version.name = "acme"
@@ -93,8 +94,9 @@ WEB = """
 import http.server, socketserver
 class Handler(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server_version, sys_version = "acme/1.0", ""
-    def version_string(self): return "acme/1.0"
+    timeout = 8
+    server_version, sys_version = "nginx/1.22.1", ""
+    def version_string(self): return "nginx/1.22.1"
     def date_time_string(self, timestamp=None): return "Mon, 23 Nov 2026 00:00:00 GMT"
     def log_message(self, *_): pass
     def do_OPTIONS(self):
@@ -120,11 +122,18 @@ server.serve_forever()
 """
 
 
+def web_server(folder: str) -> str:
+    """The lines of a shell script that start it and wait for it."""
+    path = pathlib.Path(folder, "web.py")
+    path.write_text(WEB, encoding="utf-8")
+    return (f"{sys.executable} {path} > {folder}/ready &\nserver=$!\n"
+            f"for i in $(seq 200); do grep -q ready {folder}/ready && break; sleep 0.05; done")
+
+
 def run_both(options: list[str], hosts: list[str]) -> dict[str, tuple[str, ElementTree.Element]]:
     """What each program prints, and its XML, in one network of its own with a web server in it."""
     with tempfile.TemporaryDirectory() as folder:
-        lines = ["ip link set lo up", f"{sys.executable} -c '{WEB.replace(chr(39), chr(34))}' > {folder}/ready &",
-                 "server=$!", f"while ! grep -q ready {folder}/ready; do sleep 0.05; done"]
+        lines = ["ip link set lo up", web_server(folder)]
         for name, program in (("nmap", ["nmap"]), ("trawl", [str(labs.TRAWL), "scan"])):
             words = [*program, "-n", "-Pn", "-p80,81", "--max-retries", "1", *options, "-oX", f"{folder}/{name}.xml",
                      *hosts]
@@ -211,12 +220,11 @@ end
             path.write_text(script, encoding="utf-8")
             pathlib.Path(folder, "reach.sh").write_text(f"""
 ip link set lo up
-{sys.executable} -c '{WEB.replace(chr(39), chr(34))}' > {folder}/ready &
-while ! grep -q ready {folder}/ready; do sleep 0.05; done
+{web_server(folder)}
 for scope in 127.0.0.0/8 127.0.0.1/32; do
   {labs.TRAWL} scan -n -Pn -p80 --scope $scope --script {path} 127.0.0.1
 done
-kill %1
+kill $server
 """, encoding="utf-8")
             out = subprocess.run(["unshare", "-n", "bash", f"{folder}/reach.sh"], timeout=PATIENCE, check=True,
                                  capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout
