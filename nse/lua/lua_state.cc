@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "nse/lua/coroutines.h"
+#include "nse/lua/lua53.h"
 #include "nse/lua/pattern.h"
 
 namespace trawl::nse {
@@ -46,6 +47,7 @@ LuaState::LuaState(std::size_t most_bytes) : limit_{most_bytes} {
   lua_atpanic(lua_, throw_error);
   set_context(lua_, &context_);
   luaL_openlibs(lua_);
+  act_as_lua53(lua_);
   replace_coroutine_functions(lua_);
   replace_string_functions(lua_);
 }
