@@ -181,7 +181,8 @@ void set_socket_functions(lua_State* lua) {
   lua_pop(lua, 1);
   make_certificate_type(lua);
 
-  for (const char* name : {"new_socket", "newsocket"}) {  // The latter as once in its documentation.
+  for (const char* name :
+       {"new_socket", "newsocket"}) {  // The latter as once in its documentation.
     lua_pushcfunction(lua, new_socket);
     lua_setfield(lua, -2, name);
   }

@@ -1,4 +1,5 @@
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "tests/nse/engine/engine_fixture.h"
 
@@ -235,7 +236,14 @@ TEST_F(HostileScriptsTest, ProtectedCallsDoWhatLuasDo) {
 TEST_F(HostileScriptsTest, FinalisersMayFailAndAreRefusedInTheSandbox) {
   EXPECT_EQ(gives("setmetatable({}, {__gc = function() error 'no' end}) collectgarbage() return 1"),
             "1");
+  EXPECT_THAT(gives("return io.type(io.open '/dev/null')"), "file");
   settings_.sandboxes_others = true;
+  const std::string pipe = (folder_ / "pipe").string();
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THAT(gives("return (select(2, io.open '" + pipe + "'))"), HasSubstr("may not do this"));
+  EXPECT_THAT(gives("return (select(2, io.input '" + pipe + "'))"), HasSubstr("may not do this"));
+  EXPECT_THAT(gives("return (select(2, io.lines '" + pipe + "'))"), HasSubstr("may not do this"));
+  EXPECT_THAT(gives("return io.lines(SCRIPT_PATH)()"), HasSubstr("description"));
   EXPECT_THAT(fails("setmetatable({}, {__gc = function() while true do end end})"),
               AllOf(HasSubstr("finalisers"), HasSubstr("evil.nse:4:")));
 }
