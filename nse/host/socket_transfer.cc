@@ -93,12 +93,10 @@ int search(lua_State* lua) {
   return take_match(lua, LUA_OK, 0);
 }
 
-}  // namespace
-
-int send_bytes(lua_State* lua) {
-  NseSocket& socket = check_connected(lua);
+// Sends the string at `index` over the connection.
+int write(lua_State* lua, NseSocket& socket, int index) {
   std::size_t size = 0;
-  const char* const bytes = luaL_checklstring(lua, 2, &size);
+  const char* const bytes = luaL_checklstring(lua, index, &size);
   return suspend(lua, [&](Suspension it) {
     socket.module.loop.write(
         socket.id, std::string{bytes, size}, socket.timeout, [it](const Event& event) {
@@ -107,11 +105,14 @@ int send_bytes(lua_State* lua) {
   });
 }
 
+}  // namespace
+
+int send_bytes(lua_State* lua) { return write(lua, check_connected(lua), 2); }
+
+// On a connection of TCP the address does not count.
 int send_datagram(lua_State* lua) {
   NseSocket& socket = check_socket(lua);
-  if (socket.protocol != NseSocket::Protocol::Udp) {
-    return luaL_error(lua, "socket must be connected");
-  }
+  if (socket.protocol != NseSocket::Protocol::Udp) return write(lua, check_connected(lua), 4);
   luaL_argcheck(lua, socket.reader == nullptr, 1, "socket is already open");
   check_host_and_port(lua, socket, false);
   luaL_checkstring(lua, 4);

@@ -30,19 +30,19 @@ int raise_operand(lua_State* lua, const char* operation) {
                     luaL_typename(lua, culprit));
 }
 
-template <int kOperation>
+template <int Operation>
 int calculate(lua_State* lua, const char* event) {
   lua_settop(lua, 2);
   if (!is_numeral(lua, 1) || !is_numeral(lua, 2)) {
     return call_other(lua, event) ? 1 : raise_operand(lua, "arithmetic");
   }
   lua_pushnumber(lua, lua_tonumber(lua, 1));
-  if (kOperation != LUA_OPUNM) lua_pushnumber(lua, lua_tonumber(lua, 2));
-  lua_arith(lua, kOperation);
+  if (Operation != LUA_OPUNM) lua_pushnumber(lua, lua_tonumber(lua, 2));
+  lua_arith(lua, Operation);
   return 1;
 }
 
-template <int kOperation>
+template <int Operation>
 int combine_bits(lua_State* lua, const char* event) {
   lua_settop(lua, 2);
   if (!is_numeral(lua, 1) || !is_numeral(lua, 2)) {
@@ -56,8 +56,8 @@ int combine_bits(lua_State* lua, const char* event) {
     return luaL_error(lua, "number has no integer representation");
   }
   lua_pushinteger(lua, left);
-  if (kOperation != LUA_OPBNOT) lua_pushinteger(lua, right);
-  lua_arith(lua, kOperation);
+  if (Operation != LUA_OPBNOT) lua_pushinteger(lua, right);
+  lua_arith(lua, Operation);
   return 1;
 }
 

@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "nse/engine/script.h"
+
 namespace trawl::nse {
 namespace {
 
@@ -15,11 +17,23 @@ lua_CFunction find_lpeg() {
   return reinterpret_cast<lua_CFunction>(dlsym(library, "luaopen_lpeg"));
 }
 
+// Stands in for a module: a script that uses a field of it is skipped, as one that needs a library
+// which stdnse.silent_require does not find.
+int open_absent(lua_State* lua) {
+  lua_newtable(lua);
+  lua_createtable(lua, 0, 1);
+  lua_pushcfunction(lua, raise_quietly);
+  lua_setfield(lua, -2, "__index");
+  lua_setmetatable(lua, -2);
+  return 1;
+}
+
 std::vector<NativeModule> list_modules() {
   std::vector<NativeModule> modules{{"bit32", open_bit32},     {"lfs", open_lfs},
                                     {"libssh2", open_libssh2}, {"openssl", open_openssl},
                                     {"pcre", open_pcre},       {"zlib", open_zlib}};
-  if (const lua_CFunction open = find_lpeg(); open != nullptr) modules.push_back({"lpeg", open});
+  const lua_CFunction lpeg = find_lpeg();
+  modules.push_back({"lpeg", lpeg == nullptr ? open_absent : lpeg});
   return modules;
 }
 

@@ -8,7 +8,8 @@
 namespace trawl::nse {
 
 // The modules of C functions that scripts require, as Nmap 7.93 has them; without "nmap", which the
-// engine and its host module make. lpeg is there when its library is (Debian's lua-lpeg).
+// engine and its host module make. Where lpeg's library (Debian's lua-lpeg) is not installed,
+// scripts that use it are skipped.
 [[nodiscard]] std::span<const NativeModule> native_modules();
 
 // Each pushes its module's table.

@@ -67,10 +67,10 @@ int channel_exec(lua_State* lua) {
   return run_step(lua, exec_step);
 }
 
-template <int kStream>
+template <int Stream>
 int read_step(lua_State* lua, SshSession& /*session*/) {
   std::array<char, kMostRead> bytes;
-  const auto size = libssh2_channel_read_ex(own_channel(lua), kStream, bytes.data(), bytes.size());
+  const auto size = libssh2_channel_read_ex(own_channel(lua), Stream, bytes.data(), bytes.size());
   if (size == LIBSSH2_ERROR_EAGAIN) return kAgain;
   if (size < 0) return luaL_error(lua, "Reading channel");
   if (size == 0) {
@@ -81,10 +81,10 @@ int read_step(lua_State* lua, SshSession& /*session*/) {
   return 1;
 }
 
-template <int kStream>
+template <int Stream>
 int channel_read(lua_State* lua) {
   own_channel(lua);
-  return run_step(lua, read_step<kStream>, true);
+  return run_step(lua, read_step<Stream>, true);
 }
 
 int write_step(lua_State* lua, SshSession& /*session*/) {

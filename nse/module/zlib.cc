@@ -26,12 +26,12 @@ int version(lua_State* lua) {
 
 using Checksum = uLong (*)(uLong, const Bytef*, z_size_t);
 
-template <Checksum kSum>
+template <Checksum Sum>
 int checksum(lua_State* lua) {
-  if (lua_gettop(lua) == 0) return push_float(lua, kSum(0, nullptr, 0));
+  if (lua_gettop(lua) == 0) return push_float(lua, Sum(0, nullptr, 0));
   const auto before = static_cast<uLong>(static_cast<std::uint32_t>(luaL_checkinteger(lua, 1)));
   const std::string_view text = check_text(lua, 2);
-  return push_float(lua, kSum(before, reinterpret_cast<const Bytef*>(text.data()), text.size()));
+  return push_float(lua, Sum(before, reinterpret_cast<const Bytef*>(text.data()), text.size()));
 }
 
 int compress_text(lua_State* lua) {
