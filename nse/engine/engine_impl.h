@@ -55,7 +55,7 @@ struct Engine::Impl {
   // engine_setup.cc
   [[nodiscard]] Result<void> set_up(Engine& engine, std::span<const NativeModule> modules);
   [[nodiscard]] bool is_trusted(const std::filesystem::path& path) const;
-  void on_hook(lua_State* lua);
+  void on_hook(lua_State* lua, std::uint64_t count);
   void reset_hook();
 
   // level_run.cc

@@ -51,7 +51,7 @@ bool is_below(const std::filesystem::path& path, const std::filesystem::path& fo
 Result<void> Engine::Impl::set_up(Engine& engine, std::span<const NativeModule> modules) {
   LuaContext& context = state.context();
   context.engine = &engine;
-  context.on_hook = [this](lua_State* lua) { on_hook(lua); };
+  context.on_hook = [this](lua_State* lua, std::uint64_t count) { on_hook(lua, count); };
   reset_hook();
   libraries.folders = settings.library_folders;
   libraries.stdnse = {{"silent_require", silent_require},
@@ -66,6 +66,7 @@ Result<void> Engine::Impl::set_up(Engine& engine, std::span<const NativeModule> 
     install_libraries(lua, &libraries);
     open_modules(lua, modules);
     complete_nmap(lua, settings.arguments);
+    install_bounds(lua);
     install_guards(lua);
     make_globals_strict(lua);
   });
@@ -90,10 +91,10 @@ void Engine::Impl::reset_hook() {
 
 // Raises an error where a thread has run for too long. It may be caught: then the next instruction
 // raises it again.
-void Engine::Impl::on_hook(lua_State* lua) {
+void Engine::Impl::on_hook(lua_State* lua, std::uint64_t passed) {
   auto* const thread = static_cast<ScriptThread*>(state.context().running);
   std::uint64_t& count = thread == nullptr ? instructions : thread->instructions;
-  count += kHookInterval;
+  count += passed;
   const std::uint64_t limit = settings.limits.instructions;
   std::string doom;
   if (thread != nullptr && !thread->doom.empty()) {

@@ -24,6 +24,11 @@ int silent_require(lua_State* lua);
 // declares by writing. To be called when all modules are there.
 void make_globals_strict(lua_State* lua);
 
+// Has functions of Lua that may run for long in one call count as many instructions as they have to
+// do, has only text loaded as code, and gives scripts no standard input. To be called before
+// install_guards().
+void install_bounds(lua_State* lua);
+
 // Has functions that write files or start programs ask first whether the script that runs is in the
 // sandbox, whoever calls them for it, and takes away those that end the program, set its locale or
 // show the insides of Lua. To be called when all modules are there.

@@ -143,6 +143,7 @@ void Engine::Impl::end_late_ones() {
                  [now](const auto& thread) { return thread->deadline < now; });
     for (const auto& thread : late) {
       thread->kill();
+      reset_hook();
       if (!thread->worker) {
         ++statistics.timed_out;
         tell(ScriptNote::Kind::TimedOut, thread->title());
@@ -159,6 +160,7 @@ void Engine::Impl::end_stuck_ones() {
     for (const auto& thread : stuck) {
       if (thread->ready()) continue;
       thread->kill();
+      reset_hook();
       if (!thread->worker) {
         ++statistics.failed;
         tell(ScriptNote::Kind::Failed, thread->title(), "waits for what nobody does any more");
@@ -173,6 +175,7 @@ void Engine::Impl::end_all() {
   while (!threads.empty()) {
     const auto thread = *threads.begin();
     thread->kill();
+    reset_hook();
     end(thread);
   }
 }

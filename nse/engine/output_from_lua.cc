@@ -5,6 +5,7 @@ namespace {
 
 constexpr int kMostLevels = 100;
 constexpr std::size_t kMostItems = 200'000;
+constexpr std::size_t kMostBytes = std::size_t{64} << 20U;  // Of text, which may be one many times.
 
 class Reader {
  public:
@@ -26,6 +27,8 @@ class Reader {
   std::string text_of(int index) {
     std::size_t size = 0;
     const char* text = luaL_tolstring(lua_, index, &size);
+    if (size > kMostBytes - bytes_) luaL_error(lua_, "output too large");
+    bytes_ += size;
     std::string result{text, size};
     lua_pop(lua_, 1);
     return result;
@@ -83,7 +86,7 @@ class Reader {
   }
 
   lua_State* lua_;
-  std::size_t items_ = 0;
+  std::size_t items_ = 0, bytes_ = 0;
 };
 
 std::string text_of(const OutputValue& value) {

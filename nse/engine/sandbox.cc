@@ -1,4 +1,6 @@
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "nse/engine/engine.h"
 #include "nse/engine/environment.h"
@@ -34,12 +36,28 @@ int guarded(lua_State* lua) {
   return call_original(lua);
 }
 
+// What opens and reads at once: to open a pipe or a terminal means to wait for whoever writes to
+// it, and all scripts with it.
+bool answers_at_once(const char* path) {
+  std::error_code none;
+  if (!std::filesystem::exists(path, none)) return true;
+  const std::filesystem::path real = std::filesystem::canonical(path, none);
+  return std::filesystem::is_regular_file(real, none) ||
+         std::filesystem::is_directory(real, none) || real == "/dev/null" || real == "/dev/urandom";
+}
+
+int guarded_read(lua_State* lua) {
+  const char* const path = lua_type(lua, 1) == LUA_TSTRING ? lua_tostring(lua, 1) : nullptr;
+  if (path != nullptr && is_sandboxed(lua) && !answers_at_once(path)) return refuse(lua, path);
+  return call_original(lua);
+}
+
 int guarded_open(lua_State* lua) {
   const char* path = luaL_checkstring(lua, 1);
   const char* mode = luaL_optstring(lua, 2, "r");
   const bool reads = std::strcmp(mode, "r") == 0 || std::strcmp(mode, "rb") == 0;
   if (!reads && is_sandboxed(lua)) return refuse(lua, path);
-  return call_original(lua);
+  return guarded_read(lua);
 }
 
 int never(lua_State* lua) {
@@ -52,12 +70,13 @@ struct Guard {
   lua_CFunction instead;
 };
 constexpr Guard kGuards[] = {
-    {"os", "execute", guarded}, {"os", "remove", guarded},    {"os", "rename", guarded},
-    {"os", "tmpname", guarded}, {"io", "popen", guarded},     {"io", "output", guarded},
-    {"io", "tmpfile", guarded}, {"io", "open", guarded_open}, {"lfs", "mkdir", guarded},
-    {"lfs", "rmdir", guarded},  {"lfs", "chdir", guarded},    {"lfs", "link", guarded},
-    {"lfs", "touch", guarded},  {"lfs", "lock", guarded},     {"lfs", "lock_dir", guarded},
-    {"lfs", "unlock", guarded}, {"lfs", "setmode", guarded},
+    {"os", "execute", guarded},    {"os", "remove", guarded},    {"os", "rename", guarded},
+    {"os", "tmpname", guarded},    {"io", "popen", guarded},     {"io", "output", guarded},
+    {"io", "tmpfile", guarded},    {"io", "open", guarded_open}, {"lfs", "mkdir", guarded},
+    {"lfs", "rmdir", guarded},     {"lfs", "chdir", guarded},    {"lfs", "link", guarded},
+    {"lfs", "touch", guarded},     {"lfs", "lock", guarded},     {"lfs", "lock_dir", guarded},
+    {"lfs", "unlock", guarded},    {"lfs", "setmode", guarded},  {"io", "lines", guarded_read},
+    {"io", "input", guarded_read},
 };
 // They would end or change the whole program.
 constexpr Guard kForbidden[] = {{"os", "exit", never}, {"os", "setlocale", never}};

@@ -30,6 +30,15 @@ Result<std::string> read_source(const std::filesystem::path& path) {
   return source;
 }
 
+// With Lua's message on top of the stack: it names file and line, but for those of the compiler's
+// limits.
+Failure loading_error(lua_State* lua, const std::filesystem::path& path, int top) {
+  const std::string message = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : "an error";
+  lua_settop(lua, top);
+  const bool is_named = message.find(path.filename().string() + ':') != std::string::npos;
+  return is_named ? fail(ExitCode::BadInput, message) : trouble(path, message);
+}
+
 // The strings of a table, or of one string; nullopt for anything else.
 std::optional<std::vector<std::string>> strings_at(lua_State* lua, int index) {
   std::vector<std::string> strings;
@@ -117,17 +126,13 @@ Result<Loading> load_script(lua_State* lua, const ChosenScript& chosen, Script& 
   // First as it is, for the sake of the messages; then as a function of its environment, on the
   // same lines, which every instance calls.
   if (luaL_loadbufferx(lua, source->data(), source->size(), name.c_str(), "t") != LUA_OK) {
-    std::string message = lua_tostring(lua, -1);
-    lua_settop(lua, top);
-    return fail(ExitCode::BadInput, message);
+    return loading_error(lua, chosen.path, top);
   }
   lua_settop(lua, top);
   const std::string made = "return function(_ENV) " + *source + "\nend";
   if (luaL_loadbufferx(lua, made.data(), made.size(), name.c_str(), "t") != LUA_OK ||
       lua_pcall(lua, 0, 1, 0) != LUA_OK) {
-    std::string message = lua_tostring(lua, -1);
-    lua_settop(lua, top);
-    return fail(ExitCode::BadInput, message);
+    return loading_error(lua, chosen.path, top);
   }
   script.factory = luaL_ref(lua, LUA_REGISTRYINDEX);
   lua_settop(lua, top);

@@ -59,6 +59,8 @@ std::string ScriptThread::title() const {
 }
 
 void Engine::Impl::tell(ScriptNote::Kind kind, std::string title, std::string text) const {
+  constexpr std::size_t kMostText = std::size_t{64} << 10U;
+  if (text.size() > kMostText) text.resize(kMostText);
   if (settings.note) settings.note({kind, std::move(title), std::move(text)});
 }
 
@@ -157,7 +159,9 @@ void Engine::Impl::start(const Task& task) {
 
 void Engine::Impl::step(const std::shared_ptr<ScriptThread>& thread) {
   thread->instructions = 0;
-  switch (thread->run()) {
+  const auto became = thread->run();
+  reset_hook();  // An error object may have run code when it was asked what it is.
+  switch (became) {
     case LuaThread::State::Suspended: return;
     case LuaThread::State::Finished:
       if (thread->worker) return end(thread);
@@ -185,10 +189,16 @@ void Engine::Impl::settle_action(const std::shared_ptr<ScriptThread>& thread) {
   std::optional<ScriptOutput> output;
   lua_settop(thread->lua(), 2);
   busy_with = thread->script;
-  const auto error = run_protected(state.get(), [&](lua_State* lua) {
-    lua_xmove(thread->lua(), lua, 2);
-    output = output_from_lua(lua, 1);
-  });
+  const auto read = [](lua_State* lua) {
+    *static_cast<std::optional<ScriptOutput>*>(lua_touserdata(lua, 1)) = output_from_lua(lua, 2);
+    return 0;
+  };
+  lua_State* const lua = state.get();
+  lua_pushcfunction(lua, read);
+  lua_pushlightuserdata(lua, &output);
+  lua_xmove(thread->lua(), lua, 2);
+  const auto error = call_protected(lua, 3, 0);
+  if (error) lua_pop(lua, 1);
   busy_with = nullptr;
   reset_hook();
   if (error) {

@@ -181,8 +181,11 @@ void set_socket_functions(lua_State* lua) {
   lua_pop(lua, 1);
   make_certificate_type(lua);
 
-  lua_pushcfunction(lua, new_socket);
-  lua_setfield(lua, -2, "new_socket");
+  for (const char* name :
+       {"new_socket", "newsocket"}) {  // The latter as once in its documentation.
+    lua_pushcfunction(lua, new_socket);
+    lua_setfield(lua, -2, name);
+  }
   lua_pushcfunction(lua, resolve_name);
   lua_setfield(lua, -2, "resolve");
   luaL_getsubtable(lua, -1, "socket");

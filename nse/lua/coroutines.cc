@@ -23,6 +23,10 @@ Outcome run_coroutine(lua_State* lua, lua_State* coroutine, int arguments, int& 
   return status == LUA_OK || status == LUA_YIELD ? Outcome::Values : Outcome::Failed;
 }
 
+// The hook that ends a script has it called at every instruction. A coroutine that died in a hook
+// has no hooks any more: the variables it would close now could go on without end.
+bool died_in_hook(lua_State* coroutine) { return lua_gethookcount(coroutine) == 1; }
+
 lua_State* coroutine_argument(lua_State* lua, int index) {
   lua_State* coroutine = lua_tothread(lua, index);
   luaL_argexpected(lua, coroutine != nullptr, index, "coroutine");
@@ -81,7 +85,9 @@ int wrapped_on(lua_State* lua, int status, lua_KContext context);
 
 int raise_of(lua_State* lua, lua_State* coroutine) {
   const int status = lua_status(coroutine);
-  if (status != LUA_OK && status != LUA_YIELD) lua_resetthread(coroutine);
+  if (status != LUA_OK && status != LUA_YIELD && !died_in_hook(coroutine)) {
+    lua_resetthread(coroutine);
+  }
   lua_xmove(coroutine, lua, 1);
   if (status != LUA_ERRMEM && lua_type(lua, -1) == LUA_TSTRING) {
     luaL_where(lua, 1);
@@ -123,6 +129,46 @@ int wrap(lua_State* lua) {
   return 1;
 }
 
+// Lua's own is upvalue 1.
+int close(lua_State* lua) {
+  lua_State* const coroutine = coroutine_argument(lua, 1);
+  if (!died_in_hook(coroutine)) return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
+  lua_pushboolean(lua, 0);
+  lua_pushliteral(lua, "the coroutine was ended");
+  return 2;
+}
+
+// The handler of xpcall, upvalue 1, is not called for what a hook raises: there are no hooks in it.
+int handle_error(lua_State* lua) {
+  if (lua_gethookcount(lua) == 1) return 1;
+  lua_pushvalue(lua, lua_upvalueindex(1));
+  lua_insert(lua, 1);
+  lua_call(lua, lua_gettop(lua) - 1, 1);
+  return 1;
+}
+
+int after_call(lua_State* lua, int status, lua_KContext before) {
+  if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(lua) - static_cast<int>(before);
+  lua_pushboolean(lua, 0);
+  lua_insert(lua, -2);
+  return 2;
+}
+
+int call_with_handler(lua_State* lua) {
+  luaL_checktype(lua, 2, LUA_TFUNCTION);
+  if (lua_iscfunction(lua, 2) == 0) {
+    lua_pushvalue(lua, 2);
+    lua_pushcclosure(lua, handle_error, 1);
+    lua_replace(lua, 2);
+  }
+  const int arguments = lua_gettop(lua) - 2;
+  lua_pushboolean(lua, 1);  // What comes before the results.
+  lua_pushvalue(lua, 1);
+  lua_rotate(lua, 3, 2);
+  const int status = lua_pcallk(lua, arguments, LUA_MULTRET, 2, 2, after_call);
+  return after_call(lua, status, 2);
+}
+
 }  // namespace
 
 void replace_coroutine_functions(lua_State* lua) {
@@ -131,6 +177,11 @@ void replace_coroutine_functions(lua_State* lua) {
   lua_setfield(lua, -2, "resume");
   lua_pushcfunction(lua, wrap);
   lua_setfield(lua, -2, "wrap");
+  lua_getfield(lua, -1, "close");
+  lua_pushcclosure(lua, close, 1);
+  lua_setfield(lua, -2, "close");
+  lua_pushcfunction(lua, call_with_handler);
+  lua_setglobal(lua, "xpcall");
   lua_pop(lua, 1);
 }
 

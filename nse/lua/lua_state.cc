@@ -7,13 +7,14 @@
 
 #include "nse/lua/coroutines.h"
 #include "nse/lua/lua53.h"
+#include "nse/lua/pattern.h"
 
 namespace trawl::nse {
 namespace {
 
 void call_hook(lua_State* lua, lua_Debug* /*record*/) {
   LuaContext* const context = context_of(lua);
-  if (context != nullptr && context->on_hook) context->on_hook(lua);
+  if (context != nullptr && context->on_hook) context->on_hook(lua, context->hook_interval);
 }
 
 int add_traceback(lua_State* lua) {
@@ -48,6 +49,7 @@ LuaState::LuaState(std::size_t most_bytes) : limit_{most_bytes} {
   luaL_openlibs(lua_);
   act_as_lua53(lua_);
   replace_coroutine_functions(lua_);
+  replace_string_functions(lua_);
 }
 
 LuaState::~LuaState() {
@@ -57,6 +59,7 @@ LuaState::~LuaState() {
 }
 
 void LuaState::set_hook_interval(int instructions) {
+  context_.hook_interval = static_cast<std::uint64_t>(instructions);
   lua_sethook(lua_, call_hook, LUA_MASKCOUNT, instructions);
 }
 

@@ -1,5 +1,6 @@
 #include "nse/lua/lua_thread.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -20,6 +21,15 @@ Engine* engine_of(lua_State* lua) noexcept {
   return context == nullptr ? nullptr : context->engine;
 }
 
+void charge(lua_State* lua, std::uint64_t instructions) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 62U;
+  LuaContext* const context = context_of(lua);
+  if (context == nullptr || !context->on_hook) return;
+  context->uncharged += std::min(instructions, kMost);
+  if (context->uncharged < context->hook_interval) return;
+  context->on_hook(lua, std::exchange(context->uncharged, 0));
+}
+
 namespace {
 
 // With the thread that failed as a light userdata; its error object is on top of its stack.
@@ -31,15 +41,30 @@ int describe(lua_State* lua) {
   return 1;
 }
 
+// The same for an object that cannot say what it is, on a thread whose stack may be full.
+int describe_place(lua_State* lua) {
+  auto* const thread = static_cast<lua_State*>(lua_touserdata(lua, 1));
+  const bool is_text = lua_type(thread, -1) == LUA_TSTRING;
+  luaL_traceback(lua, thread, is_text ? lua_tostring(thread, -1) : "an error that cannot be told",
+                 0);
+  return 1;
+}
+
 // Never raises: neither for want of memory, nor for what the error object does when it is asked.
 std::string describe_error(lua_State* main, lua_State* thread) {
-  if (lua_checkstack(main, 4) == 0 || lua_checkstack(thread, 4) == 0) return "stack overflow";
-  lua_pushcfunction(main, describe);
-  lua_pushlightuserdata(main, thread);
-  std::string text = "an error that cannot be told";
-  if (lua_pcall(main, 1, 1, 0) == LUA_OK) text = lua_tostring(main, -1);
-  lua_pop(main, 1);
-  return text;
+  if (lua_checkstack(main, 4) == 0) return "stack overflow";
+  const int top = lua_gettop(main);
+  for (const lua_CFunction way : {describe, describe_place}) {
+    if (way == describe && lua_checkstack(thread, 4) == 0) continue;
+    lua_pushcfunction(main, way);
+    lua_pushlightuserdata(main, thread);
+    const bool told = lua_pcall(main, 1, 1, 0) == LUA_OK;
+    std::string text = told ? lua_tostring(main, -1) : "";
+    lua_settop(main, top);
+    if (told) return text;
+  }
+  return lua_type(thread, -1) == LUA_TSTRING ? lua_tostring(thread, -1)
+                                             : "an error that cannot be told";
 }
 
 }  // namespace

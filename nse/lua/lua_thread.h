@@ -28,9 +28,15 @@ struct LuaContext {
   std::uint64_t suspensions = 0;
   // Threads whose suspension is over, in that order.
   std::deque<std::weak_ptr<LuaThread>> ready{};
-  // Called by the hook, every `hook_interval` instructions; raises an error to end the thread.
-  std::function<void(lua_State*)> on_hook{};
+  // Called by the hook, every `hook_interval` instructions, and by charge(); raises an error to end
+  // the thread. With how many instructions there were.
+  std::function<void(lua_State*, std::uint64_t)> on_hook{};
+  std::uint64_t hook_interval = 0;
+  std::uint64_t uncharged = 0;  // By charge(), less than the interval.
 };
+
+// Counts the work of a C function as instructions of Lua, which no hook sees. May raise an error.
+void charge(lua_State* lua, std::uint64_t instructions);
 
 // Needs set_context() before. Null for a state without.
 [[nodiscard]] LuaContext* context_of(lua_State* lua) noexcept;

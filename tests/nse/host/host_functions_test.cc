@@ -128,6 +128,15 @@ TEST_F(HostFunctions, TellOfTheScan) {
             "2 9 3 inet 64 1 1 true 198.18.0.53 loopback loopback 1 /data/nmap-services");
 }
 
+TEST_F(HostFunctions, DoWhatAnOlderEditionOfTheApiSays) {
+  EXPECT_EQ(result("local m = nmap.mutex('m') local before = m 'running' m 'lock'\n"
+                   "local s = nmap.newsocket() local a = s.pcap_register ~= nil\n"
+                   "local b, c = pcall(s.pcap_register, s, '')\n"
+                   "return table.concat({tostring(before), type(m 'running'), tostring(a),"
+                   "tostring(nmap.get_interface_link('none')), c}, ' ')"),
+            "nil thread true nil not a pcap socket");
+}
+
 TEST_F(HostFunctions, EndAScriptQuietlyByAnException) {
   context_.debug = 1;
   EXPECT_THAT(results("local t = nmap.new_try(function() nmap.log_write('stdout', 'cleaned') end)\n"
