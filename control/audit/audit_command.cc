@@ -27,6 +27,7 @@
 #include "control/audit/service_setup.h"
 #include "control/audit/target_list.h"
 #include "control/audit/through/through_setup.h"
+#include "control/scripts/script_help.h"
 #include "control/scripts/script_setup.h"
 #include "control/survey/text.h"
 #include "control/survey/version.h"
@@ -93,6 +94,8 @@ scripts:
   --script-args LIST, --script-args-file FILE  what they are told: name=value,...
   --script-timeout TIME  each runs so long at most
   --script-trace      what their sockets do
+  --script-help CHOICE  what these are for; nothing is scanned
+  --script-updatedb   make script.db anew from the scripts beside it
   --no-script-sandbox  files outside of the data folders may run programs and write files
                       (--script-sandbox is the default)
 ports:
@@ -196,6 +199,15 @@ int run_interface_list(const AuditOptions& options, std::string_view program,
   return written ? 0 : say(written.error());
 }
 
+int run_script_help(const AuditOptions& options, std::string_view program, const Complaints& warn) {
+  const auto text = script_help(options);
+  if (!text) return say(text.error());
+  const auto written = AuditReports::write_alone(
+      options, run_of(options, program),
+      {.names = nullptr, .appends = options.appends, .complaints = warn.early()}, *text);
+  return written ? 0 : say(written.error());
+}
+
 int run_list(const AuditOptions& options, std::string_view program, TargetList& targets,
              Complaints& warn) {
   const AuditRun about = run_of(options, program);
@@ -220,6 +232,14 @@ int run_list(const AuditOptions& options, std::string_view program, TargetList& 
 int run(AuditOptions options, std::string_view program, const ResumePlan& before = ResumePlan{}) {
   Complaints complaints;
   const auto warn = [&complaints](std::string_view text) { complaints(text); };
+  if (!options.scripts.help.empty()) return run_script_help(options, program, complaints);
+  if (options.scripts.updates_database) {
+    const auto done = update_script_database(options);
+    if (!done) return say(done.error());
+    fmt::print("{}\n", printable(*done));
+    if (options.targets.empty() && options.target_files.empty() && !options.random_targets)
+      return 0;
+  }
   settle_aggressive(options);
   // Servers of one's own are for the names of addresses, as in Nmap.
   const auto resolver = std::make_shared<service::NameResolver>(

@@ -10,8 +10,6 @@ using enum ArgumentUse;
 constexpr std::array kLater{
     LaterOption{{"nsock-engine", Required}, "the choice of an event loop"},
     LaterOption{{"script-cores", Required}, "scripts on several cores"},
-    LaterOption{{"script-help", Required}, "scripts"},
-    LaterOption{{"script-updatedb", None}, "scripts"},
 };
 
 }  // namespace

@@ -44,6 +44,8 @@ constexpr std::array kRules{
                }},
     OptionRule{{"script-timeout", Required}, take_timeout},
     OptionRule{{"script-trace"}, set<&ScriptOptions::is_traced>},
+    OptionRule{{"script-help", Required}, add<&ScriptOptions::help>},
+    OptionRule{{"script-updatedb"}, set<&ScriptOptions::updates_database>},
     OptionRule{{"script-sandbox"}, set<&ScriptOptions::is_sandboxed>},
     OptionRule{{"no-script-sandbox"},
                [](AuditOptions& options, const OptionWord& /*word*/) -> Taken {

@@ -197,6 +197,7 @@ void AuditedHost::set_version(std::string_view protocol, std::uint16_t number,
   if (port->service) {
     finding->fingerprint = port->service->fingerprint;
     finding->answered = port->service->answered;
+    if (port->service->name == version.name) finding->rpc = port->service->rpc;
   }
   finding->outcome = outcome_of(match);
   if (match == Match::Hard) finding->fingerprint.clear();

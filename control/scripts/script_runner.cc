@@ -43,7 +43,7 @@ Result<std::unique_ptr<ScriptRunner>> ScriptRunner::open(Settings settings) {
                                                std::system_category().message(errno)));
   }
   std::unique_ptr<ScriptRunner> runner{new ScriptRunner{std::move(settings), event}};
-  std::promise<Result<std::size_t>> loaded;
+  std::promise<Result<void>> loaded;
   auto result = loaded.get_future();
   // Signals are for the thread that scans.
   sigset_t all;
@@ -53,9 +53,7 @@ Result<std::unique_ptr<ScriptRunner>> ScriptRunner::open(Settings settings) {
   runner->thread_ = std::thread{
       [self = runner.get(), made = std::move(loaded)]() mutable { self->work(std::move(made)); }};
   (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  const auto count = result.get();
-  if (!count) return Failure{count.error()};
-  runner->scripts_ = *count;
+  if (const auto made = result.get(); !made) return Failure{made.error()};
   return runner;
 }
 
@@ -122,13 +120,14 @@ Result<void> ScriptRunner::make_engine() {
   return engine_->load(settings_.chosen);
 }
 
-void ScriptRunner::work(std::promise<Result<std::size_t>> loaded) {
+void ScriptRunner::work(std::promise<Result<void>> loaded) {
   if (const auto made = make_engine(); !made) {
     engine_.reset();
     loaded.set_value(Failure{made.error()});
     return;
   }
-  loaded.set_value(engine_->scripts().size());
+  for (const auto& script : engine_->scripts()) scripts_.push_back(*script);
+  loaded.set_value({});
   for (;;) {
     Order order;
     {

@@ -55,7 +55,8 @@ class ScriptRunner {
   ScriptRunner(const ScriptRunner&) = delete;
   ScriptRunner& operator=(const ScriptRunner&) = delete;
 
-  [[nodiscard]] std::size_t scripts() const noexcept { return scripts_; }
+  // What the files say of themselves. Their `factory` means nothing here.
+  [[nodiscard]] const std::vector<nse::Script>& scripts() const noexcept { return scripts_; }
   // They complete what version detection says, and tell nothing themselves.
   [[nodiscard]] bool is_quiet() const noexcept { return settings_.is_quiet; }
   // The phases are run in the order in which they are asked for.
@@ -80,7 +81,7 @@ class ScriptRunner {
 
   ScriptRunner(Settings settings, int event);
   void give(Order order);
-  void work(std::promise<Result<std::size_t>> loaded);
+  void work(std::promise<Result<void>> loaded);
   [[nodiscard]] Result<void> make_engine();
   void follow(Order order);
   void take_result(const nse::ScriptResult& result);
@@ -89,7 +90,7 @@ class ScriptRunner {
   void ring() noexcept;
 
   Settings settings_;
-  std::size_t scripts_ = 0;
+  std::vector<nse::Script> scripts_;
   std::unique_ptr<ScriptContext> context_;
   // Of the thread.
   std::unique_ptr<service::Loop> loop_;

@@ -137,7 +137,7 @@ bool are_possible(const AuditOptions& options, const AuditPlan& plan, const Warn
 
 }  // namespace
 
-Result<ScriptFolders> find_script_folders(const AuditOptions& options) {
+Result<ScriptFolders> find_script_folders(const AuditOptions& options, bool reads_databases) {
   ScriptFolders found;
   std::error_code none;
   found.sources.search_folders.emplace_back(".");
@@ -150,7 +150,7 @@ Result<ScriptFolders> find_script_folders(const AuditOptions& options) {
     if (!fs::is_directory(scripts, none)) continue;
     found.trusted.push_back(scripts);
     const fs::path database = scripts / "script.db";
-    const SharedText text = read_whole_file(database.string());
+    const SharedText text = reads_databases ? read_whole_file(database.string()) : nullptr;
     if (text == nullptr) continue;
     auto entries = nse::parse_script_database(*text);
     if (!entries) {

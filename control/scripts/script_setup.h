@@ -20,8 +20,9 @@ struct ScriptFolders {
   std::vector<std::filesystem::path> libraries;
   std::vector<std::filesystem::path> trusted;  // Scripts in these are not held in the sandbox.
 };
-// Fails for a script.db that cannot be read.
-[[nodiscard]] Result<ScriptFolders> find_script_folders(const AuditOptions& options);
+// Fails for a script.db that cannot be read, unless none is looked at.
+[[nodiscard]] Result<ScriptFolders> find_script_folders(const AuditOptions& options,
+                                                        bool reads_databases = true);
 
 // The scripts that the options ask for, into `plan`, which has its guard and addresses by now;
 // `names` outlives it. Nothing where no scripts are wanted, or none can run. Fails where --script

@@ -85,8 +85,6 @@ TEST(AuditOptions, PingsHaveTheirLettersAndPorts) {
 }
 
 TEST(AuditOptions, WhatIsNotThereYetIsRefusedByName) {
-  EXPECT_EQ(refusal({"--script-updatedb"}), "--script-updatedb is not there yet (scripts).");
-  EXPECT_EQ(refusal({"--script-help", "all"}), "--script-help is not there yet (scripts).");
   EXPECT_EQ(refusal({"--script-cores=2", "h"}),
             "--script-cores is not there yet (scripts on several cores).");
 }

@@ -59,7 +59,7 @@ class ScriptStage {
   [[nodiscard]] std::vector<std::string> take_trace() { return std::exchange(trace_, {}); }
   [[nodiscard]] nse::Engine::Progress progress() const { return runner_->progress(); }
   [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
-  [[nodiscard]] std::size_t scripts() const noexcept { return runner_->scripts(); }
+  [[nodiscard]] std::size_t scripts() const noexcept { return runner_->scripts().size(); }
   [[nodiscard]] int fd() const noexcept { return runner_->fd(); }
 
  private:
