@@ -65,7 +65,7 @@ class PatternMatcher {
   const char* pattern_end_;
   int depth_ = kMostDepth;
   int captures_ = 0;
-  std::array<Capture, kMostCaptures> capture_{};
+  std::array<Capture, kMostCaptures> capture_;  // The first `captures_` of them.
   std::uint64_t steps_ = 0;
 };
 
