@@ -1,7 +1,6 @@
 #include "control/scripts/script_help.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -65,9 +64,11 @@ Result<void> write_whole(const fs::path& path, const std::string& text) {
 std::string script_help_text(std::span<const nse::Script> scripts) {
   std::string text;
   for (const nse::Script& script : scripts) {
-    text += fmt::format("\n{}\nCategories: {}\n{}\n{}", printable(script.id),
-                        printable(fmt::format("{}", fmt::join(script.categories, " "))),
-                        printable(script.path.string()), indented(script.description));
+    text += fmt::format("\n{}\nCategories:", printable(script.id));
+    for (const std::string& category : script.categories) {
+      text += fmt::format(" {}", printable(category));
+    }
+    text += fmt::format("\n{}\n{}", printable(script.path.string()), indented(script.description));
   }
   return text;
 }
