@@ -93,6 +93,7 @@ scripts:
   --script CHOICE     categories, names with "*", and, or, not, files, folders/; "+" forces
   --script-args LIST, --script-args-file FILE  what they are told: name=value,...
   --script-timeout TIME  each runs so long at most
+  --script-cores N    Lua states side by side, each with its share of the hosts (1)
   --script-trace      what their sockets do
   --script-help CHOICE  what these are for; nothing is scanned
   --script-updatedb   make script.db anew from the scripts beside it

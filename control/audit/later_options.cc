@@ -9,7 +9,6 @@ using enum ArgumentUse;
 
 constexpr std::array kLater{
     LaterOption{{"nsock-engine", Required}, "the choice of an event loop"},
-    LaterOption{{"script-cores", Required}, "scripts on several cores"},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <array>
+#include <charconv>
 
 #include "control/audit/option_rules.h"
 
@@ -7,6 +8,8 @@ namespace {
 
 using enum ArgumentUse;
 using Taken = AuditResult<void>;
+
+constexpr unsigned kMostCores = 64;
 
 template <auto Member>
 Taken set(AuditOptions& options, const OptionWord& /*word*/) {
@@ -34,6 +37,17 @@ Taken take_timeout(AuditOptions& options, const OptionWord& word) {
   return {};
 }
 
+Taken take_cores(AuditOptions& options, const OptionWord& word) {
+  unsigned cores = 0;
+  const char* const end = word.value.data() + word.value.size();
+  const auto [stop, error] = std::from_chars(word.value.data(), end, cores);
+  if (error != std::errc{} || stop != end || cores == 0 || cores > kMostCores) {
+    return bad_value("--script-cores must be between 1 and 64");
+  }
+  options.scripts.cores = cores;
+  return {};
+}
+
 constexpr std::array kRules{
     OptionRule{{"script", Required}, choose},
     OptionRule{{"script-args", Required}, add<&ScriptOptions::arguments>},
@@ -44,6 +58,7 @@ constexpr std::array kRules{
                }},
     OptionRule{{"script-timeout", Required}, take_timeout},
     OptionRule{{"script-trace"}, set<&ScriptOptions::is_traced>},
+    OptionRule{{"script-cores", Required}, take_cores},
     OptionRule{{"script-help", Required}, add<&ScriptOptions::help>},
     OptionRule{{"script-updatedb"}, set<&ScriptOptions::updates_database>},
     OptionRule{{"script-sandbox"}, set<&ScriptOptions::is_sandboxed>},

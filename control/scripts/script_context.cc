@@ -49,11 +49,12 @@ void add_interface(const ListedInterface& interface, const ListedInterface::Addr
 
 }  // namespace
 
-void ScriptContext::set_hosts(std::span<const std::unique_ptr<AuditedHost>> hosts) {
+void ScriptContext::set_hosts(std::span<nse::ScriptHost* const> hosts) {
   hosts_.clear();
-  for (const auto& host : hosts) {
-    hosts_.try_emplace(host->name(), host.get());
-    if (!host->report().name.empty()) hosts_.try_emplace(host->report().name, host.get());
+  for (nse::ScriptHost* const one : hosts) {
+    auto* const host = static_cast<AuditedHost*>(one);
+    hosts_.try_emplace(host->name(), host);
+    if (!host->report().name.empty()) hosts_.try_emplace(host->report().name, host);
   }
 }
 

@@ -55,8 +55,8 @@ class ScriptContext final : public nse::HostContext {
   ScriptContext(const ScriptScope& scope, std::function<void()> told)
       : scope_{scope}, told_{std::move(told)} {}
 
-  // The hosts that scripts may ask for by their address or name.
-  void set_hosts(std::span<const std::unique_ptr<AuditedHost>> hosts);
+  // The hosts that scripts may ask for by their address or name: AuditedHosts.
+  void set_hosts(std::span<nse::ScriptHost* const> hosts);
   // From any thread.
   [[nodiscard]] Said take();
   // Added targets have been taken over, and are not new any more. From any thread.

@@ -14,6 +14,7 @@ struct ScriptOptions {
   std::string arguments_file;            // --script-args-file, "" for none.
   std::chrono::milliseconds timeout{0};  // --script-timeout, 0 for none.
   bool is_traced = false;                // --script-trace
+  unsigned cores = 1;                    // --script-cores
   bool updates_database = false;         // --script-updatedb
   std::vector<std::string> help;         // Each of --script-help: nothing else is done.
   bool is_sandboxed = true;              // Scripts outside of the data folders are.

@@ -5,11 +5,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <iterator>
 #include <system_error>
 
-#include "nse/host/host_module.h"
 #include "nse/module/native_modules.h"
 
 namespace trawl::control {
@@ -32,9 +33,7 @@ std::string note_text(const nse::ScriptNote& note) {
 }  // namespace
 
 ScriptRunner::ScriptRunner(Settings settings, int event)
-    : settings_{std::move(settings)},
-      context_{std::make_unique<ScriptContext>(settings_.scope, [this] { ring(); })},
-      event_{event} {}
+    : settings_{std::move(settings)}, contexts_(settings_.cores, nullptr), event_{event} {}
 
 Result<std::unique_ptr<ScriptRunner>> ScriptRunner::open(Settings settings) {
   const int event = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -84,8 +83,16 @@ ScriptRunner::News ScriptRunner::take() {
     const std::lock_guard lock{mutex_};
     news = std::exchange(news_, {});
   }
-  news.said = context_->take();
+  for (ScriptContext* const context : contexts_) {
+    ScriptContext::Said said = context->take();
+    std::ranges::move(said.lines, std::back_inserter(news.said.lines));
+    std::ranges::move(said.targets, std::back_inserter(news.said.targets));
+  }
   return news;
+}
+
+void ScriptRunner::heed_targets() {
+  for (ScriptContext* const context : contexts_) context->heed();
 }
 
 nse::Engine::Progress ScriptRunner::progress() const {
@@ -98,7 +105,7 @@ void ScriptRunner::ring() noexcept {
   (void)!::write(event_, &one, sizeof one);
 }
 
-Result<void> ScriptRunner::make_engine() {
+Result<std::unique_ptr<service::Loop>> ScriptRunner::make_loop() {
   service::LoopOptions options = settings_.loop;
   if (settings_.traces) {
     options.trace = [this](std::string_view line) {
@@ -106,27 +113,37 @@ Result<void> ScriptRunner::make_engine() {
       news_.trace.emplace_back(line);
     };
   }
-  auto loop = service::Loop::open(std::move(options));
-  if (!loop) return Failure{loop.error()};
-  loop_ = std::move(*loop);
-  nse::EngineSettings settings = settings_.engine;
-  settings.result = [this](const nse::ScriptResult& result) { take_result(result); };
-  settings.note = [this](const nse::ScriptNote& note) { take_note(note); };
-  settings.turned = [this] { turned(); };
-  auto engine = nse::Engine::open(*loop_, std::move(settings), nse::native_modules());
-  if (!engine) return Failure{engine.error()};
-  engine_ = std::move(*engine);
-  if (auto done = nse::install_host_module(*engine_, *context_); !done) return done;
-  return engine_->load(settings_.chosen);
+  return service::Loop::open(std::move(options));
+}
+
+Result<void> ScriptRunner::make_engines() {
+  nse::EnginePool::Settings settings{.cores = settings_.cores, .engine = settings_.engine};
+  settings.engine.result = [this](const nse::ScriptResult& result) { take_result(result); };
+  settings.engine.note = [this](const nse::ScriptNote& note) { take_note(note); };
+  settings.engine.turned = [this] { turned(); };
+  const auto modules = nse::native_modules();
+  settings.modules.assign(modules.begin(), modules.end());
+  settings.loop = [this](std::size_t) { return make_loop(); };
+  settings.context = [this](std::size_t core) {
+    auto context = std::make_unique<ScriptContext>(settings_.scope, [this] { ring(); });
+    contexts_[core] = context.get();
+    return context;
+  };
+  settings.dealt = [this](std::size_t core, std::span<nse::ScriptHost* const> hosts) {
+    contexts_[core]->set_hosts(hosts);
+  };
+  auto engines = nse::EnginePool::open(std::move(settings));
+  if (!engines) return Failure{engines.error()};
+  engines_ = std::move(*engines);
+  return engines_->load(settings_.chosen);
 }
 
 void ScriptRunner::work(std::promise<Result<void>> loaded) {
-  if (const auto made = make_engine(); !made) {
-    engine_.reset();
+  if (const auto made = make_engines(); !made) {
     loaded.set_value(Failure{made.error()});
     return;
   }
-  for (const auto& script : engine_->scripts()) scripts_.push_back(*script);
+  for (const auto& script : engines_->scripts()) scripts_.push_back(*script);
   loaded.set_value({});
   for (;;) {
     Order order;
@@ -139,7 +156,6 @@ void ScriptRunner::work(std::promise<Result<void>> loaded) {
     }
     follow(std::move(order));
   }
-  engine_.reset();
 }
 
 void ScriptRunner::follow(Order order) {
@@ -148,15 +164,13 @@ void ScriptRunner::follow(Order order) {
     hosts_.push_back(std::make_unique<AuditedHost>(std::move(host), settings_.names));
     pointers.push_back(hosts_.back().get());
   }
-  context_->set_hosts(hosts_);
   if (!is_stopped_) {
     switch (order.phase) {
-      case Phase::Before: engine_->run_before_hosts(); break;
-      case Phase::Hosts: engine_->run_hosts(pointers); break;
-      case Phase::After: engine_->run_after_hosts(); break;
+      case Phase::Before: engines_->run_before_hosts(); break;
+      case Phase::Hosts: engines_->run_hosts(pointers); break;
+      case Phase::After: engines_->run_after_hosts(); break;
     }
   }
-  context_->set_hosts({});
   {
     const std::lock_guard lock{mutex_};
     for (const auto& host : hosts_) news_.hosts.push_back(host->take());
@@ -187,12 +201,12 @@ void ScriptRunner::take_note(const nse::ScriptNote& note) {
 }
 
 void ScriptRunner::turned() {
-  if (is_stopped_) engine_->stop();
+  if (is_stopped_) engines_->stop();
   constexpr std::chrono::milliseconds kEvery{100};
   const auto now = std::chrono::steady_clock::now();
   if (now < told_ + kEvery) return;
   told_ = now;
-  auto progress = engine_->progress(kSlowest);
+  auto progress = engines_->progress(kSlowest);
   const std::lock_guard lock{mutex_};
   progress_ = std::move(progress);
 }

@@ -18,10 +18,11 @@
 #include "control/scripts/audited_host.h"
 #include "control/scripts/script_context.h"
 #include "nse/engine/engine.h"
+#include "nse/host/engine_pool.h"
 
 namespace trawl::control {
 
-// Scripts on a thread of their own, beside an audit: before its hosts, for groups of hosts, and
+// Scripts on threads of their own, beside an audit: before its hosts, for groups of hosts, and
 // after all of them, one after the other as it is told.
 //
 // Thread: one user.
@@ -30,6 +31,7 @@ class ScriptRunner {
   struct Settings {
     nse::EngineSettings engine{};  // But for what it calls.
     std::vector<nse::ChosenScript> chosen{};
+    unsigned cores = 1;  // Lua states, each with a thread of its own, that hosts are dealt to.
     ScriptScope scope{};
     service::LoopOptions loop{};       // But for its trace.
     const PortNames* names = nullptr;  // Outlives the runner.
@@ -67,7 +69,7 @@ class ScriptRunner {
   void stop() noexcept { is_stopped_ = true; }
   [[nodiscard]] News take();
   // Targets that scripts have added are not new any more.
-  void heed_targets() { context_->heed(); }
+  void heed_targets();
   // Of the phase that runs.
   [[nodiscard]] nse::Engine::Progress progress() const;
   // Readable while there is news.
@@ -82,7 +84,8 @@ class ScriptRunner {
   ScriptRunner(Settings settings, int event);
   void give(Order order);
   void work(std::promise<Result<void>> loaded);
-  [[nodiscard]] Result<void> make_engine();
+  [[nodiscard]] Result<void> make_engines();
+  [[nodiscard]] Result<std::unique_ptr<service::Loop>> make_loop();
   void follow(Order order);
   void take_result(const nse::ScriptResult& result);
   void take_note(const nse::ScriptNote& note);
@@ -91,10 +94,9 @@ class ScriptRunner {
 
   Settings settings_;
   std::vector<nse::Script> scripts_;
-  std::unique_ptr<ScriptContext> context_;
+  std::vector<ScriptContext*> contexts_;  // Of each engine; they are the pool's.
   // Of the thread.
-  std::unique_ptr<service::Loop> loop_;
-  std::unique_ptr<nse::Engine> engine_;
+  std::unique_ptr<nse::EnginePool> engines_;
   std::vector<std::unique_ptr<AuditedHost>> hosts_;
   std::chrono::steady_clock::time_point told_;  // Its progress.
 

@@ -62,9 +62,14 @@ AuditResult<nse::ArgumentTable> arguments_of(const ScriptOptions& options) {
   return all;
 }
 
-nse::SocketLimits socket_limits(const Timing& timing) {
-  if (timing.max_parallelism == 0) return {};
-  return {.per_host = timing.max_parallelism, .all = timing.max_parallelism};
+// Each core has its share.
+nse::SocketLimits socket_limits(const Timing& timing, unsigned cores) {
+  nse::SocketLimits limits;
+  if (timing.max_parallelism != 0) {
+    limits = {.per_host = timing.max_parallelism, .all = timing.max_parallelism};
+  }
+  limits.all = std::max<std::size_t>(1, limits.all / cores);
+  return limits;
 }
 
 // The servers of /etc/resolv.conf, unless the user names some.
@@ -108,7 +113,7 @@ ScriptScope scope_of(const AuditOptions& options, const AuditPlan& plan) {
   scope.family = options.ipv6 ? AddressFamily::V6 : AddressFamily::V4;
   if (options.style.ttl) scope.ttl = *options.style.ttl;
   scope.payload_length = static_cast<int>(options.style.data.size());
-  scope.socket_limits = socket_limits(plan.timing);
+  scope.socket_limits = socket_limits(plan.timing, options.scripts.cores);
   scope.sockets.from = plan.network.source;
   scope.sockets.device = options.interface;
   if (!options.interface.empty()) scope.interface = options.interface;
@@ -179,6 +184,7 @@ AuditResult<void> choose_scripts(const AuditOptions& options, const PortNames* n
   settings.engine.arguments = std::move(*arguments);
   settings.engine.limits.script_timeout = options.scripts.timeout;
   settings.chosen = std::move(*chosen);
+  settings.cores = options.scripts.cores;
   settings.scope = scope_of(options, plan);
   settings.loop.proxies = plan.proxies;
   settings.loop.may_send = settings.scope.may_send;

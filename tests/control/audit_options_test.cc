@@ -85,8 +85,8 @@ TEST(AuditOptions, PingsHaveTheirLettersAndPorts) {
 }
 
 TEST(AuditOptions, WhatIsNotThereYetIsRefusedByName) {
-  EXPECT_EQ(refusal({"--script-cores=2", "h"}),
-            "--script-cores is not there yet (scripts on several cores).");
+  EXPECT_EQ(refusal({"--nsock-engine", "epoll", "h"}),
+            "--nsock-engine is not there yet (the choice of an event loop).");
 }
 
 TEST(AuditOptions, ScriptsAreAskedForAsNmapTakesThem) {
@@ -106,6 +106,10 @@ TEST(AuditOptions, ScriptsAreAskedForAsNmapTakesThem) {
   EXPECT_TRUE(scripts.is_traced);
   EXPECT_TRUE(scripts.is_sandboxed);
   EXPECT_FALSE(parsed({"--no-script-sandbox", "h"}).scripts.is_sandboxed);
+  EXPECT_EQ(parsed({"--script-cores=2", "h"}).scripts.cores, 2U);
+  EXPECT_EQ(refusal({"--script-cores=0", "h"}), "--script-cores must be between 1 and 64");
+  EXPECT_EQ(parsed({"--script-help", "banner"}).scripts.help, std::vector<std::string>{"banner"});
+  EXPECT_TRUE(parsed({"--script-updatedb"}).scripts.updates_database);
   EXPECT_EQ(refusal({"--script-timeout", "x", "h"}), "Bogus --script-timeout argument specified");
 }
 
