@@ -97,8 +97,8 @@ scripts:
   --script-trace      what their sockets do
   --script-help CHOICE  what these are for; nothing is scanned
   --script-updatedb   make script.db anew from the scripts beside it
-  --no-script-sandbox  files outside of the data folders may run programs and write files
-                      (--script-sandbox is the default)
+  --script-sandbox, --no-script-sandbox  whether scripts outside of the data folders are kept from
+                      running programs and writing files; they are unless told otherwise
 ports:
   -p PORTS            "22", "1-1000", "U:53,T:21-25,http*", "-" for all
   --exclude-ports PORTS, -F, --top-ports N, --port-ratio R, -r
