@@ -1,5 +1,6 @@
 local bounded = require "bounded"
 local nmap = require "nmap"
+local shortport = require "shortport"
 local stdnse = require "stdnse"
 local string = require "string"
 local table = require "table"
@@ -54,7 +55,8 @@ end
 
 action = function(host, port)
   local seconds = stdnse.parse_timespec(stdnse.get_script_args("banner.timeout") or "5s") or 5
-  local reader, socket = bounded.connect(host, port, { seconds = seconds, limit = MOST })
+  local reader, socket = bounded.connect(host, port, { seconds = seconds, limit = MOST,
+    protocol = shortport.ssl(host, port) and "ssl" or nil })
   if not reader then
     return nil
   end

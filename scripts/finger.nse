@@ -11,9 +11,8 @@ Asks a finger server (RFC 1288) who is logged in.
 -- -p 79 --script finger
 -- @output
 -- 79/tcp open  finger
--- | finger:
--- | Login     Name       Tty      Idle  Login Time   Office
--- |_ root     root      *tty1        1d  Jan  1 10:00
+-- | finger: Login     Name       Tty      Idle  Login Time   Office\x0D
+-- |_root     root      *tty1        1d  Jan  1 10:00\x0D
 
 author = "trawl contributors"
 license = "Apache-2.0"
@@ -31,9 +30,8 @@ action = function(host, port)
   end
   local text = socket:send("\r\n") and reader:all()
   socket:close()
-  text = string.gsub(text or "", "\r\n", "\n")
-  if not string.find(text, "%S") then
+  if not string.find(text or "", "%S") then
     return nil
   end
-  return "\n" .. string.gsub(text, "\n$", "")
+  return (string.gsub(text, "\n$", ""))
 end

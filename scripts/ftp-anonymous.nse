@@ -35,8 +35,8 @@ local function command(reader, socket, text)
   return reader:numbered_reply()
 end
 
--- Opens the connection that carries the listing. The address of the answer is not believed: a server
--- could have us connect anywhere.
+-- Opens the connection that carries the listing. The address of the answer is not believed: a
+-- server could have us connect anywhere.
 local function passive(host, reader, socket)
   local code, lines = command(reader, socket, "EPSV")
   local number = code == 229 and string.match(lines[1], "%(|||(%d+)|%)")

@@ -29,7 +29,7 @@ action = function(host, port)
   if response.status ~= 401 then
     return nil
   end
-  local result = { name = response["status-line"] }
+  local result = { name = (string.gsub(response["status-line"], "\n$", "")) }
   local field = response.header["www-authenticate"]
   local challenges = field and http.parse_www_authenticate(field)
   if not challenges then

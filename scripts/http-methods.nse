@@ -27,6 +27,7 @@ local HARMLESS = { GET = true, HEAD = true, POST = true, OPTIONS = true }
 local MOST = 64
 -- What is asked for one by one of a server that does not answer OPTIONS.
 local COMMON = { "GET", "HEAD", "POST", "OPTIONS" }
+local REFUSALS = { [400] = true, [401] = true, [405] = true, [501] = true }
 
 -- Adds the methods of a list in a header to `found`, each once.
 local function add(found, known, text)
@@ -56,8 +57,7 @@ action = function(host, port)
     for _, method in ipairs(COMMON) do
       local answer = method == "OPTIONS" and response or
         http.generic_request(host, port, method, path)
-      if answer.status and answer.status ~= 405 and answer.status ~= 501 and
-          answer.status ~= 400 then
+      if answer.status and not REFUSALS[answer.status] then
         add(found, known, method)
       end
     end

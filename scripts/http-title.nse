@@ -29,7 +29,7 @@ local function title_of(body)
   if not title then
     return nil
   end
-  return (string.gsub(string.gsub(string.gsub(title, "%s+", " "), "^ ", ""), " $", ""))
+  return (string.gsub(title, "[\r\n\t]", ""))
 end
 
 action = function(host, port)

@@ -112,5 +112,5 @@ action = function(host, port)
   if not lines or #lines == 0 then
     return nil
   end
-  return "\nLDAP Results\n  <ROOT>\n" .. table.concat(lines, "\n")
+  return "\nLDAP Results\n  <ROOT>\n" .. table.concat(lines, "\n") .. "\n"
 end

@@ -4,8 +4,8 @@ local table = require "table"
 local wiredns = require "wiredns"
 
 description = [[
-Asks a host for the services that it announces by multicast DNS (RFC 6762, RFC 6763), with their names,
-ports and texts. The question goes to the host's address alone, so that nothing else answers.
+Asks a host for the services that it announces by multicast DNS (RFC 6762, RFC 6763), with their
+names, ports and texts. The question goes to the host's address alone, so that nothing else answers.
 ]]
 
 ---

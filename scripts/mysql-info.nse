@@ -6,8 +6,8 @@ local string = require "string"
 local table = require "table"
 
 description = [[
-Shows what a MySQL or MariaDB server says in its greeting: version, thread, capabilities, status, salt
-and the plugin for passwords.
+Shows what a MySQL or MariaDB server says in its greeting: version, thread, capabilities, status,
+salt and the plugin for passwords.
 ]]
 
 ---
@@ -34,8 +34,9 @@ portrule = shortport.port_or_service(3306, "mysql")
 -- Bit numbers of the lower half ("Capabilities Flags" of MySQL's protocol).
 local CAPABILITIES = { [0] = "LongPassword", "FoundRows", "LongColumnFlag", "ConnectWithDatabase",
   "DontAllowDatabaseTableColumn", "SupportsCompression", "ODBCClient", "SupportsLoadDataLocal",
-  "IgnoreSpaceBeforeParenthesis", "Speaks41ProtocolNew", "InteractiveClient", "SwitchToSSLAfterHandshake",
-  "IgnoreSigpipes", "SupportsTransactions", "Speaks41ProtocolOld", "Support41Auth",
+  "IgnoreSpaceBeforeParenthesis", "Speaks41ProtocolNew", "InteractiveClient",
+  "SwitchToSSLAfterHandshake", "IgnoreSigpipes", "SupportsTransactions", "Speaks41ProtocolOld",
+  "Support41Auth",
   "SupportsMultipleStatments", "SupportsMultipleResults", "SupportsAuthPlugins" }
 local STATUS = { [0] = "InTransaction", "Autocommit", nil, "MoreResults", "NoGoodIndexUsed",
   "NoIndexUsed", "CursorExists", "LastRowSent", "DatabaseDropped", "NoBackslashEscapes" }

@@ -15,7 +15,7 @@ I).
 -- @output
 -- 111/tcp open  rpcbind
 -- | nfs-exports:
--- |_  /srv/files 192.0.2.0/24
+-- |_  /files 192.0.2.0/24
 
 author = "trawl contributors"
 license = "Apache-2.0"

@@ -4,8 +4,8 @@ local stdnse = require "stdnse"
 local string = require "string"
 
 description = [[
-Tells whether a PostgreSQL server takes TLS (its SSLRequest), and whether it lets a stranger in without
-it: what it answers a login as "postgres".
+Tells whether a PostgreSQL server takes TLS (its SSLRequest), and whether it lets a stranger in
+without it: what it answers a login as "postgres".
 ]]
 
 ---

@@ -4,8 +4,8 @@ local stdnse = require "stdnse"
 local string = require "string"
 
 description = [[
-Lists the security layers that an RDP server takes ([MS-RDPBCGR] 2.2.1.1): its own, TLS, network level
-authentication (CredSSP), RDSTLS, Azure AD; each asked for alone.
+Lists the security layers that an RDP server takes ([MS-RDPBCGR] 2.2.1.1): its own, TLS, network
+level authentication (CredSSP), RDSTLS, Azure AD; each asked for alone.
 ]]
 
 ---
@@ -32,7 +32,8 @@ local FAILURES = { "SSL_REQUIRED_BY_SERVER", "SSL_NOT_ALLOWED_BY_SERVER", "SSL_C
 
 -- The negotiation of one layer: "accepted", why not, or nil when the server is no RDP.
 local function negotiate(host, port, layer)
-  local reader, socket = bounded.connect(host, port, { protocol = "tcp", limit = 4096, seconds = 6 })
+  local reader, socket = bounded.connect(host, port, { protocol = "tcp", limit = 4096,
+    seconds = 6 })
   if not reader then
     return nil
   end

@@ -102,7 +102,8 @@ action = function(host, port)
   local info, why = ask(reader, socket, "INFO")
   if not info then
     socket:close()
-    if why and string.find(why, "^NOAUTH") or why and string.find(why, "operation not permitted") then
+    why = why or ""
+    if string.find(why, "^NOAUTH") or string.find(why, "operation not permitted") then
       return "Authentication required"
     end
     return nil

@@ -7,8 +7,8 @@ local stdnse = require "stdnse"
 local string = require "string"
 
 description = [[
-Asks an SNMP agent who it is, as every manager does before it authenticates (RFC 3414 section 4): the
-engine's identifier, how often it was started and how long ago.
+Asks an SNMP agent who it is, as every manager does before it authenticates (RFC 3414 section 4):
+the engine's identifier, how often it was started and how long ago.
 ]]
 
 ---

@@ -4,8 +4,8 @@ local stdnse = require "stdnse"
 local string = require "string"
 
 description = [[
-Lists the ways in which a SOCKS 5 proxy has its users authenticate (RFC 1928 section 3); each asked for
-alone. A proxy that wants nothing is open to everyone.
+Lists the ways in which a SOCKS 5 proxy has its users authenticate (RFC 1928 section 3); each asked
+for alone. A proxy that wants nothing is open to everyone.
 ]]
 
 ---
@@ -29,7 +29,8 @@ local METHODS = { { 0, "No authentication" }, { 1, "GSSAPI" }, { 2, "Username an
 action = function(host, port)
   local accepted, is_socks = {}, false
   for _, method in ipairs(METHODS) do
-    local reader, socket = bounded.connect(host, port, { protocol = "tcp", seconds = 5, limit = 64 })
+    local reader, socket = bounded.connect(host, port, { protocol = "tcp", seconds = 5,
+      limit = 64 })
     if not reader then
       return nil
     end

@@ -4,8 +4,8 @@ local stdnse = require "stdnse"
 local table = require "table"
 
 description = [[
-Lists the algorithms that an SSH server offers for key exchange, host keys, encryption, integrity and
-compression. Those that RFC 9142 and RFC 8758 no longer allow are marked.
+Lists the algorithms that an SSH server offers for key exchange, host keys, encryption, integrity
+and compression. Those that RFC 9142 and RFC 8758 no longer allow are marked.
 ]]
 
 ---

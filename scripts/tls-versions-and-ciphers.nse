@@ -5,8 +5,8 @@ local tlshello = require "tlshello"
 local tlsupgrade = require "tlsupgrade"
 
 description = [[
-Lists the versions of TLS that a server speaks, SSL 3 to TLS 1.3, and for each the cipher suites that
-it takes, in its order of preference where it has one, with what speaks against them.
+Lists the versions of TLS that a server speaks, SSL 3 to TLS 1.3, and for each the cipher suites
+that it takes, in its order of preference where it has one, with what speaks against them.
 
 Each question is a ClientHello of its own, so a server sees some dozens of connections.
 ]]

@@ -5,7 +5,8 @@ local stdnse = require "stdnse"
 local string = require "string"
 
 description = [[
-Shows the version of a VNC server's protocol (RFC 6143) and the kinds of authentication that it offers.
+Shows the version of a VNC server's protocol (RFC 6143) and the kinds of authentication that it
+offers.
 ]]
 
 ---
@@ -23,7 +24,8 @@ author = "trawl contributors"
 license = "Apache-2.0"
 categories = { "default", "discovery", "safe" }
 
-portrule = shortport.port_or_service({ 5900, 5901, 5902, 5903 }, { "vnc", "vnc-1", "vnc-2", "vnc-3" })
+portrule = shortport.port_or_service({ 5900, 5901, 5902, 5903 },
+  { "vnc", "vnc-1", "vnc-2", "vnc-3" })
 
 -- RFC 6143 section 7.1.2 and its registry.
 local TYPES = { [0] = "Invalid", "None", "VNC Authentication", [5] = "RA2", [6] = "RA2ne",

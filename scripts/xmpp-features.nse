@@ -4,8 +4,8 @@ local stdnse = require "stdnse"
 local string = require "string"
 
 description = [[
-Lists what an XMPP server offers at the beginning of a stream (RFC 6120 section 4.3.2): TLS, mechanisms
-for passwords, compression.
+Lists what an XMPP server offers at the beginning of a stream (RFC 6120 section 4.3.2): TLS,
+mechanisms for passwords, compression.
 ]]
 
 ---

@@ -4,7 +4,8 @@ local stdnse = require "stdnse"
 local string = require "string"
 
 description = [[
-Shows what a ZooKeeper server answers to its four-letter words "srvr" and "ruok", where they are allowed.
+Shows what a ZooKeeper server answers to its four-letter words "srvr" and "ruok", where they are
+allowed.
 ]]
 
 ---

@@ -31,7 +31,8 @@ end
 function M.integer(value)
   local bytes = string.pack(">i8", value)
   -- As few as keep the sign.
-  while #bytes > 1 and (string.find(bytes, "^\0[\0-\x7f]") or string.find(bytes, "^\xff[\x80-\xff]")) do
+  while #bytes > 1 and (string.find(bytes, "^\0[\0-\x7f]") or
+      string.find(bytes, "^\xff[\x80-\xff]")) do
     bytes = string.sub(bytes, 2)
   end
   return M.encode(0x02, bytes)

@@ -180,6 +180,10 @@ function M.ask_udp(host, port, request, options)
         break
       elseif not options.accept or options.accept(data) then
         socket:close()
+        -- What answers is open.
+        if type(host) == "table" and type(port) == "table" and port.state == "open|filtered" then
+          nmap.set_port_state(host, port, "open")
+        end
         return data
       end
     end

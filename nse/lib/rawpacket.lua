@@ -99,7 +99,8 @@ function M.tcp(fields, payload)
     fields.seq & 0xffffffff, (fields.ack or 0) & 0xffffffff,
     length // 4 << 4 | (fields.reserved or 0), fields.flags, fields.window or 1024, 0,
     fields.urgent or 0) .. options
-  local pseudo = fields.source .. fields.destination .. string.pack(">BBI2", 0, 6, length + #payload)
+  local pseudo = fields.source .. fields.destination ..
+    string.pack(">BBI2", 0, 6, length + #payload)
   return string.sub(head, 1, 16) .. string.pack(">I2", M.checksum(pseudo .. head .. payload)) ..
     string.sub(head, 19) .. payload
 end

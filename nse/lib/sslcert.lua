@@ -14,7 +14,8 @@ function M.isPortSupported(port)
 end
 
 --- The certificate of a port.
--- @return true and the certificate, as of a socket's <code>get_ssl_certificate</code>; or false and why
+-- @return true and the certificate, as of a socket's <code>get_ssl_certificate</code>; or false and
+-- why
 function M.getCertificate(host, port)
   local cache = type(host) == "table" and host.registry
   local key = cache and "sslcert:" .. port.number

@@ -19,15 +19,18 @@ local function toucher()
 end
 
 --- Returns <code>env</code>, whose globals have to be declared from now on.
--- What <code>env</code> lacks is looked up in what its metatable's <code>__index</code> had, else in
--- <code>_G</code>.
+-- What <code>env</code> lacks is looked up in what its metatable's <code>__index</code> had, else
+-- in <code>_G</code>.
 return function(env)
   local meta = getmetatable(env)
   if meta == nil then
     meta = {}
     setmetatable(env, meta)
   end
-  local outer = meta.__index or _G
+  local outer = meta.__index
+  if outer == nil and env ~= _G then
+    outer = _G
+  end
   local declared = {}
   meta.__newindex = function(where, name, value)
     if not declared[name] then
@@ -42,7 +45,7 @@ return function(env)
     local value
     if type(outer) == "function" then
       value = outer(where, name)
-    else
+    elseif outer ~= nil then
       value = outer[name]
     end
     if value == nil and not declared[name] and toucher() ~= "C" then

@@ -40,7 +40,10 @@ function M.parse(url, default)
   end
   local authority = parsed.authority
   if authority then
-    authority = string.gsub(authority, "^(.*)@", function(each) parsed.userinfo = each return "" end)
+    authority = string.gsub(authority, "^(.*)@", function(each)
+      parsed.userinfo = each
+      return ""
+    end)
     local host, port = string.match(authority, "^%[([%x:.]*)%]:?(%d*)$")
     if host then
       parsed.host = host
@@ -61,7 +64,8 @@ end
 function M.build(parsed)
   local authority = parsed.authority
   if parsed.host then
-    authority = string.find(parsed.host, ":", 1, true) and "[" .. parsed.host .. "]" or parsed.host
+    authority = string.find(parsed.host, ":", 1, true) and "[" .. parsed.host .. "]" or
+      parsed.host
     if parsed.port then
       authority = authority .. ":" .. parsed.port
     end
@@ -69,8 +73,9 @@ function M.build(parsed)
       authority = parsed.userinfo .. "@" .. authority
     end
   end
-  return (parsed.scheme and parsed.scheme .. ":" or "") .. (authority and "//" .. authority or "") ..
-    (parsed.path or "") .. (parsed.query and "?" .. parsed.query or "") ..
+  return (parsed.scheme and parsed.scheme .. ":" or "") ..
+    (authority and "//" .. authority or "") .. (parsed.path or "") ..
+    (parsed.query and "?" .. parsed.query or "") ..
     (parsed.fragment and "#" .. parsed.fragment or "")
 end
 

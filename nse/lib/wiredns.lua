@@ -121,7 +121,8 @@ local DECODERS = {
       target = M.decode_name(message, at + 6) }
   end,
   MX = function(record, data, message, at)
-    record.MX = { pref = string.unpack(">I2", data .. "\0\0"), server = M.decode_name(message, at + 2) }
+    local preference = string.unpack(">I2", data .. "\0\0")
+    record.MX = { pref = preference, server = M.decode_name(message, at + 2) }
   end,
   SOA = function(record, _, message, at)
     local first, second
