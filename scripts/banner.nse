@@ -44,7 +44,7 @@ local function fold(text)
   while at <= #text do
     local width = #lines == 0 and first or WIDTH - 2
     if #lines + 1 == most and #text - at + 1 > width then
-      lines[most] = string.sub(text, at, at + width - 4) .. "..."
+      lines[most] = string.sub(text, at, at + width - 4) .. "...\n"
       break
     end
     lines[#lines + 1] = string.sub(text, at, at + width - 1)

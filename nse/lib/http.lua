@@ -154,16 +154,17 @@ local function wants_tls(response)
 end
 
 local function request_once(host, port, method, path, options)
-  local order, why, refused = schemes(host, port, options), nil, nil
-  for _, protocol in ipairs(order) do
-    local response
+  local response, why
+  for _, protocol in ipairs(schemes(host, port, options)) do
     response, why = converse(host, port, protocol, method, path, options)
-    if response and not (wants_tls(response) and order[2] == "ssl") then
+    if response and wants_tls(response) and options.scheme ~= "http" then
+      response, why = converse(host, port, "ssl", method, path, options)
+    end
+    if response then
       return response
     end
-    refused = refused or response
   end
-  return refused or failed(why)
+  return failed(why)
 end
 
 -- Whether a redirect leads to another server than the one that sent it.

@@ -81,7 +81,7 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
 SAME = ("http-title", "http-headers", "http-methods", "vnc-info", "snmp-info", "ldap-rootdse",
         "redis-info", "memcached-info", "stun-info", "banner", "ntp-info")
 # What they say first differs each time, or once they have been asked often.
-NOT_STEADY = ("dropbear", "xvnc")
+NOT_STEADY = ("dropbear", "xvnc", "inetd")
 PASSING = re.compile(r"Date:.*|Used .*|Uptime.*|time.*|Server time.*|[Cc]onnections.*|clients.*|"
                      r"snmpEngineTime.*|Supported Methods.*")
 
@@ -117,14 +117,27 @@ class Servers(unittest.TestCase):
                 found.setdefault(where, {}).update(each)
         return found
 
+    def ask_again(self, server: str, where: str, script: str) -> None:
+        """On a busy machine a server may not answer in time."""
+        print(f"once more: {server} {where} {script}")
+        number, kind = where.split("/")
+        report = runner.run([*self.lab.within(), *runner.command(self.data), "-Pn",
+                             "-sS" if kind == "tcp" else "-sU", "-p", number, "--script", script,
+                             self.addresses[server]])
+        for place, each in report.items():
+            self.found.setdefault(place, {}).update(each)
+
     def test_each_says_what_there_is(self) -> None:
         for (server, where), scripts in EXPECTED.items():
             for script, pattern in scripts.items():
                 if server in self.addresses:
+                    place = (self.addresses[server], where)
                     with self.subTest(server=server, port=where, script=script):
-                        found = self.found.get((self.addresses[server], where), {})
-                        self.assertIn(script, found)
-                        self.assertRegex(found[script].text, pattern)
+                        found = self.found.get(place, {}).get(script)
+                        if found is None or re.search(pattern, found.text) is None:
+                            self.ask_again(server, where, script)
+                        self.assertIn(script, self.found.get(place, {}))
+                        self.assertRegex(self.found[place][script].text, pattern)
 
     def test_none_breaks(self) -> None:
         for where, scripts in self.found.items():
