@@ -51,10 +51,9 @@ class Chooser {
   bool choose_indexed(std::string_view part, bool forced) {
     const auto expression = ScriptExpression::parse(part);
     if (!expression) return false;
-    return std::any_of(sources_.databases.begin(), sources_.databases.end(),
-                       [&](const IndexedScripts& database) {
-                         return choose_in(database, *expression, forced);
-                       });
+    return std::any_of(
+        sources_.databases.begin(), sources_.databases.end(),
+        [&](const IndexedScripts& database) { return choose_in(database, *expression, forced); });
   }
 
   bool choose_in(const IndexedScripts& database, const ScriptExpression& expression, bool forced) {
