@@ -76,6 +76,11 @@ void AuditEngine::tell_of_scripts() {
 
 void AuditEngine::take_scripts() {
   if (!scripts_) return;
+  // The packets of scripts are none of ours, and waking up for each costs more than scripts do.
+  if (const bool waits = others_join_scripts(); network_ && waits != listens_) {
+    listens_ = waits;
+    network_->listen(waits);
+  }
   const bool waited = !scripts_->has_begun();
   scripts_->turn(now_, others_join_scripts());
   if (waited && scripts_->has_begun()) admits_more_ = true;
