@@ -49,9 +49,17 @@ Result<std::unique_ptr<ScriptRunner>> ScriptRunner::open(Settings settings) {
   sigset_t before;
   sigfillset(&all);
   (void)::pthread_sigmask(SIG_SETMASK, &all, &before);
-  runner->thread_ = std::thread{
-      [self = runner.get(), made = std::move(loaded)]() mutable { self->work(std::move(made)); }};
+  std::string failure;
+  try {
+    runner->thread_ = std::thread{
+        [self = runner.get(), made = std::move(loaded)]() mutable { self->work(std::move(made)); }};
+  } catch (const std::system_error& error) {
+    failure = error.what();
+  }
   (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (!failure.empty()) {
+    return fail(ExitCode::Runtime, fmt::format("no thread for scripts: {}", failure));
+  }
   if (const auto made = result.get(); !made) return Failure{made.error()};
   return runner;
 }
@@ -64,7 +72,15 @@ ScriptRunner::~ScriptRunner() {
   }
   has_orders_.notify_one();
   if (thread_.joinable()) thread_.join();
+  // What ends with the engines tells of it still.
+  contexts_.clear();
+  engines_.reset();
   (void)::close(event_);
+}
+
+void ScriptRunner::stop() noexcept {
+  is_stopped_ = true;
+  if (engines_) engines_->stop();
 }
 
 void ScriptRunner::give(Order order) {

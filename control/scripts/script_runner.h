@@ -66,7 +66,7 @@ class ScriptRunner {
   void run(std::vector<ScriptedHost> hosts) { give({Phase::Hosts, std::move(hosts)}); }
   void run_after_hosts() { give({Phase::After, {}}); }
   // What runs ends soon, with what it has found; nothing more begins.
-  void stop() noexcept { is_stopped_ = true; }
+  void stop() noexcept;
   [[nodiscard]] News take();
   // Targets that scripts have added are not new any more.
   void heed_targets();

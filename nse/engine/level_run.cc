@@ -92,13 +92,13 @@ void Engine::Impl::push_tables(std::vector<LevelHost>& level, std::span<ScriptHo
     });
     if (!error) continue;
     tell(ScriptNote::Kind::Failed, host->name(), *error);
-    drop_tables(level);
+    drop_tables(std::span{&one, 1});
     level.pop_back();
   }
 }
 
-void Engine::Impl::drop_tables(std::vector<LevelHost>& level) {
-  for (LevelHost& host : level) {
+void Engine::Impl::drop_tables(std::span<const LevelHost> level) {
+  for (const LevelHost& host : level) {
     luaL_unref(state.get(), LUA_REGISTRYINDEX, host.table);
     for (const int table : host.port_tables) luaL_unref(state.get(), LUA_REGISTRYINDEX, table);
   }
@@ -112,7 +112,10 @@ void Engine::Impl::run_level(TaskQueue& queue) {
       next = queue.next();
     }
     run_ready();
-    if (threads.empty()) continue;
+    if (threads.empty()) {
+      if (settings.turned) settings.turned();
+      continue;
+    }
     const bool full = threads.size() >= settings.limits.threads;
     const bool idle = state.context().ready.empty() && (!next || full);
     const bool pending = loop.turn(idle ? kLongestTurn : service::Wait{0});
