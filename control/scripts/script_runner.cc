@@ -78,6 +78,11 @@ ScriptRunner::~ScriptRunner() {
   (void)::close(event_);
 }
 
+void ScriptRunner::drop(std::uint64_t host) {
+  const std::lock_guard lock{mutex_};
+  if (const auto found = running_.find(host); found != running_.end()) found->second->drop();
+}
+
 void ScriptRunner::stop() noexcept {
   is_stopped_ = true;
   if (engines_) engines_->stop();
@@ -177,8 +182,11 @@ void ScriptRunner::work(std::promise<Result<void>> loaded) {
 void ScriptRunner::follow(Order order) {
   std::vector<nse::ScriptHost*> pointers;
   for (ScriptedHost& host : order.hosts) {
+    const std::uint64_t id = host.id;
     hosts_.push_back(std::make_unique<AuditedHost>(std::move(host), settings_.names));
     pointers.push_back(hosts_.back().get());
+    const std::lock_guard lock{mutex_};
+    running_.emplace(id, hosts_.back().get());
   }
   if (!is_stopped_) {
     switch (order.phase) {
@@ -192,6 +200,7 @@ void ScriptRunner::follow(Order order) {
     for (const auto& host : hosts_) news_.hosts.push_back(host->take());
     news_.over.push_back(order.phase);
     progress_ = {};
+    running_.clear();
   }
   hosts_.clear();
   ring();

@@ -45,6 +45,11 @@ class TaskQueue {
 };
 
 inline constexpr std::string_view kTimeoutDoom = "script timeout";
+inline constexpr std::string_view kDropDoom = "the scan does without it";
+
+[[nodiscard]] inline bool is_dropped(const ScriptHost* host) noexcept {
+  return host != nullptr && host->is_dropped();
+}
 
 struct Engine::Impl {
   using Threads = std::set<std::shared_ptr<ScriptThread>>;

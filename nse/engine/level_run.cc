@@ -108,7 +108,11 @@ void Engine::Impl::run_level(TaskQueue& queue) {
   std::optional<Task> next = queue.next();
   while (!stopping && (next || !threads.empty())) {
     for (int i = 0; i < kMostStarts && next && threads.size() < settings.limits.threads; ++i) {
-      start(*next);
+      if (is_dropped(next->host->host)) {
+        ++over;
+      } else {
+        start(*next);
+      }
       next = queue.next();
     }
     run_ready();
@@ -138,12 +142,12 @@ void Engine::Impl::run_ready() {
 }
 
 void Engine::Impl::end_late_ones() {
-  if (settings.limits.script_timeout.count() == 0) return;
   const auto now = ScriptThread::Clock::now();
   for (Threads* all : {&threads, &workers}) {
     std::vector<std::shared_ptr<ScriptThread>> late;
-    std::copy_if(all->begin(), all->end(), std::back_inserter(late),
-                 [now](const auto& thread) { return thread->deadline < now; });
+    std::copy_if(all->begin(), all->end(), std::back_inserter(late), [now](const auto& thread) {
+      return thread->deadline < now || is_dropped(thread->host);
+    });
     for (const auto& thread : late) {
       thread->kill();
       reset_hook();

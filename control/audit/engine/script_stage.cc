@@ -36,6 +36,7 @@ void ScriptStage::forget(std::uint64_t host) {
   if (here_.erase(host) == 0) return;
   std::erase_if(waiting_, [host](const ScriptedHost& one) { return one.id == host; });
   if (waiting_.empty()) oldest_.reset();
+  runner_->drop(host);
 }
 
 void ScriptStage::take_news() {
