@@ -151,7 +151,7 @@ int AuditScan::take_keys() {
     check(taken ? Result<void>{} : Failure{taken.error()});
     asks = asks || (taken && *taken);
     if (traced != progress_.traces())
-      engine_->trace_to(tracer(), connection_tracer(), service_tracer());
+      engine_->trace_to(tracer(), connection_tracer(), service_tracer(options_.version.is_traced));
     if ((debugged > 0) != (progress_.debugging() > 0)) engine_->debug_to(debugger());
   }
   if (asks) tell_status();
@@ -176,8 +176,8 @@ ConnectionPool::Trace AuditScan::connection_tracer() {
 
 // Nmap's --packet-trace includes what --version-trace tells: what its event loop does on standard
 // error, what comes of it on the screen.
-std::function<void(std::string_view)> AuditScan::service_tracer() {
-  if (!progress_.traces() && !options_.version.is_traced && !options_.scripts.is_traced) return {};
+std::function<void(std::string_view)> AuditScan::service_tracer(bool is_asked_for) {
+  if (!progress_.traces() && !is_asked_for) return {};
   return [this](std::string_view line) {
     const std::string text = fmt::format("{}\n", printable(line));
     if (line.starts_with("NSOCK ")) {
@@ -208,7 +208,7 @@ AuditEngine::Hooks::Scripts AuditScan::script_hooks() {
                   check(reports_.say(text));
                 }
               },
-          .trace = service_tracer(),
+          .trace = service_tracer(options_.scripts.is_traced),
           .found =
               [this](ScriptStage::Phase phase, std::vector<ScriptReport>&& found) {
                 check(reports_.add_scripts(phase == ScriptStage::Phase::Before, found));
@@ -244,7 +244,7 @@ AuditEngine::Hooks AuditScan::hooks() {
             has_news_ = true;
           },
       .opened = [this](const service::ServicePort& port) { check(progress_.tell_opened(port)); },
-      .trace_services = service_tracer(),
+      .trace_services = service_tracer(options_.version.is_traced),
       .os_try =
           [this](const HostReport& host, unsigned number) {
             check(progress_.tell_os_try(host, number));

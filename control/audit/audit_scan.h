@@ -56,7 +56,7 @@ class AuditScan {
   [[nodiscard]] AuditEngine::Hooks::Scripts script_hooks();
   [[nodiscard]] dataplane::RawNetwork::Trace tracer();
   [[nodiscard]] ConnectionPool::Trace connection_tracer();
-  [[nodiscard]] std::function<void(std::string_view)> service_tracer();
+  [[nodiscard]] std::function<void(std::string_view)> service_tracer(bool is_asked_for);
   [[nodiscard]] std::function<void(std::string_view)> debugger() const;
 
   const AuditOptions& options_;

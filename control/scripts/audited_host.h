@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,6 +44,10 @@ class AuditedHost final : public nse::ScannedHost {
   [[nodiscard]] ScriptedHost take() { return std::move(host_); }
   [[nodiscard]] const HostReport& report() const noexcept { return host_.report; }
 
+  // From any thread.
+  void drop() noexcept { is_dropped_ = true; }
+
+  [[nodiscard]] bool is_dropped() const noexcept override { return is_dropped_; }
   [[nodiscard]] std::string name() const override { return host_.report.ip.to_string(); }
   [[nodiscard]] std::vector<nse::ScriptPort> ports() const override;
   [[nodiscard]] nse::HostFacts facts() const override;
@@ -61,6 +66,7 @@ class AuditedHost final : public nse::ScannedHost {
 
   ScriptedHost host_;
   const PortNames* names_;
+  std::atomic<bool> is_dropped_ = false;
 };
 
 // What a script found, for a report.

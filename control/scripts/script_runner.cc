@@ -49,9 +49,17 @@ Result<std::unique_ptr<ScriptRunner>> ScriptRunner::open(Settings settings) {
   sigset_t before;
   sigfillset(&all);
   (void)::pthread_sigmask(SIG_SETMASK, &all, &before);
-  runner->thread_ = std::thread{
-      [self = runner.get(), made = std::move(loaded)]() mutable { self->work(std::move(made)); }};
+  std::string failure;
+  try {
+    runner->thread_ = std::thread{
+        [self = runner.get(), made = std::move(loaded)]() mutable { self->work(std::move(made)); }};
+  } catch (const std::system_error& error) {
+    failure = error.what();
+  }
   (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (!failure.empty()) {
+    return fail(ExitCode::Runtime, fmt::format("no thread for scripts: {}", failure));
+  }
   if (const auto made = result.get(); !made) return Failure{made.error()};
   return runner;
 }
@@ -64,7 +72,20 @@ ScriptRunner::~ScriptRunner() {
   }
   has_orders_.notify_one();
   if (thread_.joinable()) thread_.join();
+  // What ends with the engines tells of it still.
+  contexts_.clear();
+  engines_.reset();
   (void)::close(event_);
+}
+
+void ScriptRunner::drop(std::uint64_t host) {
+  const std::lock_guard lock{mutex_};
+  if (const auto found = running_.find(host); found != running_.end()) found->second->drop();
+}
+
+void ScriptRunner::stop() noexcept {
+  is_stopped_ = true;
+  if (engines_) engines_->stop();
 }
 
 void ScriptRunner::give(Order order) {
@@ -161,8 +182,11 @@ void ScriptRunner::work(std::promise<Result<void>> loaded) {
 void ScriptRunner::follow(Order order) {
   std::vector<nse::ScriptHost*> pointers;
   for (ScriptedHost& host : order.hosts) {
+    const std::uint64_t id = host.id;
     hosts_.push_back(std::make_unique<AuditedHost>(std::move(host), settings_.names));
     pointers.push_back(hosts_.back().get());
+    const std::lock_guard lock{mutex_};
+    running_.emplace(id, hosts_.back().get());
   }
   if (!is_stopped_) {
     switch (order.phase) {
@@ -176,6 +200,7 @@ void ScriptRunner::follow(Order order) {
     for (const auto& host : hosts_) news_.hosts.push_back(host->take());
     news_.over.push_back(order.phase);
     progress_ = {};
+    running_.clear();
   }
   hosts_.clear();
   ring();

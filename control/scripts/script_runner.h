@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -65,8 +66,10 @@ class ScriptRunner {
   void run_before_hosts() { give({Phase::Before, {}}); }
   void run(std::vector<ScriptedHost> hosts) { give({Phase::Hosts, std::move(hosts)}); }
   void run_after_hosts() { give({Phase::After, {}}); }
+  // What runs against that host ends soon, and its results are of no use.
+  void drop(std::uint64_t host);
   // What runs ends soon, with what it has found; nothing more begins.
-  void stop() noexcept { is_stopped_ = true; }
+  void stop() noexcept;
   [[nodiscard]] News take();
   // Targets that scripts have added are not new any more.
   void heed_targets();
@@ -106,6 +109,7 @@ class ScriptRunner {
   std::deque<Order> orders_;
   News news_;
   nse::Engine::Progress progress_;
+  std::map<std::uint64_t, AuditedHost*> running_;  // Of the phase that runs, by their numbers.
   bool is_over_ = false;
   int event_ = -1;
   std::thread thread_;

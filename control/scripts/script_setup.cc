@@ -118,7 +118,7 @@ ScriptScope scope_of(const AuditOptions& options, const AuditPlan& plan) {
   scope.sockets.device = options.interface;
   if (!options.interface.empty()) scope.interface = options.interface;
   scope.dns_servers = dns_servers(options);
-  scope.data_folders = data_folders(options.datadir);
+  scope.data_folders = script_data_folders(options.datadir);
   scope.is_excluded = excluded_ports(plan);
   if (plan.network.guard) {
     scope.may_send = [guard = plan.network.guard](const IpAddress& ip) {
@@ -142,11 +142,24 @@ bool are_possible(const AuditOptions& options, const AuditPlan& plan, const Warn
 
 }  // namespace
 
+std::vector<std::string> script_data_folders(const std::string& datadir) {
+  std::vector<std::string> folders = data_folders(datadir);
+  std::error_code none;
+  const fs::path program = fs::read_symlink("/proc/self/exe", none).parent_path();
+  // Of a build folder, and of an installation.
+  for (const fs::path& share : {program / "share/trawl", program.parent_path() / "share/trawl"}) {
+    if (!fs::is_directory(share / "nselib", none)) continue;
+    folders.push_back(share.string());
+    break;
+  }
+  return folders;
+}
+
 Result<ScriptFolders> find_script_folders(const AuditOptions& options, bool reads_databases) {
   ScriptFolders found;
   std::error_code none;
   found.sources.search_folders.emplace_back(".");
-  for (const std::string& folder : data_folders(options.datadir)) {
+  for (const std::string& folder : script_data_folders(options.datadir)) {
     const fs::path scripts = fs::path{folder} / "scripts";
     const fs::path libraries = fs::path{folder} / "nselib";
     if (fs::is_directory(libraries, none)) found.libraries.push_back(libraries);

@@ -13,8 +13,11 @@
 
 namespace trawl::control {
 
-// Where scripts and their libraries are: folders that the user names come before those of an
-// installed nmap-common.
+// Where scripts and what they need are: the folders of data_folders(), and behind them that of our
+// own scripts, which comes with the program.
+[[nodiscard]] std::vector<std::string> script_data_folders(const std::string& datadir);
+
+// Scripts and their libraries in these.
 struct ScriptFolders {
   nse::ScriptSources sources;
   std::vector<std::filesystem::path> libraries;

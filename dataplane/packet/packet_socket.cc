@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
@@ -189,6 +190,18 @@ void PacketSocket::flush() noexcept {
     if (gone == 0) return;
     first_ = (first_ + gone) % kBurst;
     queued_ -= gone;
+  }
+}
+
+void PacketSocket::listen(bool on) noexcept {
+  sock_filter nothing{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0};
+  const sock_fprog program{.len = 1, .filter = &nothing};
+  // Where it fails, packets are read and thrown away.
+  if (on) {
+    const int unused = 0;
+    (void)::setsockopt(receive_fd_, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
+  } else {
+    (void)::setsockopt(receive_fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
   }
 }
 

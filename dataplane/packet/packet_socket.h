@@ -77,6 +77,10 @@ class PacketSocket {
   // Returns how many there were.
   std::size_t receive(const std::function<void(std::span<const std::byte>)>& take);
 
+  // Whether what arrives is taken; it is from the beginning. While it is not, the kernel drops it
+  // before anybody is woken, and none of it counts as missed.
+  void listen(bool on) noexcept;
+
   [[nodiscard]] int fd() const noexcept { return receive_fd_; }
   [[nodiscard]] PacketCounters counters() noexcept;
 

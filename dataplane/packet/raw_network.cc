@@ -292,6 +292,10 @@ std::size_t RawNetwork::receive(const Handler& handler) {
   return count;
 }
 
+void RawNetwork::listen(bool on) noexcept {
+  for (const auto& [index, socket] : sockets_) socket->listen(on);
+}
+
 void RawNetwork::wait(std::chrono::microseconds most, std::span<const int> others) {
   std::vector<pollfd> waits;
   for (const auto& [index, socket] : sockets_) {

@@ -83,6 +83,9 @@ class RawNetwork {
   // Waits until something arrives, one of `others` can be read, or the time is over.
   void wait(std::chrono::microseconds most, std::span<const int> others);
 
+  // Whether what arrives is taken (PacketSocket::listen). Not while nobody waits for an answer.
+  void listen(bool on) noexcept;
+
   void trace(Trace trace) { trace_ = std::move(trace); }
   [[nodiscard]] PacketCounters counters() noexcept;
 

@@ -101,7 +101,7 @@ class Engine {
   // Has a worker run. It does not keep a run level from ending.
   void adopt(std::shared_ptr<ScriptThread> worker);
 
-  // Ends what runs, without output, and begins nothing more: for an interrupt, from a callback.
+  // Ends what runs, without output, and begins nothing more: for an interrupt. From any thread.
   void stop() noexcept;
 
   // Of the phase that runs.

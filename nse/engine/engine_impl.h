@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <set>
 
@@ -44,6 +45,11 @@ class TaskQueue {
 };
 
 inline constexpr std::string_view kTimeoutDoom = "script timeout";
+inline constexpr std::string_view kDropDoom = "the scan does without it";
+
+[[nodiscard]] inline bool is_dropped(const ScriptHost* host) noexcept {
+  return host != nullptr && host->is_dropped();
+}
 
 struct Engine::Impl {
   using Threads = std::set<std::shared_ptr<ScriptThread>>;
@@ -62,7 +68,7 @@ struct Engine::Impl {
   void run_levels(std::span<const Rule> rules, std::span<ScriptHost* const> hosts);
   void run_level(TaskQueue& queue);
   void push_tables(std::vector<LevelHost>& level, std::span<ScriptHost* const> hosts);
-  void drop_tables(std::vector<LevelHost>& level);
+  void drop_tables(std::span<const LevelHost> level);
   void run_ready();
   void end_late_ones();
   void end_stuck_ones();
@@ -96,7 +102,7 @@ struct Engine::Impl {
   std::uint64_t instructions = 0;  // Of code that no thread runs.
   Statistics statistics{};
   std::size_t asked = 0, over = 0;  // See Progress: rules and over.
-  bool stopping = false;
+  std::atomic<bool> stopping = false;
 };
 
 }  // namespace trawl::nse

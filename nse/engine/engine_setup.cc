@@ -99,6 +99,8 @@ void Engine::Impl::on_hook(lua_State* lua, std::uint64_t passed) {
   std::string doom;
   if (thread != nullptr && !thread->doom.empty()) {
     doom = thread->doom;
+  } else if (thread != nullptr && (stopping || is_dropped(thread->host))) {
+    doom = kDropDoom;
   } else if (limit != 0 && count > limit) {
     doom = fmt::format("script ended: {} instructions without waiting once", limit);
   } else if (thread != nullptr && thread->deadline < ScriptThread::Clock::now()) {

@@ -92,13 +92,13 @@ void Engine::Impl::push_tables(std::vector<LevelHost>& level, std::span<ScriptHo
     });
     if (!error) continue;
     tell(ScriptNote::Kind::Failed, host->name(), *error);
-    drop_tables(level);
+    drop_tables(std::span{&one, 1});
     level.pop_back();
   }
 }
 
-void Engine::Impl::drop_tables(std::vector<LevelHost>& level) {
-  for (LevelHost& host : level) {
+void Engine::Impl::drop_tables(std::span<const LevelHost> level) {
+  for (const LevelHost& host : level) {
     luaL_unref(state.get(), LUA_REGISTRYINDEX, host.table);
     for (const int table : host.port_tables) luaL_unref(state.get(), LUA_REGISTRYINDEX, table);
   }
@@ -108,11 +108,18 @@ void Engine::Impl::run_level(TaskQueue& queue) {
   std::optional<Task> next = queue.next();
   while (!stopping && (next || !threads.empty())) {
     for (int i = 0; i < kMostStarts && next && threads.size() < settings.limits.threads; ++i) {
-      start(*next);
+      if (is_dropped(next->host->host)) {
+        ++over;
+      } else {
+        start(*next);
+      }
       next = queue.next();
     }
     run_ready();
-    if (threads.empty()) continue;
+    if (threads.empty()) {
+      if (settings.turned) settings.turned();
+      continue;
+    }
     const bool full = threads.size() >= settings.limits.threads;
     const bool idle = state.context().ready.empty() && (!next || full);
     const bool pending = loop.turn(idle ? kLongestTurn : service::Wait{0});
@@ -135,12 +142,12 @@ void Engine::Impl::run_ready() {
 }
 
 void Engine::Impl::end_late_ones() {
-  if (settings.limits.script_timeout.count() == 0) return;
   const auto now = ScriptThread::Clock::now();
   for (Threads* all : {&threads, &workers}) {
     std::vector<std::shared_ptr<ScriptThread>> late;
-    std::copy_if(all->begin(), all->end(), std::back_inserter(late),
-                 [now](const auto& thread) { return thread->deadline < now; });
+    std::copy_if(all->begin(), all->end(), std::back_inserter(late), [now](const auto& thread) {
+      return thread->deadline < now || is_dropped(thread->host);
+    });
     for (const auto& thread : late) {
       thread->kill();
       reset_hook();

@@ -32,6 +32,9 @@ class ScriptHost {
   // Push the tables that rules and actions get. Each gets a copy, but for `registry` in it.
   virtual void push_host(lua_State* lua) = 0;
   virtual void push_port(lua_State* lua, const ScriptPort& port) = 0;
+  // Scripts against it are to end without output, and none is to begin. May become true at any
+  // time, by any thread.
+  [[nodiscard]] virtual bool is_dropped() const noexcept { return false; }
 };
 
 // A script that runs against something, or a worker that such a one has made.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "nse/engine/script_expression.h"
 
@@ -52,16 +51,18 @@ class Chooser {
   bool choose_indexed(std::string_view part, bool forced) {
     const auto expression = ScriptExpression::parse(part);
     if (!expression) return false;
+    return std::any_of(
+        sources_.databases.begin(), sources_.databases.end(),
+        [&](const IndexedScripts& database) { return choose_in(database, *expression, forced); });
+  }
+
+  bool choose_in(const IndexedScripts& database, const ScriptExpression& expression, bool forced) {
     bool any = false;
-    std::set<std::string_view> seen;
-    for (const IndexedScripts& database : sources_.databases) {
-      for (const DatabaseEntry& entry : database.entries) {
-        if (!seen.insert(entry.filename).second) continue;
-        const ScriptExpression::Answer answer = expression->ask(entry);
-        if (!answer.chosen) continue;
-        any = true;
-        add(database.folder / entry.filename, answer.named, forced);
-      }
+    for (const DatabaseEntry& entry : database.entries) {
+      const ScriptExpression::Answer answer = expression.ask(entry);
+      if (!answer.chosen) continue;
+      any = true;
+      add(database.folder / entry.filename, answer.named, forced);
     }
     return any;
   }

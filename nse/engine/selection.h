@@ -25,7 +25,9 @@ struct IndexedScripts {
 
 // What `--script` may choose from.
 struct ScriptSources {
-  std::vector<IndexedScripts> databases{};  // Where two have a script, the first counts.
+  // Each part chooses from the first of these that has anything for it: scripts of ours stay out of
+  // the categories of an installed nmap-common.
+  std::vector<IndexedScripts> databases{};
   std::vector<std::filesystem::path>
       search_folders{};  // Relative files and folders are sought here.
 };

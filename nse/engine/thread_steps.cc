@@ -217,7 +217,7 @@ void Engine::Impl::settle_failure(const std::shared_ptr<ScriptThread>& thread) {
   if (late && !thread->worker) {
     ++statistics.timed_out;
     tell(ScriptNote::Kind::TimedOut, thread->title());
-  } else if (!quiet && !late) {
+  } else if (!quiet && !late && thread->doom != kDropDoom) {
     ++statistics.failed;
     tell(ScriptNote::Kind::Failed, thread->title(), thread->traceback());
     if (!thread->worker && !thread->in_rule && !thread->stray_yield()) {

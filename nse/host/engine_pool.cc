@@ -312,8 +312,10 @@ void EnginePool::run_hosts(std::span<ScriptHost* const> hosts) {
 
 void EnginePool::stop() noexcept {
   impl_->stopping = true;
-  if (impl_->is_single()) return impl_->cores.front()->engine->stop();
-  for (const auto& core : impl_->cores) core->loop->wake();
+  for (const auto& core : impl_->cores) {
+    core->engine->stop();
+    core->loop->wake();
+  }
 }
 
 Engine::Progress EnginePool::progress(std::size_t slowest) const {

@@ -22,7 +22,7 @@ namespace trawl::nse {
 //
 // One core is one engine on the caller's thread, and nothing is merged.
 //
-// Thread: one user; with more than one core stop() and progress() from any.
+// Thread: one user; stop() from any, and with more than one core progress() too.
 class EnginePool {
  public:
   struct Settings {

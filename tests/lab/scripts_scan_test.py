@@ -115,6 +115,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def do_HEAD(self): self.do_GET(False)
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
+    request_queue_size = 128
     allow_reuse_address = True
 server = Server(("0.0.0.0", 80), Handler)
 print("ready", flush=True)

@@ -365,20 +365,22 @@ void AuditEngine::interrupt_hosts() {
     scripts_->stop();
     take_scripts();
   }
+  const auto is_whole = [this](const AuditHost& host) {
+    return host.stage == AuditHost::Stage::Naming && !scripts_;
+  };
   std::vector<std::uint64_t> ids;
   for (const auto& [id, host] : hosts_) ids.push_back(id);
   std::ranges::sort(ids);
   // What only waits for its names comes first: --resume has to look at all that follow again.
-  std::stable_partition(ids.begin(), ids.end(), [this](std::uint64_t id) {
-    return hosts_.at(id)->stage >= AuditHost::Stage::Naming;
-  });
+  std::stable_partition(ids.begin(), ids.end(),
+                        [&](std::uint64_t id) { return is_whole(*hosts_.at(id)); });
   for (const std::uint64_t id : ids) {
     AuditHost& host = *hosts_.at(id);
     // Hosts of which nothing is known but that they are up are not told of.
     const auto knows = [](const std::vector<PortResult>& results) {
       return std::ranges::any_of(results, &PortResult::is_known);
     };
-    const bool is_done = host.stage >= AuditHost::Stage::Naming;
+    const bool is_done = is_whole(host);
     if (host.report.status != HostStatus::Up ||
         !(is_done || std::ranges::any_of(host.results, knows))) {
       active_probes_ -= largest_stage(host.target);

@@ -226,6 +226,7 @@ class AuditEngine {
   std::unique_ptr<OsStage> os_;           // With -O.
   std::unique_ptr<ScriptStage> scripts_;  // With -sC or --script.
   std::size_t at_scripts_ = 0;            // Hosts.
+  bool listens_ = true;                   // Somebody waits for packets, not for scripts alone.
   std::vector<ConnectionPool::Result> connection_results_;
   std::unique_ptr<IdleStage> idle_;  // With -sI.
   std::string idle_note_;            // Of its zombie, until a report has it.

@@ -1,12 +1,29 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "control/audit/engine/audit_engine.h"
+#include "control/survey/text.h"
 
 namespace trawl::control {
+
+namespace {
+
+// Line by line: what a script says may come from a server.
+void tell_lines(std::string_view text, const std::function<void(std::string_view)>& tell) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    tell(printable(text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+}  // namespace
 
 Result<void> AuditEngine::open_scripts() {
   if (!plan_.scripts) return {};
@@ -65,7 +82,7 @@ void AuditEngine::tell_of_scripts() {
     if (hooks.trace) hooks.trace(line);
   }
   for (const std::string& line : scripts_->take_debug()) {
-    if (hooks_.debug) hooks_.debug(line);
+    if (hooks_.debug) tell_lines(line, hooks_.debug);
   }
   for (const ScriptStage::Phase phase : scripts_->take_phase_ends()) {
     if (phase == ScriptStage::Phase::Hosts) continue;
@@ -76,6 +93,11 @@ void AuditEngine::tell_of_scripts() {
 
 void AuditEngine::take_scripts() {
   if (!scripts_) return;
+  // The packets of scripts are none of ours, and waking up for each costs more than scripts do.
+  if (const bool waits = others_join_scripts(); network_ && waits != listens_) {
+    listens_ = waits;
+    network_->listen(waits);
+  }
   const bool waited = !scripts_->has_begun();
   scripts_->turn(now_, others_join_scripts());
   if (waited && scripts_->has_begun()) admits_more_ = true;
@@ -89,7 +111,7 @@ void AuditEngine::take_scripts() {
     if (found == hosts_.end() || found->second->stage != AuditHost::Stage::Scripts) continue;
     AuditHost& host = *found->second;
     host.report = std::move(done.report);
-    host.report.ended = std::chrono::system_clock::now();
+    host.report.interrupted = was_stopped();
     leave_scripts(host);
     hand_on(host);
   }

@@ -376,6 +376,7 @@ void AuditEngine::finish(AuditHost& host) {
 
 void AuditEngine::hand_on(AuditHost& host) {
   HostReport& report = host.report;
+  if (host.scripts_begun) report.ended = std::chrono::system_clock::now();
   enter_task(host, TaskBook::kNone);
   close_tasks();  // Before the host that was the last at them is told of.
   ++done_;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -73,7 +74,9 @@ TaskBook::Work AuditEngine::work_of(std::size_t task) const {
   if (scripts_ && task == book_.scripts()) {
     const nse::Engine::Progress scripts = scripts_->progress();
     all.done += static_cast<double>(scripts.over);
-    all.left += static_cast<double>(scripts.rules - scripts.over + scripts_->waiting());
+    // Ports that scripts open come to the rules later.
+    all.left += static_cast<double>(scripts.rules - std::min(scripts.rules, scripts.over) +
+                                    scripts_->waiting());
   }
   return all;
 }

@@ -22,6 +22,7 @@ void ScriptStage::begin() {
   has_begun_ = runner_->is_quiet();
   if (has_begun_) return;
   beginnings_.emplace_back();
+  ++running_;
   runner_->run_before_hosts();
 }
 
@@ -31,6 +32,13 @@ void ScriptStage::join(ScriptedHost host, Moment now) {
   waiting_.push_back(std::move(host));
 }
 
+void ScriptStage::forget(std::uint64_t host) {
+  if (here_.erase(host) == 0) return;
+  std::erase_if(waiting_, [host](const ScriptedHost& one) { return one.id == host; });
+  if (waiting_.empty()) oldest_.reset();
+  runner_->drop(host);
+}
+
 void ScriptStage::take_news() {
   ScriptRunner::News news = runner_->take();
   for (ScriptedHost& host : news.hosts) {
@@ -38,8 +46,8 @@ void ScriptStage::take_news() {
   }
   for (const Phase phase : news.over) {
     has_begun_ = true;
-    runs_group_ = false;
-    is_over_ = phase == Phase::After;
+    --running_;
+    is_over_ = is_over_ || phase == Phase::After;
     phase_ends_.push_back(phase);
   }
   append(findings_, std::move(news.findings));
@@ -50,7 +58,7 @@ void ScriptStage::take_news() {
 }
 
 bool ScriptStage::may_begin(Moment now, bool others) const noexcept {
-  if (!has_begun_ || runs_group_ || waiting_.empty()) return false;
+  if (!has_begun_ || running_ > 0 || is_stopped_ || waiting_.empty()) return false;
   return !others || waiting_.size() >= kLargestGroup || now >= *oldest_ + kPatience;
 }
 
@@ -60,7 +68,7 @@ void ScriptStage::turn(Moment now, bool others) {
   Beginning beginning{.phase = Phase::Hosts};
   for (const ScriptedHost& host : waiting_) beginning.hosts.push_back(host.report.ip.to_string());
   beginnings_.push_back(std::move(beginning));
-  runs_group_ = true;
+  ++running_;
   oldest_.reset();
   runner_->run(std::exchange(waiting_, {}));
 }
@@ -69,16 +77,18 @@ void ScriptStage::finish() {
   is_finishing_ = true;
   is_over_ = runner_->is_quiet();
   if (is_over_) return;
+  ++running_;
   beginnings_.push_back({.phase = Phase::After});
   runner_->run_after_hosts();
 }
 
 void ScriptStage::stop() {
   constexpr std::chrono::seconds kMost{3};
+  is_stopped_ = true;
   runner_->stop();
   const auto until = std::chrono::steady_clock::now() + kMost;
   take_news();
-  while (runs_group_ && std::chrono::steady_clock::now() < until) {
+  while (running_ > 0 && std::chrono::steady_clock::now() < until) {
     const int fd = runner_->fd();
     dataplane::wait_for({&fd, 1}, std::chrono::milliseconds{50});
     take_news();
@@ -86,8 +96,13 @@ void ScriptStage::stop() {
 }
 
 std::vector<std::string> ScriptStage::take_targets() {
-  if (!targets_.empty()) runner_->heed_targets();
-  return std::exchange(targets_, {});
+  std::vector<std::string> taken = std::exchange(targets_, {});
+  if (taken.empty()) return taken;
+  runner_->heed_targets();
+  if (is_finishing_) return {};  // Behind all hosts there are no more, as in Nmap.
+  std::erase_if(
+      taken, [this](const std::string& target) { return !known_targets_.insert(target).second; });
+  return taken;
 }
 
 }  // namespace trawl::control

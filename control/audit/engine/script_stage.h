@@ -36,7 +36,7 @@ class ScriptStage {
   // Hosts whose scripts are over, once each.
   [[nodiscard]] std::vector<ScriptedHost> take_ends() { return std::exchange(ends_, {}); }
   // What is known of it is of no use any more.
-  void forget(std::uint64_t host) { here_.erase(host); }
+  void forget(std::uint64_t host);
   // After all hosts: the scripts that run then; is_over() when they are.
   void finish();
   [[nodiscard]] bool is_finishing() const noexcept { return is_finishing_; }
@@ -75,10 +75,12 @@ class ScriptStage {
   std::vector<ScriptReport> findings_;
   std::vector<ScriptContext::Line> lines_;
   std::vector<std::string> targets_;
+  std::unordered_set<std::string> known_targets_;  // That were ever taken.
   std::vector<std::string> debug_;
   std::vector<std::string> trace_;
   bool has_begun_ = false;
-  bool runs_group_ = false;
+  unsigned running_ = 0;  // Phases that were begun and are not over.
+  bool is_stopped_ = false;
   bool is_finishing_ = false;
   bool is_over_ = false;
 };

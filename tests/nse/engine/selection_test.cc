@@ -55,16 +55,23 @@ TEST_F(Selection, CategoriesNamesAndPatterns) {
   EXPECT_EQ(chosen("banner"), "banner'");
   EXPECT_EQ(chosen("banner.nse"), "banner'");
   EXPECT_EQ(chosen("http-*"), "http-title' http-slowloris'");
-  EXPECT_EQ(chosen("*"), "banner' http-title' http-slowloris' ssh-hostkey' extra'");
-  EXPECT_EQ(chosen("all"), "banner http-title http-slowloris ssh-hostkey extra");
+  EXPECT_EQ(chosen("*"), "banner' http-title' http-slowloris' ssh-hostkey'");
+  EXPECT_EQ(chosen("all"), "banner http-title http-slowloris ssh-hostkey");
+}
+
+TEST_F(Selection, ADatabaseCountsWhereTheOneBeforeHasNothing) {
+  EXPECT_EQ(chosen("extra"), "extra'");
+  EXPECT_EQ(chosen("intrusive and not dos"), "extra");
+  EXPECT_EQ(chosen("ext*,default"), "extra' http-title ssh-hostkey");
+  EXPECT_EQ(chosen("dos"), "http-slowloris");
 }
 
 TEST_F(Selection, OperatorsHaveTheOrderOfLua) {
   EXPECT_EQ(chosen("default and not http-*"), "ssh-hostkey");
   EXPECT_EQ(chosen("dos or default and ssh-*"), "http-slowloris ssh-hostkey'");
   EXPECT_EQ(chosen("(dos or default) and http-*"), "http-title' http-slowloris'");
-  EXPECT_EQ(chosen("NOT safe"), "http-slowloris extra");
-  EXPECT_EQ(chosen("not(safe)"), "http-slowloris extra");
+  EXPECT_EQ(chosen("NOT safe"), "http-slowloris");
+  EXPECT_EQ(chosen("not(safe)"), "http-slowloris");
   EXPECT_EQ(chosen("not not dos"), "http-slowloris");
   EXPECT_EQ(chosen("default or nosuch"), "http-title ssh-hostkey");
 }
