@@ -9,7 +9,7 @@
 namespace trawl::nse {
 namespace {
 
-const char module_key = 0;  // Its address is where the module is in Lua's registry.
+const char kModuleKey = 0;  // Its address is where the module is in Lua's registry.
 
 int collect_module(lua_State* lua) {
   static_cast<HostModule*>(lua_touserdata(lua, 1))->~HostModule();
@@ -27,7 +27,7 @@ Result<void> install_host_module(Engine& engine, HostContext& context) {
     lua_pushcfunction(lua, collect_module);
     lua_setfield(lua, -2, "__gc");
     lua_setmetatable(lua, -2);
-    lua_rawsetp(lua, LUA_REGISTRYINDEX, &module_key);
+    lua_rawsetp(lua, LUA_REGISTRYINDEX, &kModuleKey);
 
     luaL_getsubtable(lua, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     luaL_getsubtable(lua, -1, "nmap");
@@ -41,7 +41,7 @@ Result<void> install_host_module(Engine& engine, HostContext& context) {
 }
 
 HostModule& module_of(lua_State* lua) {
-  lua_rawgetp(lua, LUA_REGISTRYINDEX, &module_key);
+  lua_rawgetp(lua, LUA_REGISTRYINDEX, &kModuleKey);
   auto* const module = static_cast<HostModule*>(lua_touserdata(lua, -1));
   lua_pop(lua, 1);
   if (module == nullptr) luaL_error(lua, "the module nmap is not there");

@@ -189,12 +189,12 @@ void set_socket_functions(lua_State* lua) {
   lua_pushcfunction(lua, resolve_name);
   lua_setfield(lua, -2, "resolve");
   luaL_getsubtable(lua, -1, "socket");
-  constexpr luaL_Reg functions[] = {{"new", new_socket},
-                                    {"loop", turn_loop},
-                                    {"get_stats", get_stats},
-                                    {"parse_ssl_certificate", parse_certificate},
-                                    {nullptr, nullptr}};
-  luaL_setfuncs(lua, functions, 0);
+  constexpr luaL_Reg kFunctions[] = {{"new", new_socket},
+                                     {"loop", turn_loop},
+                                     {"get_stats", get_stats},
+                                     {"parse_ssl_certificate", parse_certificate},
+                                     {nullptr, nullptr}};
+  luaL_setfuncs(lua, kFunctions, 0);
   lua_pop(lua, 1);
 }
 

@@ -159,12 +159,12 @@ int set_port_version(lua_State* lua) {
 }  // namespace
 
 void set_port_functions(lua_State* lua) {
-  constexpr luaL_Reg functions[] = {{"get_port_state", get_port_state},
-                                    {"get_ports", get_ports},
-                                    {"set_port_state", set_port_state},
-                                    {"set_port_version", set_port_version},
-                                    {nullptr, nullptr}};
-  luaL_setfuncs(lua, functions, 0);
+  constexpr luaL_Reg kFunctions[] = {{"get_port_state", get_port_state},
+                                     {"get_ports", get_ports},
+                                     {"set_port_state", set_port_state},
+                                     {"set_port_version", set_port_version},
+                                     {nullptr, nullptr}};
+  luaL_setfuncs(lua, kFunctions, 0);
 }
 
 }  // namespace trawl::nse

@@ -14,9 +14,9 @@ namespace {
 
 HostContext& context_in(lua_State* lua) { return module_of(lua).context; }
 
-template <int (HostContext::*kGet)() const>
+template <int (HostContext::*Get)() const>
 int get_number(lua_State* lua) {
-  lua_pushinteger(lua, (context_in(lua).*kGet)());
+  lua_pushinteger(lua, (context_in(lua).*Get)());
   return 1;
 }
 

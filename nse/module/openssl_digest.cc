@@ -47,9 +47,9 @@ int hash(lua_State* lua) {
   return 1;
 }
 
-template <const char* const& kName>
+template <const char* const& Name>
 int hash_with(lua_State* lua) {
-  lua_pushstring(lua, kName);
+  lua_pushstring(lua, Name);
   lua_insert(lua, 1);
   return hash(lua);
 }
